@@ -1,0 +1,52 @@
+"""What can be wrong with what a peer sent: one small tree of exceptions.
+
+ValueError
+ └── PeerError              what was seen, what was allowed, where it is written
+      ├── HandshakeError    the opening handshake is not valid   → an HTTP status
+      └── ProtocolError     a frame or a message is not valid    → a close code
+"""
+
+from __future__ import annotations
+
+
+class PeerError(ValueError):
+    """A peer sent bytes that the protocol does not allow.
+
+    message: what was seen and what is allowed, as one sentence.
+    section: where that is written, such as ``"RFC 6455 §5.2"``.
+    """
+
+    def __init__(self, message: str, section: str) -> None:
+        super().__init__(f"{message} ({section})")
+        self.message = message
+        self.section = section
+
+
+class HandshakeError(PeerError):
+    """The opening handshake failed.
+
+    status: the HTTP status to answer with (on a server), or the one received (on a client).
+    headers: header fields that must go with that status, such as ``Allow``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        section: str,
+        status: int = 400,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message, section)
+        self.status = status
+        self.headers = headers
+
+
+class ProtocolError(PeerError):
+    """A frame or a message breaks a rule after the opening handshake.
+
+    code: the close code to send before closing (RFC 6455 §7.4.1).
+    """
+
+    def __init__(self, message: str, section: str, code: int = 1002) -> None:
+        super().__init__(message, section)
+        self.code = code

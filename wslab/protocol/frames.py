@@ -1,0 +1,366 @@
+"""Frames: the unit that WebSocket sends over TCP (RFC 6455 §5).
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-------+-+-------------+-------------------------------+
+    |F|R|R|R| opcode|M| length code |  length, 2 bytes if code 126, |
+    |I|S|S|S|  (4)  |A|     (7)     |          8 bytes if code 127  |
+    |N|V|V|V|       |S|             |                               |
+    | |1|2|3|       |K|             |                               |
+    +-+-+-+-+-------+-+-------------+ - - - - - - - - - - - - - - - +
+    |  mask, 4 bytes if MASK is set |  payload, masked or plain ... |
+    +-------------------------------+-------------------------------+
+
+`Header` is the layout alone; it also reads frames that break the rules, because a tool that
+shows traffic has to show those too. `Header.check` holds the rules that one frame can break
+by itself. `Frame` is a header's meaning together with the payload.
+
+Both are named tuples and not dataclasses: making a frozen dataclass takes longer than reading
+the header it describes (benchmarks/codec.py).
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import NamedTuple
+
+from wslab.protocol.errors import ProtocolError
+
+try:  # the library's XOR in C, where its wheel has one: some thirty times as fast as ours
+    from websockets.speedups import apply_mask as _xor_in_c
+except ImportError:
+    _xor_in_c = None  # type: ignore[assignment]
+
+__all__ = [
+    "RSV1",
+    "RSV2",
+    "RSV3",
+    "Close",
+    "CloseCode",
+    "Frame",
+    "Header",
+    "Opcode",
+    "apply_mask",
+    "serialize",
+]
+
+Data = bytes | bytearray | memoryview
+
+# The three reserved bits as `rsv` numbers them: an extension may give them a meaning (§5.2).
+RSV1, RSV2, RSV3 = 0b100, 0b010, 0b001
+
+_UINT16 = struct.Struct("!H")
+_UINT64 = struct.Struct("!Q")
+_HEADER = struct.Struct("!BB")
+_HEADER_16 = struct.Struct("!BBH")
+_HEADER_64 = struct.Struct("!BBQ")
+
+# Larger than this, a payload is masked piece by piece: the pieces stay in the CPU's cache.
+_MASK_CHUNK = 64 * 1024
+
+
+class Opcode(IntEnum):
+    """What a frame is for (RFC 6455 §5.2, registry in §11.8)."""
+
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
+
+
+_OPCODES: dict[int, Opcode] = {int(opcode): opcode for opcode in Opcode}
+
+
+class CloseCode(IntEnum):
+    """Why a connection ends (RFC 6455 §7.4.1, and the IANA registry for 1012 to 1014)."""
+
+    NORMAL_CLOSURE = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS_RECEIVED = 1005
+    ABNORMAL_CLOSURE = 1006
+    INVALID_PAYLOAD = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXTENSION = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+    TLS_HANDSHAKE = 1015
+
+    @staticmethod
+    def is_sendable(code: int) -> bool:
+        """Tell whether a Close frame may carry this code (RFC 6455 §7.4).
+
+        1005, 1006 and 1015 describe what happened locally and never travel; 1004 has no
+        meaning; 3000 to 3999 are for libraries, 4000 to 4999 for applications.
+        """
+        return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
+
+
+def apply_mask(data: Data, mask: bytes) -> bytes:
+    """Mask a payload, or unmask it: XOR undoes itself.
+
+    data: the payload, any number of bytes.
+    mask: the masking key, 4 bytes; byte i of data meets byte i modulo 4 of the key.
+    Returns as many bytes as data has.
+    Raises ValueError if mask is not 4 bytes long.
+    Source: RFC 6455 §5.3.
+
+    >>> apply_mask(b"Hello", bytes.fromhex("37fa213d")).hex(" ")
+    '7f 9f 4d 51 58'
+    """
+    if len(mask) != 4:
+        raise ValueError(f"a masking key is 4 bytes, this one is {len(mask)} (RFC 6455 §5.3)")
+    if _xor_in_c is not None:
+        return _xor_in_c(data, mask)
+    if len(data) <= _MASK_CHUNK:
+        return _xor(data, mask)
+    view = memoryview(data)
+    return b"".join(
+        [_xor(view[i : i + _MASK_CHUNK], mask) for i in range(0, len(view), _MASK_CHUNK)]
+    )
+
+
+def _xor(data: Data, mask: bytes) -> bytes:
+    # Without C: two long integers XORed at once are some forty times as fast as a loop.
+    size = len(data)
+    key = (mask * (size // 4 + 1))[:size]
+    number = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
+    return number.to_bytes(size, "little")
+
+
+class Header(NamedTuple):
+    """The header of one frame, read but not judged.
+
+    fin: True on the last frame of a message.
+    rsv: the bits RSV1 RSV2 RSV3 as a number from 0 to 7.
+    opcode: 0 to 15; not every number is an `Opcode`.
+    mask: the masking key, 4 bytes, or None if the frame is not masked.
+    length: of the payload, in bytes.
+    size: of the header itself, in bytes: 2, 4 or 10, and 4 more with a mask.
+    """
+
+    fin: bool
+    rsv: int
+    opcode: int
+    mask: bytes | None
+    length: int
+    size: int
+
+    @classmethod
+    def parse(cls, data: Data, start: int = 0) -> Header | None:
+        """Read the header that begins at data[start]; None means that more bytes are needed.
+
+        Source: RFC 6455 §5.2.
+        """
+        available = len(data) - start
+        if available < 2:
+            return None
+        first, second = data[start], data[start + 1]
+        length, size = second & 0x7F, 2
+        if length == 126:
+            if available < 4:
+                return None
+            (length,) = _UINT16.unpack_from(data, start + 2)
+            size = 4
+        elif length == 127:
+            if available < 10:
+                return None
+            (length,) = _UINT64.unpack_from(data, start + 2)
+            size = 10
+        mask = None
+        if second & 0x80:
+            size += 4
+            if available < size:
+                return None
+            mask = bytes(data[start + size - 4 : start + size])
+        return cls(first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, size)
+
+    def check(
+        self, *, masked: bool | None = None, rsv: int = 0, limit: int | None = None
+    ) -> Opcode:
+        """Raise ProtocolError if this frame breaks a rule by itself; return its opcode.
+
+        masked: True if the sender is a client, False if it is a server, None to accept both.
+        rsv: the reserved bits that a negotiated extension uses.
+        limit: the longest payload to accept, in bytes.
+        Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
+        """
+        opcode = _OPCODES.get(self.opcode)
+        if opcode is None:
+            raise ProtocolError(f"opcode {self.opcode:#x} is reserved", "RFC 6455 §5.2")
+        if self.rsv & ~rsv:
+            seen, allowed = f"{self.rsv:03b}", f"{rsv:03b}"
+            raise ProtocolError(f"RSV bits are {seen}, in use are {allowed}", "RFC 6455 §5.2")
+        if opcode & 0x8:
+            _check_control(opcode, self.fin, self.length)
+        if masked is not None and masked != (self.mask is not None):
+            seen = "a client's frame is not masked" if masked else "a server's frame is masked"
+            raise ProtocolError(seen, "RFC 6455 §5.1")
+        if self.size > 6 or self.size == 4:
+            self._check_length()
+        if limit is not None and self.length > limit:
+            seen = f"payload is {self.length} bytes, limit {limit}"
+            raise ProtocolError(seen, "RFC 6455 §10.4", CloseCode.MESSAGE_TOO_BIG)
+        return opcode
+
+    def _check_length(self) -> None:
+        length_bytes = self.size - (6 if self.mask is not None else 2)
+        if self.length >= 1 << 63:
+            raise ProtocolError("the top bit of the 64-bit length is set", "RFC 6455 §5.2")
+        if self.length < (1 << 16 if length_bytes == 8 else 126):
+            seen = f"length {self.length} is written in {length_bytes} extra bytes"
+            raise ProtocolError(f"{seen}, fewer suffice", "RFC 6455 §5.2")
+
+
+def _check_control(opcode: int, fin: bool, length: int) -> None:
+    if length > 125:
+        seen = f"{Opcode(opcode).name} payload is {length} bytes, limit 125"
+        raise ProtocolError(seen, "RFC 6455 §5.5")
+    if not fin:
+        raise ProtocolError(f"{Opcode(opcode).name} is fragmented", "RFC 6455 §5.5")
+
+
+class Frame(NamedTuple):
+    """One frame: what it is for, what it carries, and how it travels.
+
+    opcode: an `Opcode`.
+    payload: what the frame carries, never masked here.
+    fin: False on every frame of a message but the last.
+    rsv: the bits RSV1 RSV2 RSV3 as a number from 0 to 7.
+    mask: the masking key for the way, 4 bytes, as every frame of a client has; None for none.
+
+    >>> Frame(Opcode.TEXT, b"Hello").serialize().hex(" ")
+    '81 05 48 65 6c 6c 6f'
+    """
+
+    opcode: Opcode
+    payload: bytes = b""
+    fin: bool = True
+    rsv: int = 0
+    mask: bytes | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        data: Data,
+        start: int = 0,
+        *,
+        masked: bool | None = None,
+        rsv: int = 0,
+        limit: int | None = None,
+    ) -> tuple[Frame, int] | None:
+        """Read the frame that begins at data[start].
+
+        masked, rsv, limit: what to accept, see `Header.check`; checked as soon as the header
+        is there, so that nobody waits for a payload that is refused anyway.
+        Returns the frame and the index of the byte after it, or None if more bytes are needed.
+        Raises ProtocolError, with the close code to answer.
+        Source: RFC 6455 §5.2.
+        """
+        header = Header.parse(data, start)
+        if header is None:
+            return None
+        opcode = header.check(masked=masked, rsv=rsv, limit=limit)
+        begin = start + header.size
+        end = begin + header.length
+        if end > len(data):
+            return None
+        payload = bytes(data[begin:end])
+        if header.mask is not None:
+            payload = apply_mask(payload, header.mask)
+        return cls(opcode, payload, header.fin, header.rsv, header.mask), end
+
+    def serialize(self, *, check: bool = True) -> bytes:
+        """Write the frame as bytes: `serialize` with this frame's fields."""
+        return serialize(*self, check)
+
+
+def serialize(
+    opcode: int,
+    payload: Data,
+    fin: bool = True,
+    rsv: int = 0,
+    mask: bytes | None = None,
+    check: bool = True,
+) -> bytes:
+    """Write a frame as bytes, in the fewest length bytes; the arguments are `Frame`'s fields.
+
+    This is the way to write many frames: a `Frame` made only to be written costs as much again.
+
+    check: False writes a control frame that is too long or fragmented as asked, for tests and
+    lessons that play a peer who breaks the rules.
+    Raises ProtocolError for such a frame, ValueError for a mask that is not 4 bytes long.
+    Source: RFC 6455 §5.2.
+    """
+    length = len(payload)
+    if check and opcode & 0x8:
+        _check_control(opcode, fin, length)
+    first = fin << 7 | rsv << 4 | opcode
+    mask_bit = 0 if mask is None else 0x80
+    if length < 126:
+        header = _HEADER.pack(first, mask_bit | length)
+    elif length < 1 << 16:
+        header = _HEADER_16.pack(first, mask_bit | 126, length)
+    else:
+        header = _HEADER_64.pack(first, mask_bit | 127, length)
+    if mask is None:
+        return header + payload
+    return header + mask + apply_mask(payload, mask)
+
+
+class Close(NamedTuple):
+    """What a Close frame says (RFC 6455 §5.5.1).
+
+    code: a number that may travel, see `CloseCode.is_sendable`; 1005 stands for none.
+    reason: at most 123 bytes in UTF-8.
+
+    >>> Close(1000, "bye").serialize()
+    b'\\x03\\xe8bye'
+    """
+
+    code: int = CloseCode.NO_STATUS_RECEIVED
+    reason: str = ""
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Close:
+        """Read a Close frame's payload; an empty one means "no code", 1005.
+
+        Raises ProtocolError: 1002 for a single byte or a code that may not travel, 1007 for a
+        reason that is not UTF-8.
+        Source: RFC 6455 §5.5.1, §7.4.
+        """
+        if not payload:
+            return cls()
+        if len(payload) == 1:
+            raise ProtocolError("CLOSE payload is 1 byte, not 0 or at least 2", "RFC 6455 §5.5.1")
+        (code,) = _UINT16.unpack_from(payload)
+        if not CloseCode.is_sendable(code):
+            raise ProtocolError(f"close code {code} may not be sent", "RFC 6455 §7.4")
+        try:
+            return cls(code, payload[2:].decode())
+        except UnicodeDecodeError as error:
+            seen = f"the close reason is not UTF-8: {error.reason} at byte {error.start}"
+            raise ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD) from None
+
+    def serialize(self) -> bytes:
+        """Write the payload of a Close frame.
+
+        Raises ProtocolError for a code that may not travel, a reason without a code, or a
+        reason longer than 123 bytes.
+        Source: RFC 6455 §5.5.1, §7.4.
+        """
+        if self == Close():
+            return b""
+        if not CloseCode.is_sendable(self.code):
+            raise ProtocolError(f"close code {self.code} may not be sent", "RFC 6455 §7.4")
+        reason = self.reason.encode()
+        if len(reason) > 123:
+            raise ProtocolError(f"reason is {len(reason)} bytes, limit 123", "RFC 6455 §5.5")
+        return _UINT16.pack(self.code) + reason

@@ -1,0 +1,268 @@
+"""The opening handshake: HTTP asks, HTTP answers 101, and from then on it is WebSocket.
+
+RFC 6455 §4: `upgrade_request` is what a client sends, `answer` what a server replies to it, and
+`check_response` what the client makes of the reply. All are functions of values: no sockets, no
+clock, and the only random number, the client's nonce, is an argument.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from wslab.protocol.errors import HandshakeError
+from wslab.protocol.http import Headers, Request, Response
+
+__all__ = [
+    "GUID",
+    "VERSION",
+    "Extension",
+    "accept_key",
+    "answer",
+    "check_request",
+    "check_response",
+    "parse_extensions",
+    "reject",
+    "upgrade_request",
+]
+
+# Nobody who does not know WebSocket appends this string by accident (§1.3).
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+VERSION = "13"
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*(?:=\s*({_TOKEN}|"{_TOKEN}")\s*)?')
+
+
+class Extension(NamedTuple):
+    """One element of Sec-WebSocket-Extensions (RFC 6455 §9.1).
+
+    parameters: (name, value) pairs; the value is None for a name that stands alone.
+
+    >>> str(Extension("permessage-deflate", (("client_max_window_bits", None),)))
+    'permessage-deflate; client_max_window_bits'
+    """
+
+    name: str
+    parameters: tuple[tuple[str, str | None], ...] = ()
+
+    def __str__(self) -> str:
+        """Write it as the header does."""
+        parts = (name if value is None else f"{name}={value}" for name, value in self.parameters)
+        return "; ".join((self.name, *parts))
+
+
+# What a server does with an offer of an extension: the extension as agreed, or None to decline.
+Negotiator = Callable[[Extension], Extension | None]
+
+
+def accept_key(key: str) -> str:
+    """Answer a client's challenge: Base64(SHA-1(key + GUID)).
+
+    key: the `Sec-WebSocket-Key` header; 24 Base64 characters, 16 bytes decoded.
+    Returns the `Sec-WebSocket-Accept` header; 28 characters, 20 bytes decoded.
+    Raises HandshakeError if key is not the Base64 of exactly 16 bytes.
+    Source: RFC 6455 §4.2.2, item 5.4.
+
+    >>> accept_key("dGhlIHNhbXBsZSBub25jZQ==")
+    's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
+    """
+    try:
+        size = len(base64.b64decode(key, validate=True))
+    except (binascii.Error, ValueError):
+        raise HandshakeError(
+            f"Sec-WebSocket-Key is not Base64: {key[:40]!r}", "RFC 6455 §4.2.1"
+        ) from None
+    if size != 16:
+        raise HandshakeError(f"Sec-WebSocket-Key is {size} bytes, not 16", "RFC 6455 §4.2.1")
+    digest = hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
+def parse_extensions(headers: Headers) -> tuple[Extension, ...]:
+    """Read Sec-WebSocket-Extensions; HandshakeError if it is malformed (RFC 6455 §9.1)."""
+    extensions = []
+    for element in headers.tokens("Sec-WebSocket-Extensions"):
+        matches = [_PARAMETER.fullmatch(part) for part in element.split(";")]
+        pairs = [(match[1], match[2]) for match in matches if match is not None]
+        if len(pairs) < len(matches) or pairs[0][1] is not None:
+            raise HandshakeError(f"not an extension: {element[:60]!r}", "RFC 6455 §9.1")
+        (name, _), *parameters = pairs
+        values = tuple((key, value and value.strip('"')) for key, value in parameters)
+        extensions.append(Extension(name, values))
+    return tuple(extensions)
+
+
+def upgrade_request(
+    host: str,
+    target: str = "/",
+    *,
+    nonce: bytes,
+    subprotocols: Iterable[str] = (),
+    origin: str | None = None,
+    extensions: Iterable[Extension] = (),
+    headers: Iterable[tuple[str, str]] = (),
+) -> Request:
+    """Make the request that opens a connection.
+
+    host: name or address, with ``:port`` unless it is the default one.
+    target: path and query, such as ``/chat?room=1``.
+    nonce: 16 bytes, fresh and random for every connection.
+    subprotocols: the ones the client speaks, best first; origin: what a browser would send.
+    headers: further fields, such as cookies or authorization.
+    Raises ValueError if nonce is not 16 bytes long.
+    Source: RFC 6455 §4.1.
+    """
+    if len(nonce) != 16:
+        raise ValueError(f"nonce is {len(nonce)} bytes, not 16 (RFC 6455 §4.1)")
+    fields = [("Host", host), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    fields.append(("Sec-WebSocket-Key", base64.b64encode(nonce).decode()))
+    if origin is not None:
+        fields.append(("Origin", origin))
+    if offered := ", ".join(subprotocols):
+        fields.append(("Sec-WebSocket-Protocol", offered))
+    if offered := ", ".join(map(str, extensions)):
+        fields.append(("Sec-WebSocket-Extensions", offered))
+    fields.append(("Sec-WebSocket-Version", VERSION))
+    return Request(target, Headers([*fields, *headers]))
+
+
+def answer(
+    request: Request,
+    *,
+    subprotocols: Iterable[str] = (),
+    origins: Iterable[str | None] | None = None,
+    extensions: Mapping[str, Negotiator] | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+) -> Response:
+    """Answer a client's request: with 101 if it may connect, else with the status that says why.
+
+    subprotocols: the ones the server speaks; the client's first choice among them is agreed
+    on, and a client that offers none of them is welcome without one.
+    origins: the origins to accept, None among them for a client that sends none; origins=None
+    accepts all.
+    extensions: for each extension the function that decides on an offer of it.
+    headers: further fields of the answer, such as Date and Server.
+    Source: RFC 6455 §4.2.2.
+    """
+    try:
+        key = check_request(request, origins=origins)
+        offered = offered_subprotocols(request.headers)
+        agreed = _agree_on(parse_extensions(request.headers), extensions or {})
+    except HandshakeError as error:
+        return reject(error, headers=headers)
+    fields = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    fields.append(("Sec-WebSocket-Accept", accept_key(key)))
+    spoken = set(subprotocols)
+    if choice := next((name for name in offered if name in spoken), None):
+        fields.append(("Sec-WebSocket-Protocol", choice))
+    if agreed:
+        fields.append(("Sec-WebSocket-Extensions", ", ".join(map(str, agreed))))
+    return Response(101, Headers([*fields, *headers]))
+
+
+def reject(error: HandshakeError, *, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """Make the response that refuses a handshake: the error's status, its text as the body."""
+    body = f"{error}\n".encode()
+    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    fields += [("Connection", "close"), *(f for f in error.headers if f[0] != "Connection")]
+    return Response(error.status, Headers([*fields, *headers]), body=body)
+
+
+def check_request(request: Request, *, origins: Iterable[str | None] | None = None) -> str:
+    """Check a client's request and return its Sec-WebSocket-Key.
+
+    Raises HandshakeError: 405 for another method than GET, 426 for a request that does not ask
+    for WebSocket or not for version 13, 403 for an origin that is not accepted, else 400.
+    Source: RFC 6455 §4.2.1.
+    """
+    section, headers = "RFC 6455 §4.2.1", request.headers
+    if request.method != "GET":
+        seen = f"method is {request.method[:20]}, not GET"
+        raise HandshakeError(seen, section, 405, (("Allow", "GET"),))
+    if not "HTTP/1.1" <= request.version < "HTTP/2":
+        raise HandshakeError(f"version is {request.version}, not HTTP/1.1", section)
+    if not re.match(r"/|https?://|wss?://", request.target):
+        raise HandshakeError(f"target {request.target[:40]!r} is not a path", section)
+    headers.one("Host", "RFC 9112 §3.2")
+    _check_upgrade(headers)
+    key = headers.one("Sec-WebSocket-Key", section)
+    accept_key(key)
+    if origins is not None and _origin(headers) not in origins:
+        raise HandshakeError(f"origin {_origin(headers)!r} is not accepted", "RFC 6455 §10.2", 403)
+    return key
+
+
+def _check_upgrade(headers: Headers) -> None:
+    wanted = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", VERSION))
+    for name, token in (("Upgrade", "websocket"), ("Connection", "upgrade")):
+        if token not in map(str.lower, headers.tokens(name)):
+            seen = f"{name} is {headers.get(name)!r}, not {token!r}"
+            raise HandshakeError(seen, "RFC 6455 §4.2.1", 426, wanted)
+    if headers.get("Sec-WebSocket-Version") != VERSION:
+        seen = f"Sec-WebSocket-Version is {headers.get('Sec-WebSocket-Version')!r}, not '13'"
+        raise HandshakeError(seen, "RFC 6455 §4.4", 426, wanted)
+
+
+def _origin(headers: Headers) -> str | None:
+    return headers.one("Origin", "RFC 6454 §7.3") if headers.all("Origin") else None
+
+
+def offered_subprotocols(headers: Headers) -> list[str]:
+    """Return what the client offers, best first; HandshakeError unless distinct tokens (§4.1)."""
+    offered = headers.tokens("Sec-WebSocket-Protocol")
+    bad = [name for name in offered if not re.fullmatch(_TOKEN, name)]
+    if bad or len(set(offered)) < len(offered):
+        seen = f"not a list of distinct subprotocols: {offered!r:.60}"
+        raise HandshakeError(seen, "RFC 6455 §4.1")
+    return offered
+
+
+def _agree_on(
+    offers: Iterable[Extension], known: Mapping[str, Negotiator]
+) -> tuple[Extension, ...]:
+    agreed: dict[str, Extension] = {}
+    for offer in offers:
+        if offer.name in known and offer.name not in agreed:
+            accepted = known[offer.name](offer)
+            if accepted is not None:
+                agreed[offer.name] = accepted
+    return tuple(agreed.values())
+
+
+def check_response(response: Response, request: Request) -> None:
+    """Check a server's answer to request, as a client must before it goes on.
+
+    Raises HandshakeError with the status received: not 101, wrong Upgrade, Connection or
+    Sec-WebSocket-Accept, or a subprotocol or an extension that was not asked for.
+    Source: RFC 6455 §4.1, after "Once the client's opening handshake has been sent".
+    """
+    section, headers = "RFC 6455 §4.1", response.headers
+
+    def fail(seen: str) -> HandshakeError:
+        return HandshakeError(seen, section, response.status)
+
+    if response.status != 101:
+        raise fail(f"status is {response.status} {response.reason[:40]}, not 101")
+    for name, token in (("Upgrade", "websocket"), ("Connection", "upgrade")):
+        if token not in map(str.lower, headers.tokens(name)):
+            raise fail(f"{name} is {headers.get(name)!r}, not {token!r}")
+    accept, expected = headers.get("Sec-WebSocket-Accept") or "", accept_key(_key(request))
+    if not hmac.compare_digest(accept.encode(), expected.encode()):
+        raise fail(f"Sec-WebSocket-Accept is {accept[:40]!r}, not {expected!r}")
+    chosen = headers.all("Sec-WebSocket-Protocol")
+    if chosen and (len(chosen) > 1 or chosen[0] not in offered_subprotocols(request.headers)):
+        raise fail(f"subprotocol {', '.join(chosen)[:40]!r} was not requested")
+    asked = {extension.name for extension in parse_extensions(request.headers)}
+    for extension in parse_extensions(headers):
+        if extension.name not in asked:
+            raise fail(f"extension {extension.name!r} was not requested")
+
+
+def _key(request: Request) -> str:
+    return request.headers.one("Sec-WebSocket-Key", "RFC 6455 §4.1")

@@ -1,0 +1,198 @@
+"""HTTP/1.1 messages, as far as the opening handshake needs them (RFC 9112).
+
+The parser is strict: two programs that read the same malformed request differently are how
+requests get smuggled past proxies, so whatever is malformed is refused with its status.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from wslab.protocol.errors import HandshakeError
+
+__all__ = ["Headers", "Request", "Response"]
+
+HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
+FIELD_LIMIT = 128  # header fields
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) (HTTP/\d\.\d)")
+_STATUS_LINE = re.compile(r"(HTTP/\d\.\d) (\d{3})(?: ([\t -~\x80-\xff]*))?")
+_FIELD = re.compile(
+    rf"({_TOKEN}):[\t ]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[\t ]*"
+)
+_LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
+
+
+class Headers(tuple[tuple[str, str], ...]):
+    """Header fields as (name, value) pairs, in order; names compare without regard to case."""
+
+    __slots__ = ()
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a field, in order."""
+        name = name.lower()
+        return [value for key, value in self if key.lower() == name]
+
+    def get(self, name: str) -> str | None:
+        """Return a field's value, several joined by ", " (RFC 9110 §5.3); None if absent."""
+        values = self.all(name)
+        return ", ".join(values) if values else None
+
+    def one(self, name: str, section: str) -> str:
+        """Return the value of a field that must be there exactly once, else HandshakeError."""
+        values = self.all(name)
+        if len(values) != 1:
+            seen = f"{name} is there {len(values)} times" if values else f"{name} is missing"
+            raise HandshakeError(f"{seen}, not once", section)
+        return values[0]
+
+    def tokens(self, name: str) -> list[str]:
+        """Return the comma-separated elements of a field, white space and empty ones dropped."""
+        return [
+            part for value in self.all(name) for part in map(str.strip, value.split(",")) if part
+        ]
+
+    def serialize(self) -> bytes:
+        """Write the fields as lines; ValueError for one that would not read back the same."""
+        for name, value in self:
+            match = _FIELD.fullmatch(f"{name}:{value}")
+            if match is None or match.groups() != (name, value):
+                raise ValueError(f"not a header field: {name!r}: {value!r} (RFC 9110 §5.5)")
+        return b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in self)
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request without a body.
+
+    target: what follows the method, such as ``/chat?room=1``.
+
+    >>> Request("/chat", Headers([("Host", "example.com")])).serialize()
+    b'GET /chat HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n'
+    """
+
+    target: str
+    headers: Headers
+    method: str = "GET"
+    version: str = "HTTP/1.1"
+
+    @classmethod
+    def parse(cls, data: bytes | bytearray, start: int = 0) -> tuple[Request, int] | None:
+        """Read the request that begins at data[start].
+
+        Returns it with the index of the byte after its header, or None if more is needed.
+        Raises HandshakeError: 400 if malformed, 431 if too large.
+        Source: RFC 9112 §2 to §5.
+        """
+        head = _parse_head(data, start)
+        if head is None:
+            return None
+        line, headers, end = head
+        match = _REQUEST_LINE.fullmatch(line)
+        if match is None:
+            raise HandshakeError(f"not a request line: {line[:60]!r}", "RFC 9112 §3")
+        method, target, version = match.groups()
+        return cls(target, headers, method, version), end
+
+    def serialize(self) -> bytes:
+        """Write the request as bytes; ValueError for what would not read back the same."""
+        line = f"{self.method} {self.target} {self.version}"
+        if not _REQUEST_LINE.fullmatch(line):
+            raise ValueError(f"not a request line: {line!r} (RFC 9112 §3)")
+        return f"{line}\r\n".encode() + self.headers.serialize() + b"\r\n"
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response.
+
+    status: the status code; reason: its phrase, the standard one if not given.
+    body: as announced by Content-Length.
+
+    >>> Response(404, Headers([("Content-Length", "0")])).serialize()
+    b'HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n'
+    """
+
+    status: int
+    headers: Headers
+    reason: str = ""
+    body: bytes = field(default=b"", repr=False)
+    version: str = "HTTP/1.1"
+
+    def __post_init__(self) -> None:
+        """Fill in the standard phrase."""
+        if not self.reason and self.status in HTTPStatus._value2member_map_:
+            object.__setattr__(self, "reason", HTTPStatus(self.status).phrase)
+
+    @classmethod
+    def parse(cls, data: bytes | bytearray, start: int = 0) -> tuple[Response, int] | None:
+        """Read the response that begins at data[start], with the body that it announces.
+
+        Returns it with the index of the byte after it, or None if more is needed. A body of
+        another kind (chunked, or up to the end of the connection) is left unread.
+        Raises HandshakeError: 400 if malformed, 431 if too large.
+        Source: RFC 9112 §2 to §6.
+        """
+        head = _parse_head(data, start)
+        if head is None:
+            return None
+        line, headers, end = head
+        match = _STATUS_LINE.fullmatch(line)
+        if match is None:
+            raise HandshakeError(f"not a status line: {line[:60]!r}", "RFC 9112 §4")
+        version, status, reason = match[1], int(match[2]), match[3] or ""
+        length = 0 if status < 200 or status in (204, 304) else content_length(headers)
+        if end + length > len(data):
+            return None
+        body = bytes(data[end : end + length])
+        return cls(status, headers, reason, body, version), end + length
+
+    def serialize(self) -> bytes:
+        """Write the response as bytes; ValueError for what would not read back the same."""
+        line = f"{self.version} {self.status} {self.reason}"
+        if not _STATUS_LINE.fullmatch(line):
+            raise ValueError(f"not a status line: {line!r} (RFC 9112 §4)")
+        return f"{line}\r\n".encode("latin-1") + self.headers.serialize() + b"\r\n" + self.body
+
+
+def content_length(headers: Headers) -> int:
+    """Return the number of body bytes that a message announces, 0 without Content-Length.
+
+    Raises HandshakeError unless it is one decimal number (RFC 9112 §6.3).
+    """
+    if not headers.all("Content-Length"):
+        return 0
+    value = headers.one("Content-Length", "RFC 9112 §6.3")
+    if not re.fullmatch(r"[0-9]{1,18}", value):
+        raise HandshakeError(f"Content-Length is {value[:40]!r}", "RFC 9112 §6.3")
+    return int(value)
+
+
+def _parse_head(data: bytes | bytearray, start: int) -> tuple[str, Headers, int] | None:
+    """Read start line and header fields up to the empty line: line, fields, index after it."""
+    end = data.find(b"\r\n\r\n", start, start + HEAD_LIMIT)
+    head = bytes(data[start : end + 2 if end >= 0 else start + HEAD_LIMIT])
+    if _LONE_CR_OR_LF.search(head):
+        raise HandshakeError("a line does not end in CR LF", "RFC 9112 §2.2")
+    if end < 0:
+        if len(head) == HEAD_LIMIT:
+            seen = f"header is over {HEAD_LIMIT} bytes"
+            raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        return None
+    line, *fields = head.decode("latin-1").split("\r\n")[:-1]
+    if len(fields) > FIELD_LIMIT:
+        seen = f"{len(fields)} header fields, limit {FIELD_LIMIT}"
+        raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    return line, Headers(map(_parse_field, fields)), end + 4
+
+
+def _parse_field(line: str) -> tuple[str, str]:
+    if line[0] in " \t":
+        raise HandshakeError(f"folded header line: {line[:40]!r}", "RFC 9112 §5.2")
+    match = _FIELD.fullmatch(line)
+    if match is None:
+        raise HandshakeError(f"not a header field: {line[:60]!r}", "RFC 9112 §5")
+    return match[1], match[2]
