@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from wslab.protocol.errors import HandshakeError
-from wslab.protocol.http import Headers, Request, Response
+from wslab.protocol.http import Headers, Request, Response, content_length
 
 __all__ = [
     "GUID",
@@ -36,7 +36,8 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*(?:=\s*({_TOKEN}|"{_TOKEN}")\s*)?')
+_OWS = "[\t ]*"  # optional white space
+_PARAMETER = re.compile(rf'{_OWS}({_TOKEN}){_OWS}(?:={_OWS}({_TOKEN}|"{_TOKEN}"){_OWS})?')
 
 
 class Extension(NamedTuple):
@@ -115,7 +116,7 @@ def upgrade_request(
     nonce: 16 bytes, fresh and random for every connection.
     subprotocols: the ones the client speaks, best first; origin: what a browser would send.
     headers: further fields, such as cookies or authorization.
-    Raises ValueError if nonce is not 16 bytes long.
+    Raises ValueError if nonce is not 16 bytes long, or subprotocols are not distinct tokens.
     Source: RFC 6455 §4.1.
     """
     if len(nonce) != 16:
@@ -124,8 +125,9 @@ def upgrade_request(
     fields.append(("Sec-WebSocket-Key", base64.b64encode(nonce).decode()))
     if origin is not None:
         fields.append(("Origin", origin))
-    if offered := ", ".join(subprotocols):
-        fields.append(("Sec-WebSocket-Protocol", offered))
+    if names := list(subprotocols):
+        _check_subprotocols(names)
+        fields.append(("Sec-WebSocket-Protocol", ", ".join(names)))
     if offered := ", ".join(map(str, extensions)):
         fields.append(("Sec-WebSocket-Extensions", offered))
     fields.append(("Sec-WebSocket-Version", VERSION))
@@ -170,8 +172,8 @@ def reject(error: HandshakeError, *, headers: Iterable[tuple[str, str]] = ()) ->
     """Make the response that refuses a handshake: the error's status, its text as the body."""
     body = f"{error}\n".encode()
     fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-    fields += [("Connection", "close"), *(f for f in error.headers if f[0] != "Connection")]
-    return Response(error.status, Headers([*fields, *headers]), body=body)
+    fields += [("Connection", "close"), *error.headers, *headers]
+    return Response(error.status, Headers(fields), body=body)
 
 
 def check_request(request: Request, *, origins: Iterable[str | None] | None = None) -> str:
@@ -190,16 +192,22 @@ def check_request(request: Request, *, origins: Iterable[str | None] | None = No
     if not re.match(r"/|https?://|wss?://", request.target):
         raise HandshakeError(f"target {request.target[:40]!r} is not a path", section)
     headers.one("Host", "RFC 9112 §3.2")
+    if headers.all("Transfer-Encoding") or content_length(headers):
+        raise HandshakeError("a body is announced, it would be read as frames", section)
     _check_upgrade(headers)
     key = headers.one("Sec-WebSocket-Key", section)
     accept_key(key)
-    if origins is not None and _origin(headers) not in origins:
+    if origins is not None and _origin(headers) not in set(origins):
         raise HandshakeError(f"origin {_origin(headers)!r} is not accepted", "RFC 6455 §10.2", 403)
     return key
 
 
 def _check_upgrade(headers: Headers) -> None:
-    wanted = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", VERSION))
+    wanted = (
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),  # goes with every Upgrade (RFC 9110 §7.8)
+        ("Sec-WebSocket-Version", VERSION),
+    )
     for name, token in (("Upgrade", "websocket"), ("Connection", "upgrade")):
         if token not in map(str.lower, headers.tokens(name)):
             seen = f"{name} is {headers.get(name)!r}, not {token!r}"
@@ -216,11 +224,15 @@ def _origin(headers: Headers) -> str | None:
 def offered_subprotocols(headers: Headers) -> list[str]:
     """Return what the client offers, best first; HandshakeError unless distinct tokens (§4.1)."""
     offered = headers.tokens("Sec-WebSocket-Protocol")
-    bad = [name for name in offered if not re.fullmatch(_TOKEN, name)]
-    if bad or len(set(offered)) < len(offered):
-        seen = f"not a list of distinct subprotocols: {offered!r:.60}"
-        raise HandshakeError(seen, "RFC 6455 §4.1")
+    _check_subprotocols(offered)
     return offered
+
+
+def _check_subprotocols(names: list[str]) -> None:
+    bad = [name for name in names if not re.fullmatch(_TOKEN, name)]
+    if bad or len(set(names)) < len(names):
+        seen = f"not a list of distinct subprotocols: {names!r:.60}"
+        raise HandshakeError(seen, "RFC 6455 §4.1")
 
 
 def _agree_on(
@@ -249,9 +261,10 @@ def check_response(response: Response, request: Request) -> None:
 
     if response.status != 101:
         raise fail(f"status is {response.status} {response.reason[:40]}, not 101")
-    for name, token in (("Upgrade", "websocket"), ("Connection", "upgrade")):
-        if token not in map(str.lower, headers.tokens(name)):
-            raise fail(f"{name} is {headers.get(name)!r}, not {token!r}")
+    if (headers.get("Upgrade") or "").lower() != "websocket":
+        raise fail(f"Upgrade is {headers.get('Upgrade')!r}, not 'websocket'")
+    if "upgrade" not in map(str.lower, headers.tokens("Connection")):
+        raise fail(f"Connection is {headers.get('Connection')!r}, not 'upgrade'")
     accept, expected = headers.get("Sec-WebSocket-Accept") or "", accept_key(_key(request))
     if not hmac.compare_digest(accept.encode(), expected.encode()):
         raise fail(f"Sec-WebSocket-Accept is {accept[:40]!r}, not {expected!r}")
@@ -259,7 +272,11 @@ def check_response(response: Response, request: Request) -> None:
     if chosen and (len(chosen) > 1 or chosen[0] not in offered_subprotocols(request.headers)):
         raise fail(f"subprotocol {', '.join(chosen)[:40]!r} was not requested")
     asked = {extension.name for extension in parse_extensions(request.headers)}
-    for extension in parse_extensions(headers):
+    try:
+        agreed = parse_extensions(headers)
+    except HandshakeError as error:
+        raise fail(error.message) from None
+    for extension in agreed:
         if extension.name not in asked:
             raise fail(f"extension {extension.name!r} was not requested")
 

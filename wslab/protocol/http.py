@@ -12,18 +12,17 @@ from http import HTTPStatus
 
 from wslab.protocol.errors import HandshakeError
 
-__all__ = ["Headers", "Request", "Response"]
+__all__ = ["Headers", "Request", "Response", "content_length", "parse_head"]
 
 HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
 FIELD_LIMIT = 128  # header fields
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) (HTTP/\d\.\d)")
-_STATUS_LINE = re.compile(r"(HTTP/\d\.\d) (\d{3})(?: ([\t -~\x80-\xff]*))?")
-_FIELD = re.compile(
-    rf"({_TOKEN}):[\t ]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[\t ]*"
-)
-_LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
+_VERSION = r"HTTP/[0-9]\.[0-9]"
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) ({_VERSION})")
+_STATUS_LINE = re.compile(rf"({_VERSION}) ([0-9]{{3}})(?: ([\t -~\x80-\xff]*))?")
+_FIELD = re.compile(rf"({_TOKEN}):([\t -~\x80-\xff]*)")
+_BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
 
 
 class Headers(tuple[tuple[str, str], ...]):
@@ -51,15 +50,14 @@ class Headers(tuple[tuple[str, str], ...]):
 
     def tokens(self, name: str) -> list[str]:
         """Return the comma-separated elements of a field, white space and empty ones dropped."""
-        return [
-            part for value in self.all(name) for part in map(str.strip, value.split(",")) if part
-        ]
+        items = (item.strip(_BLANK) for value in self.all(name) for item in value.split(","))
+        return [item for item in items if item]
 
     def serialize(self) -> bytes:
         """Write the fields as lines; ValueError for one that would not read back the same."""
         for name, value in self:
             match = _FIELD.fullmatch(f"{name}:{value}")
-            if match is None or match.groups() != (name, value):
+            if match is None or match.groups() != (name, value.strip(_BLANK)):
                 raise ValueError(f"not a header field: {name!r}: {value!r} (RFC 9110 §5.5)")
         return b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in self)
 
@@ -87,7 +85,7 @@ class Request:
         Raises HandshakeError: 400 if malformed, 431 if too large.
         Source: RFC 9112 §2 to §5.
         """
-        head = _parse_head(data, start)
+        head = parse_head(data, start)
         if head is None:
             return None
         line, headers, end = head
@@ -136,7 +134,7 @@ class Response:
         Raises HandshakeError: 400 if malformed, 431 if too large.
         Source: RFC 9112 §2 to §6.
         """
-        head = _parse_head(data, start)
+        head = parse_head(data, start)
         if head is None:
             return None
         line, headers, end = head
@@ -144,7 +142,7 @@ class Response:
         if match is None:
             raise HandshakeError(f"not a status line: {line[:60]!r}", "RFC 9112 §4")
         version, status, reason = match[1], int(match[2]), match[3] or ""
-        length = 0 if status < 200 or status in (204, 304) else content_length(headers)
+        length = _body_length(status, headers)
         if end + length > len(data):
             return None
         body = bytes(data[end : end + length])
@@ -155,6 +153,10 @@ class Response:
         line = f"{self.version} {self.status} {self.reason}"
         if not _STATUS_LINE.fullmatch(line):
             raise ValueError(f"not a status line: {line!r} (RFC 9112 §4)")
+        length = _body_length(self.status, self.headers)
+        if len(self.body) != length:
+            seen = f"body is {len(self.body)} bytes, announced are {length}"
+            raise ValueError(f"{seen} (RFC 9112 §6.3)")
         return f"{line}\r\n".encode("latin-1") + self.headers.serialize() + b"\r\n" + self.body
 
 
@@ -171,11 +173,19 @@ def content_length(headers: Headers) -> int:
     return int(value)
 
 
-def _parse_head(data: bytes | bytearray, start: int) -> tuple[str, Headers, int] | None:
-    """Read start line and header fields up to the empty line: line, fields, index after it."""
+def _body_length(status: int, headers: Headers) -> int:
+    return 0 if status < 200 or status in (204, 304) else content_length(headers)
+
+
+def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, int] | None:
+    """Read the header that begins at data[start]: start line, fields, and the index after it.
+
+    Returns None if more bytes are needed; raises HandshakeError, 400 or 431 (RFC 9112 §2, §5).
+    """
     end = data.find(b"\r\n\r\n", start, start + HEAD_LIMIT)
     head = bytes(data[start : end + 2 if end >= 0 else start + HEAD_LIMIT])
-    if _LONE_CR_OR_LF.search(head):
+    # A CR at the very end may still get its LF.
+    if not head.count(b"\n") == head.count(b"\r\n") == head.count(b"\r") - head.endswith(b"\r"):
         raise HandshakeError("a line does not end in CR LF", "RFC 9112 §2.2")
     if end < 0:
         if len(head) == HEAD_LIMIT:
@@ -195,4 +205,4 @@ def _parse_field(line: str) -> tuple[str, str]:
     match = _FIELD.fullmatch(line)
     if match is None:
         raise HandshakeError(f"not a header field: {line[:60]!r}", "RFC 9112 §5")
-    return match[1], match[2]
+    return match[1], match[2].strip(_BLANK)

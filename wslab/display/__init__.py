@@ -1,0 +1,59 @@
+"""How values look in a notebook: HTML tables beside the text that each value prints as anyway.
+
+HTML is plain, semantic and safe: it survives GitHub, both themes and a reader of screens, and
+whatever a peer sent is escaped. Colour carries no meaning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+from wslab.display import html
+from wslab.lab.anatomy import Anatomy
+from wslab.lab.loop import kept, let_stop_reach_awaits
+from wslab.lab.record import Events
+from wslab.lab.registry import registry
+from wslab.lab.server import Server
+from wslab.lab.transcript import Row, Transcript
+
+__all__ = ["install"]
+
+RENDERERS = {
+    Anatomy: html.anatomy,
+    Events: html.events,
+    Row: html.row,
+    Transcript: html.transcript,
+}
+
+
+def install(shell: Any) -> None:
+    """Teach an IPython shell to show the lab's values; doing it again changes nothing.
+
+    In a kernel, Stop also reaches cells that await from now on.
+    """
+    formatter = shell.display_formatter.formatters["text/html"]
+    for kind, render in RENDERERS.items():
+        formatter.for_type(kind, render)
+    hooks = kept("hooks", dict[str, Any])
+    if "errors" in hooks:
+        shell.events.unregister("post_run_cell", hooks["errors"])
+    hooks["errors"] = show_new_errors
+    shell.events.register("post_run_cell", show_new_errors)
+    if hasattr(shell, "kernel") and threading.current_thread() is threading.main_thread():
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        let_stop_reach_awaits()
+
+
+def show_new_errors(_result: object = None) -> None:
+    """Show the handler errors that no cell has looked at, below the cell that has just run."""
+    from IPython.display import display
+
+    for listener in list(registry().values()):
+        if isinstance(listener, Server):
+            for error in listener.unseen_errors():
+                display(error)  # type: ignore[no-untyped-call]

@@ -1,0 +1,30 @@
+"""The bench: servers beside the notebook, cables that can be watched and cut, transcripts.
+
+from wslab import lab
+
+server = lab.serve(lab.echo)
+cable = lab.cable(server)
+async with connect(cable.url) as ws: ...
+cable.transcript
+"""
+
+from wslab.lab.anatomy import dissect
+from wslab.lab.cable import Cable, cable
+from wslab.lab.connection import WrongLoop
+from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
+from wslab.lab.server import Server, echo, serve
+from wslab.lab.transcript import Transcript
+
+__all__ = [
+    "Cable",
+    "LoopStalled",
+    "Server",
+    "Transcript",
+    "WrongLoop",
+    "allow_asyncio_run",
+    "cable",
+    "dissect",
+    "echo",
+    "run",
+    "serve",
+]

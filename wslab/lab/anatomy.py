@@ -1,0 +1,147 @@
+"""A frame taken apart: every field, its bits, and what they mean (RFC 6455 §5.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from wslab.lab.tables import hex_bytes, printable, text_table
+from wslab.protocol.errors import ProtocolError
+from wslab.protocol.frames import Close, CloseCode, Header, Opcode, apply_mask
+
+__all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
+
+MASK_MARKS = ("[", "]")  # around masking keys
+MASKED_MARKS = ("{", "}")  # around masked payloads; the sanitiser of the tests knows both
+
+
+class Field(NamedTuple):
+    """One field of a frame.
+
+    at: the bytes that hold it, counted from 0, such as "0" or "2–5".
+    bits: its bits as digits with a dot for each bit of the byte that belongs to another field;
+    bytes in hex for the longer fields.
+    """
+
+    at: str
+    name: str
+    bits: str
+    meaning: str
+
+
+class Anatomy(tuple[Field, ...]):
+    """The fields of one frame, in the order in which they travel; prints as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Render as a table, the same every time."""
+        rows = [(field.at, field.bits, field.name, field.meaning) for field in self]
+        return text_table(("byte", "bits", "field", "meaning"), rows)
+
+
+def opcode_name(opcode: int) -> str:
+    """Return an opcode's name, "reserved" for one without."""
+    try:
+        return Opcode(opcode).name
+    except ValueError:
+        return f"reserved {opcode:#x}"
+
+
+def dissect(data: bytes) -> Anatomy:
+    """Take the frame at the beginning of data apart, whether it is valid and complete or not.
+
+    >>> dissect(b"\\x81\\x02Hi")
+    byte  bits       field        meaning
+    0     1... ....  FIN          the last frame of its message
+    0     .000 ....  RSV1-3       not used
+    0     .... 0001  opcode       TEXT
+    1     0... ....  MASK         not masked, as from a server
+    1     .000 0010  length code  2 bytes of payload
+    2–3   48 69      payload      "Hi"
+    """
+    header = Header.parse(data)
+    if header is None:
+        return Anatomy([Field(_at(0, len(data)), "header", hex_bytes(data), "not complete yet")])
+    first, second = f"{data[0]:08b}", f"{data[1]:08b}"
+    code = data[1] & 0x7F
+    fin = "the last frame of its message" if header.fin else "more frames of this message follow"
+    rsv = f"in use: {header.rsv:03b}" if header.rsv else "not used"
+    masked = header.mask is not None
+    mask = "masked, as from a client" if masked else "not masked, as from a server"
+    codes = {126: "the length is in the next 2 bytes", 127: "the length is in the next 8 bytes"}
+    fields = [
+        Field("0", "FIN", f"{first[0]}... ....", fin),
+        Field("0", "RSV1-3", f".{first[1:4]} ....", rsv),
+        Field("0", "opcode", f".... {first[4:]}", opcode_name(header.opcode)),
+        Field("1", "MASK", f"{second[0]}... ....", mask),
+        Field(
+            "1",
+            "length code",
+            f".{second[1:4]} {second[4:]}",
+            codes.get(code, f"{code} bytes of payload"),
+        ),
+    ]
+    extended = {126: 2, 127: 8}.get(code, 0)
+    if extended:
+        length = hex_bytes(data[2 : 2 + extended])
+        fields.append(
+            Field(_at(2, extended), "length", length, f"{header.length} bytes of payload")
+        )
+    return Anatomy([*fields, *_payload_fields(data, header)])
+
+
+def _payload_fields(data: bytes, header: Header) -> list[Field]:
+    fields = []
+    wire = data[header.size : header.size + header.length]
+    payload = wire
+    if header.mask is not None:
+        payload = apply_mask(wire, header.mask)
+        key = header.mask.hex(" ").join(MASK_MARKS)
+        fields.append(Field(_at(header.size - 4, 4), "masking key", key, "random for each frame"))
+    if not header.length:
+        return fields
+    at = _at(header.size, header.length)
+    meaning = describe_payload(header, payload)
+    if header.mask is None:
+        return [*fields, Field(at, "payload", hex_bytes(payload), meaning)]
+    fields.append(
+        Field(at, "masked payload", hex_bytes(wire).join(MASKED_MARKS), "payload XOR masking key")
+    )
+    return [*fields, Field("", "payload", hex_bytes(payload), meaning)]
+
+
+def _at(start: int, size: int) -> str:
+    return str(start) if size == 1 else f"{start}–{start + size - 1}"
+
+
+def describe_payload(header: Header, payload: bytes) -> str:
+    """Say in words what a frame's payload, or the beginning of it, means.
+
+    payload: unmasked; shorter than header.length if the rest was not kept or has not come.
+    """
+    if header.opcode == Opcode.CLOSE and len(payload) == header.length:
+        return _describe_close(payload)
+    if header.rsv & 0b100:
+        return f"{header.length} bytes, compressed"
+    if not payload:
+        return ""
+    if header.opcode == Opcode.BINARY:
+        return f"{header.length} bytes"
+    try:
+        # The end may be cut inside a character: by us, or by fragmentation.
+        text = payload.decode("utf-8", "strict" if len(payload) == header.length else "ignore")
+    except UnicodeDecodeError:
+        text = payload.decode("utf-8", "backslashreplace")
+    more = " …" if len(payload) < header.length and len(text) <= 60 else ""
+    return printable(text) + more
+
+
+def _describe_close(payload: bytes) -> str:
+    try:
+        code, reason = Close.parse(payload)
+    except ProtocolError as error:
+        return error.message
+    if not payload:
+        return "no close code"
+    names = {int(known): known.name for known in CloseCode}
+    return " ".join(filter(None, [str(code), names.get(code), reason and printable(reason)]))

@@ -1,0 +1,134 @@
+"""What can go wrong on the way: one direction of a cable, and the faults that it may have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Faults", "Flow"]
+
+# A flow that holds back more than this stops reading, as a full network does.
+BACKLOG = 1 << 20
+TICK = 0.02  # seconds between the pieces of a throttled flow
+
+
+@dataclass
+class Faults:
+    """How one direction of a cable misbehaves; the defaults are a perfect cable.
+
+    frozen: nothing passes. delay: seconds that everything is late. split: bytes per TCP segment,
+    gap seconds apart. drop_after: bytes that still pass on a connection, the rest is lost.
+    rate: bytes per second.
+    """
+
+    frozen: bool = False
+    delay: float = 0.0
+    split: int | None = None
+    gap: float = 0.005
+    drop_after: int | None = None
+    rate: float | None = None
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether bytes may have to wait."""
+        return bool(self.frozen or self.delay or self.split or self.rate)
+
+
+class Flow:
+    """Carries bytes to a transport, as late, as slowly, in as small pieces as its faults say.
+
+    write, end: what to do with bytes, and with the end of the stream, once they may pass.
+    pause: called with True when the sender should stop, with False when it may go on.
+    """
+
+    def __init__(
+        self,
+        faults: Faults,
+        *,
+        write: Callable[[bytes], None],
+        end: Callable[[], None],
+        pause: Callable[[bool], None],
+    ) -> None:
+        self.faults = faults
+        self.write = write
+        self.end = end
+        self.pause = pause
+        self.loop = asyncio.get_running_loop()
+        self.passed = 0  # bytes let through since drop_after was set
+        self.queue: deque[tuple[float, bytes | None]] = deque()  # (when it is due, what)
+        self.backlog = 0  # bytes in the queue
+        self.timer: asyncio.TimerHandle | None = None
+
+    def push(self, data: bytes | None) -> None:
+        """Take bytes, or None for the end of the stream."""
+        limit = self.faults.drop_after
+        if limit is not None:
+            if data is None:
+                return  # who does not get the data does not get the end either
+            data = data[: max(0, limit - self.passed)]
+            self.passed += len(data)
+        if data is not None and not data:
+            return
+        if not self.queue and not self.faults.holds_back:
+            self._out(data)
+            return
+        self.queue.append((self.loop.time() + self.faults.delay, data))
+        self.backlog += len(data or b"")
+        if self.backlog > BACKLOG:
+            self.pause(True)
+        if self.timer is None:
+            self.pump()
+
+    def _out(self, data: bytes | None) -> None:
+        if data is None:
+            self.end()
+        else:
+            self.write(data)
+
+    def changed(self) -> None:
+        """Look again, after the faults have changed."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.pump()
+
+    def pump(self) -> None:
+        """Let pass what is due, and come back when more is."""
+        self.timer = None
+        while self.queue and not self.faults.frozen:
+            due, data = self.queue[0]
+            wait = due - self.loop.time()
+            if wait > 0 and self.faults.delay:
+                self.timer = self.loop.call_later(wait, self.pump)
+                return
+            self.queue.popleft()
+            size, pause = self._step(len(data or b""))
+            if data is not None and size < len(data):
+                self.queue.appendleft((due, data[size:]))
+                data = data[:size]
+            self.backlog -= len(data or b"")
+            self._out(data)
+            if pause and self.queue:
+                self.timer = self.loop.call_later(pause, self.pump)
+                return
+        if self.backlog <= BACKLOG and not self.faults.frozen:
+            self.pause(False)
+
+    def _step(self, size: int) -> tuple[int, float]:
+        """Return how many bytes may pass at once, and the seconds to wait afterwards."""
+        pause = 0.0
+        if self.faults.split:
+            size, pause = min(size, self.faults.split), self.faults.gap
+        if self.faults.rate:
+            size = min(size, max(1, round(self.faults.rate * TICK)))
+            pause = max(pause, size / self.faults.rate)
+        return size, pause
+
+    def close(self) -> None:
+        """Forget what is still held back."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = None
+        self.queue.clear()
+        self.backlog = 0

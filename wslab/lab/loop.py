@@ -1,0 +1,202 @@
+"""Event loops beside the kernel's: where the lab's servers and cables live.
+
+A server on the kernel's own loop stands still while any cell is busy. So the lab keeps two
+daemon threads, each with a loop of its own: one for servers, one for cables. A handler that
+blocks stops every server, but the cable that shows it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Sized
+from concurrent.futures import Future
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+__all__ = ["LabThread", "LoopStalled", "allow_asyncio_run", "lab_thread", "run", "settle"]
+
+T = TypeVar("T")
+
+
+class LoopStalled(RuntimeError):
+    """A lab loop does not answer: something on it blocks. The message shows where."""
+
+
+def kept(name: str, make: Callable[[], T]) -> T:
+    """Return the process's one value of this name; it outlives a reload of this package.
+
+    Autoreload and importlib.reload make modules anew, and a registry in a module would forget
+    the servers that are still listening.
+    """
+    module = sys.modules.setdefault("_wslab_kept", ModuleType("_wslab_kept"))
+    if name not in module.__dict__:
+        setattr(module, name, make())
+    return cast(T, getattr(module, name))
+
+
+class LabThread:
+    """A daemon thread that runs one event loop until the process ends.
+
+    name: "servers" or "cables"; also the thread's name, for stack dumps.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.retired = False
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._main, name=f"wslab-{name}", daemon=True)
+        self.thread.start()
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on this loop, from any other thread."""
+        if threading.current_thread() is self.thread:
+            coroutine.close()
+            raise RuntimeError(
+                f"called on the lab's {self.name} thread, which would wait for itself: "
+                "inside a handler, await the coroutine instead"
+            )
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def call(self, function: Callable[[], Coroutine[Any, Any, T]], timeout: float = 5.0) -> T:
+        """Run a coroutine function on this loop and return its result.
+
+        Raises LoopStalled if there is none within timeout seconds.
+        """
+        future = self.submit(function())
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            if future.done():  # the function's own TimeoutError
+                raise
+            future.cancel()
+            raise LoopStalled(self.stall_report(timeout)) from None
+
+    async def stalled(self, grace: float = 0.5) -> str | None:
+        """Tell whether this loop fails to answer within grace seconds, and where it hangs."""
+        answered = threading.Event()
+        self.loop.call_soon_threadsafe(answered.set)
+        end = time.monotonic() + grace
+        while not answered.is_set():
+            if time.monotonic() > end:
+                return self.stall_report(grace)
+            await asyncio.sleep(0.01)
+        return None
+
+    def stall_report(self, seconds: float) -> str:
+        """Describe what the thread is doing at this moment, innermost call last."""
+        frame = sys._current_frames().get(self.thread.ident or 0)
+        stack = "".join(traceback.format_stack(frame)[-4:]) if frame else "  the thread has ended\n"
+        return (
+            f"the loop of the lab's {self.name} has not answered for {seconds:g} s: something on "
+            f"it blocks instead of awaiting. It is here:\n{stack}"
+        )
+
+    def retire(self) -> None:
+        """Give up on a stalled loop: the next use gets a new thread, this one ends when it can."""
+        self.retired = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        threads = _threads()
+        if threads.get(self.name) is self:
+            del threads[self.name]
+
+
+def _threads() -> dict[str, LabThread]:
+    return kept("threads", dict)
+
+
+def lab_thread(name: str) -> LabThread:
+    """Return the lab's thread of this name ("servers" or "cables"), started on first use."""
+    threads = _threads()
+    if name not in threads:
+        threads[name] = LabThread(name)
+    return threads[name]
+
+
+def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
+    """Run a coroutine on the lab's server loop and return its result: for scripts.
+
+    In a notebook cell `await` needs no help. A script has no running loop; there
+    `lab.run(main())` does what `asyncio.run` does, on the loop of the lab's servers.
+
+    timeout: seconds to wait, None for as long as it takes; then TimeoutError.
+    Stop (KeyboardInterrupt) cancels the coroutine.
+    """
+    future = lab_thread("servers").submit(coroutine)
+    try:
+        return future.result(timeout)
+    except BaseException:
+        future.cancel()
+        raise
+
+
+async def settle(
+    activity: Callable[[], int],
+    until: int | Callable[[], object] | None,
+    seen: Sized,
+    *,
+    within: float,
+    quiet: float,
+) -> None:
+    """Wait, on the caller's loop, until something has happened and then nothing more does.
+
+    activity: a counter that grows with everything that happens.
+    until: a condition, or a number of things to be in seen, to be reached first; None for none.
+    within: seconds to wait for it, then TimeoutError with what was seen.
+    quiet: seconds without activity that count as nothing more.
+    """
+    end = time.monotonic() + within
+    condition = until if callable(until) else lambda: len(seen) >= (until or 0)
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not reached within {within:g} s. So far:\n{seen!r}")
+        await asyncio.sleep(0.002)
+    before = None
+    while before != activity() and time.monotonic() < end:
+        before = activity()
+        await asyncio.sleep(quiet)
+
+
+def let_stop_reach_awaits() -> None:
+    """Make the Stop button end a cell that awaits.
+
+    ipykernel turns SIGINT into a cancellation, but nothing wakes the loop up to notice it
+    while it waits for a socket. With this, the signal itself writes a byte to a socket that
+    the loop watches. Call it on the kernel's main thread while its loop runs.
+    """
+    loop = asyncio.get_running_loop()
+    if kept("wakeup", dict[str, object]).get("loop") is loop:
+        return
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    loop.add_reader(reader, reader.recv, 4096)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    kept("wakeup", dict[str, object]).update(loop=loop, sockets=(reader, writer))
+
+
+def allow_asyncio_run() -> None:
+    """Let pasted scripts call `asyncio.run(main())` in a cell.
+
+    The kernel's loop is running already, so a plain `asyncio.run` in a cell raises. This
+    applies nest_asyncio2, the maintained fork: with the archived nest_asyncio 1.6.0, cells
+    that are queued during such a call are lost (notebook 90 shows it).
+    Raises RuntimeError if nest_asyncio was applied in this kernel before: only a restart undoes it.
+    """
+    import nest_asyncio2  # type: ignore[import-untyped]
+
+    if asyncio.run.__module__ == "nest_asyncio":
+        raise RuntimeError(
+            "nest_asyncio 1.6.0 is already applied in this kernel and loses queued cells: "
+            "restart the kernel, then call allow_asyncio_run() instead"
+        )
+    nest_asyncio2.apply()

@@ -1,0 +1,121 @@
+"""What happened on a server: events and errors, kept until a cell shows them.
+
+No thread prints. Output of a thread lands in whichever cell happens to run, torn in the middle
+of a line; so whatever a handler does is recorded here, and a later cell renders it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import io
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, SupportsIndex, overload
+
+from wslab.lab.loop import kept
+from wslab.lab.tables import text_table
+
+__all__ = ["Event", "Events", "HandlerError"]
+
+# Set while a handler runs, also in the tasks that it starts: where its prints go.
+recorder: ContextVar[Callable[[str], None] | None] = ContextVar("wslab_recorder", default=None)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened on a server.
+
+    connection: 1, 2, … in the order in which they came; 0 for the server itself.
+    kind: "open", "print", "error", "close", or another word of the server's own.
+    text: what there is to say about it.
+    """
+
+    connection: int
+    kind: str
+    text: str
+
+
+class Events(list[Event]):
+    """Events in the order in which they happened; prints as a table."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Events: ...
+    def __getitem__(self, index: Any, /) -> Any:
+        """Return an event, or a slice as Events."""
+        found = super().__getitem__(index)
+        return Events(found) if isinstance(index, slice) else found
+
+    def only(self, kind: str | None = None, connection: int | None = None) -> Events:
+        """Return the events of one kind, of one connection, or both."""
+        return Events(
+            event
+            for event in self
+            if kind in (None, event.kind) and connection in (None, event.connection)
+        )
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return the table's cells: connection, event, text."""
+        return [(str(event.connection or ""), event.kind, event.text) for event in self]
+
+    def __repr__(self) -> str:
+        """Render as a table, the same every time."""
+        return text_table(("connection", "event", "text"), self.rows()) if self else "no events"
+
+
+@dataclass(frozen=True, repr=False)
+class HandlerError:
+    """An exception that a handler did not catch; prints as its own lines of the traceback."""
+
+    server: str
+    connection: int
+    exception: BaseException
+    traceback: str
+
+    @classmethod
+    def of(cls, server: str, connection: int, exception: BaseException) -> HandlerError:
+        """Keep an exception, its traceback without the lab's and the library's frames."""
+        lines = traceback.TracebackException.from_exception(exception)
+        own = [f for f in lines.stack if not f.filename.startswith(_foreign_folders())]
+        lines.stack = traceback.StackSummary.from_list(own)
+        return cls(server, connection, exception, "".join(lines.format()))
+
+    def __repr__(self) -> str:
+        """Say which handler failed, then its traceback."""
+        where = f"The handler of server {self.server!r} raised on connection {self.connection}:"
+        return f"{where}\n{self.traceback.rstrip()}"
+
+
+@functools.cache
+def _foreign_folders() -> tuple[str, ...]:
+    import asyncio
+    import os
+
+    import websockets
+
+    import wslab
+
+    return tuple(os.path.dirname(module.__file__ or "?") for module in (wslab, websockets, asyncio))
+
+
+def record_prints() -> None:
+    """Let `print` inside a handler add to its server's record; elsewhere it prints as always."""
+    original = kept("print", lambda: builtins.print)
+    if builtins.print is not original:
+        return
+
+    @functools.wraps(original)
+    def print_or_record(*values: object, file: Any = None, **options: Any) -> None:
+        record = recorder.get()
+        if record is None or file is not None:
+            original(*values, file=file, **options)
+            return
+        text = io.StringIO()
+        original(*values, file=text, **{**options, "flush": False})
+        record(text.getvalue().removesuffix("\n"))
+
+    builtins.print = print_or_record

@@ -1,0 +1,71 @@
+"""What listens, by name: a cell that runs again replaces its server or cable, never adds one."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from wslab.lab.loop import kept
+
+__all__ = ["LOOPBACK", "Listener", "listen", "registry", "replace"]
+
+LOOPBACK = "127.0.0.1"
+
+
+class Listener(Protocol):
+    """What servers and cables have in common."""
+
+    name: str
+
+    @property
+    def port(self) -> int:
+        """The TCP port, 0 when stopped."""
+
+    def stop_now(self) -> None:
+        """Stop, from a thread that cannot await."""
+
+
+def registry() -> dict[str, Listener]:
+    """Return the process's servers and cables by name, the stopped ones too."""
+    return kept("registry", dict[str, Listener])
+
+
+def replace(listener: Listener, port: int, start: Callable[[int], None]) -> bool:
+    """Stop what has this listener's name, then start it: on the same port if it may choose.
+
+    start: a function that listens on the port it is given, 0 for any.
+    Returns whether a running one was replaced.
+    """
+    earlier = registry().get(listener.name)
+    old_port = earlier.port if earlier is not None else 0
+    if earlier is not None:
+        earlier.stop_now()
+    try:
+        start(port or old_port)
+    except OSError:
+        if port or not old_port:
+            raise
+        start(0)  # somebody took the old port in between
+    registry()[listener.name] = listener
+    return old_port != 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening TCP socket.
+
+    Raises OSError that says which port is taken, by which server of the lab if it is one, and
+    what to do.
+    """
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port is {port}, allowed are 0 (any free one) to 65535")
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        holders = [name for name, listener in registry().items() if listener.port == port]
+        who = f"the lab's {holders[0]!r}" if holders else "another program"
+        advice = "stop that one, or leave port out to get a free one"
+        raise OSError(error.errno, f"port {port} is in use by {who}: {advice}") from None

@@ -1,0 +1,55 @@
+"""Plain text tables: how the lab's values print, in a terminal and in a notebook's text output."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+__all__ = ["hex_bytes", "printable", "text_table"]
+
+
+def _width(text: str) -> int:
+    """Return how many columns a terminal gives text: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Align rows under their headings; a cell may hold several lines, the last column is free.
+
+    >>> print(text_table(["who", "what"], [["client", "Hello"], ["server", "Hi"]]))
+    who     what
+    client  Hello
+    server  Hi
+    """
+    lines = [list(head)]
+    for row in rows:
+        cells = [cell.split("\n") for cell in row]
+        for i in range(max(map(len, cells))):
+            lines.append([cell[i] if i < len(cell) else "" for cell in cells])
+    widths = [max(_width(line[i]) for line in lines) for i in range(len(head) - 1)]
+    return "\n".join(
+        "  ".join(
+            [cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=False)]
+            + [line[-1]]
+        ).rstrip()
+        for line in lines
+    )
+
+
+def hex_bytes(data: bytes, limit: int = 16) -> str:
+    """Write bytes as two hex digits each, at most limit of them.
+
+    >>> hex_bytes(b"Hello", 3)
+    '48 65 6c …'
+    """
+    return data[:limit].hex(" ") + (" …" if len(data) > limit else "")
+
+
+def printable(text: str, limit: int = 60) -> str:
+    """Quote what a peer sent, control characters escaped, at most limit characters of it.
+
+    >>> printable("Hi\\n")
+    '"Hi\\\\n"'
+    """
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:limit])
+    return f'"{shown}"' + (" …" if len(text) > limit else "")

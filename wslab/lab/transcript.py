@@ -1,0 +1,238 @@
+"""What a cable saw, decoded: HTTP messages, frames, and what each side did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import overload
+
+from wslab.lab.anatomy import (
+    MASK_MARKS,
+    MASKED_MARKS,
+    Anatomy,
+    describe_payload,
+    dissect,
+    opcode_name,
+)
+from wslab.lab.tables import hex_bytes, printable, text_table
+from wslab.lab.tape import Piece, Side, Tape
+from wslab.protocol.errors import PeerError
+from wslab.protocol.frames import Header, apply_mask
+
+__all__ = ["Row", "Transcript"]
+
+SHOWN = 16  # bytes of a payload that a row shows
+
+
+class Row:
+    """One message of a transcript.
+
+    number: its place on the tape. who: "client", "server" or "cable". size: bytes.
+    kind: "HTTP", "body", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG", "raw",
+    "TLS" or "note".
+    wire: its bytes, or the first of them. payload: of a frame, unmasked; of the rest, wire.
+    """
+
+    def __init__(self, number: int, piece: Piece, started: float) -> None:
+        self.number = number
+        self.piece = piece
+        self.who = piece.side
+        self.connection = piece.connection
+        self.size = piece.size
+        self.wire = bytes(piece.head)
+        self.seconds = piece.time - started
+        self.header = Header.parse(self.wire) if piece.kind == "frame" else None
+
+    @property
+    def kind(self) -> str:
+        """What it is, in one word."""
+        if self.piece.kind != "frame":
+            return {"http": "HTTP", "tls": "TLS"}.get(self.piece.kind, self.piece.kind)
+        return "frame" if self.header is None else opcode_name(self.header.opcode)
+
+    @cached_property
+    def payload(self) -> bytes:
+        """What the frame carries, unmasked, as far as it was kept."""
+        if self.header is None:
+            return self.wire
+        data = self.wire[self.header.size :]
+        return apply_mask(data, self.header.mask) if self.header.mask is not None else data
+
+    @property
+    def text(self) -> str:
+        """The payload as text; bytes that are not UTF-8 as escapes."""
+        return self.payload.decode("utf-8", "backslashreplace")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it has passed."""
+        return self.piece.total in (None, self.size) and not (
+            self.piece.kind == "frame" and self.header is None
+        )
+
+    @property
+    def problem(self) -> str:
+        """The rule that this frame breaks by itself, with its section; empty if none."""
+        if self.header is None:
+            return ""
+        try:
+            # RSV1 is allowed here: whether an extension uses it was settled in the handshake.
+            self.header.check(masked=self.who == "client", rsv=0b100)
+        except PeerError as error:
+            return str(error)
+        return ""
+
+    @property
+    def bytes_shown(self) -> str:
+        """The bytes of a frame: header, [masking key], {masked payload}."""
+        header = self.header
+        if header is None:
+            return hex_bytes(self.wire, SHOWN)
+        if header.mask is None:
+            return hex_bytes(self.wire, header.size + SHOWN)
+        parts = [self.wire[: header.size - 4].hex(" "), header.mask.hex(" ").join(MASK_MARKS)]
+        if data := self.wire[header.size :]:
+            parts.append(hex_bytes(data, SHOWN).join(MASKED_MARKS))
+        return " ".join(parts)
+
+    @property
+    def meaning(self) -> str:
+        """What it says, in words."""
+        kind = self.piece.kind
+        if kind == "http":
+            lines = self.wire.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+            said = "\n".join(printable(line, 200)[1:-1] for line in lines)
+        elif kind == "tls":
+            said = f"{self.size} bytes of ciphertext"
+        elif kind in ("body", "raw"):
+            said = printable(self.text)
+        elif kind == "note":
+            said = self.text
+        elif self.header is None:
+            said = "a header that is not complete"
+        else:
+            parts = [describe_payload(self.header, self.payload)]
+            parts += ["more follows"] * (not self.header.fin)
+            said = ", ".join(filter(None, parts))
+        if not self.is_complete:
+            total = f" of {self.piece.total}" if self.piece.total else ""
+            said += f"\nonly {self.size}{total} bytes of it have passed"
+        return said + (f"\nnot allowed: {self.problem}" if self.problem else "")
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """The frame taken apart, field by field."""
+        if self.header is None:
+            raise ValueError(f"row {self.number} is {self.kind}, only frames have an anatomy")
+        return dissect(self.wire)
+
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """Return what a table shows: number, who, kind, size, bytes, meaning."""
+        size = f"{self.size} B" if self.piece.kind != "note" else ""
+        shown = "" if self.piece.kind in ("http", "note", "body") else self.bytes_shown
+        return (str(self.number), self.who, self.kind, size, shown, self.meaning)
+
+    def text_cells(self) -> list[str]:
+        """Return the same for text, with bytes and meaning in one column."""
+        *first, shown, meaning = self.cells()
+        return [*first, "   ".join(filter(None, (shown, meaning)))]
+
+    def __repr__(self) -> str:
+        """Render the row; below a frame, its anatomy."""
+        table = text_table(HEAD, [self.text_cells()])
+        return f"{table}\n\n{self.anatomy!r}" if self.header is not None else table
+
+
+HEAD = ("#", "who", "kind", "size", "what")
+
+
+class Transcript(Sequence[Row]):
+    """The rows of a tape at one moment; indexable, filterable, and it prints as a table.
+
+    tape: what to decode. keep: which rows, all of them by default.
+    """
+
+    def __init__(self, tape: Tape, rows: list[Row] | None = None) -> None:
+        self.tape = tape
+        self.dropped = tape.dropped
+        if rows is None:
+            first = self.dropped
+            rows = [Row(first + i, p, tape.started) for i, p in enumerate(tape.pieces.copy())]
+        self.rows = rows
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Transcript: ...
+    def __getitem__(self, index: int | slice) -> Row | Transcript:
+        """Return a row, or a slice as a Transcript."""
+        if isinstance(index, slice):
+            return Transcript(self.tape, self.rows[index])
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Row]:
+        """Go through the rows."""
+        return iter(self.rows)
+
+    def only(
+        self,
+        who: str | None = None,
+        kind: str | None = None,
+        *,
+        connection: int | None = None,
+        where: Callable[[Row], object] = lambda row: True,
+    ) -> Transcript:
+        """Return the rows of one sender, of one kind, of one connection, or that satisfy where."""
+        return Transcript(
+            self.tape,
+            [
+                row
+                for row in self.rows
+                if who in (None, row.who)
+                and kind in (None, row.kind)
+                and connection in (None, row.connection)
+                and where(row)
+            ],
+        )
+
+    @property
+    def client(self) -> Transcript:
+        """What clients sent."""
+        return self.only("client", where=lambda row: row.kind != "note")
+
+    @property
+    def server(self) -> Transcript:
+        """What the server sent."""
+        return self.only("server", where=lambda row: row.kind != "note")
+
+    @property
+    def frames(self) -> Transcript:
+        """The frames of both sides."""
+        return self.only(where=lambda row: row.piece.kind == "frame")
+
+    @property
+    def http(self) -> Transcript:
+        """The HTTP headers of both sides."""
+        return self.only(kind="HTTP")
+
+    @property
+    def size(self) -> int:
+        """Bytes of all these rows."""
+        return sum(row.size for row in self.rows)
+
+    @property
+    def sent(self) -> dict[Side, int]:
+        """Bytes that each side has sent through the cable, whatever rows are kept."""
+        return dict(self.tape.sent)
+
+    def __repr__(self) -> str:
+        """Render as a table, the same every time but for what is random on the wire."""
+        if not self.rows:
+            return "nothing has passed"
+        table = text_table(HEAD, [row.text_cells() for row in self.rows])
+        lost = f"{self.dropped} earlier rows were dropped: the tape keeps {self.tape.pieces.maxlen}"
+        return f"{lost}\n{table}" if self.dropped else table
