@@ -16,6 +16,7 @@ from wslab.lab.loop import kept, let_stop_reach_awaits
 from wslab.lab.record import Events
 from wslab.lab.registry import registry
 from wslab.lab.server import Server
+from wslab.lab.tables import Table
 from wslab.lab.transcript import Row, Transcript
 
 __all__ = ["install"]
@@ -24,6 +25,7 @@ RENDERERS = {
     Anatomy: html.anatomy,
     Events: html.events,
     Row: html.row,
+    Table: html.plain_table,
     Transcript: html.transcript,
 }
 

@@ -7,13 +7,11 @@ from html import escape
 
 from wslab.lab.anatomy import Anatomy
 from wslab.lab.record import Events
+from wslab.lab.tables import Table
 from wslab.lab.transcript import Row, Transcript
 
-__all__ = ["anatomy", "events", "row", "table", "transcript"]
+__all__ = ["anatomy", "events", "plain_table", "row", "table", "transcript"]
 
-# JupyterLab aligns cells to the right, which is right for numbers only.
-_LEFT = ' style="text-align: left; vertical-align: top"'
-_RIGHT = ' style="text-align: right; vertical-align: top"'
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
 
@@ -27,34 +25,48 @@ def table(
 ) -> str:
     """Make a table; every cell is escaped, line breaks are kept.
 
+    rows: the cells' texts; the last cell of a short row spans the columns that are left.
     numbers: the columns to align to the right. code: the columns in a monospaced font.
     """
+    styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
     head_cells = "".join(
-        f'<th scope="col"{_RIGHT if name in numbers else _LEFT}>{escape(name)}</th>'
-        for name in head
+        f'<th scope="col"{style}>{escape(name)}</th>'
+        for name, style in zip(head, styles, strict=True)
     )
-    body = "\n".join(
-        "<tr>" + "".join(map(_cell, row, head, [numbers] * len(head), [code] * len(head))) + "</tr>"
-        for row in rows
-    )
+    body = []
+    for row in rows:
+        spans = [1] * (len(row) - 1) + [len(head) - len(row) + 1]
+        cells = zip(row, spans, styles, head, strict=False)
+        body.append("".join(_cell(*cell[:3], cell[3] in code) for cell in cells))
+    title = f"<caption{_style(False, False)}>{escape(caption)}</caption>\n" if caption else ""
     return (
-        f'<table class="wslab">\n<caption{_LEFT}>{escape(caption)}</caption>\n'
-        f"<thead><tr>{head_cells}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+        f'<table class="wslab">\n{title}<thead><tr>{head_cells}</tr></thead>\n<tbody>\n'
+        + "\n".join(f"<tr>{cells}</tr>" for cells in body)
+        + "\n</tbody>\n</table>"
     )
 
 
-def _cell(text: str, name: str, numbers: Sequence[str], code: Sequence[str]) -> str:
+def _style(number: bool, one_line: bool) -> str:
+    # JupyterLab aligns cells to the right, which is right for numbers only.
+    align = f"text-align: {'right' if number else 'left'}; vertical-align: top"
+    return f' style="{align}{"; white-space: nowrap" if one_line else ""}"'
+
+
+def _cell(text: str, span: int, style: str, code: bool) -> str:
     content = escape(text).replace("\n", "<br>")
-    if name in code and content:
+    if code and content:
         content = f"<code>{content}</code>"
-    return f"<td{_RIGHT if name in numbers else _LEFT}>{content}</td>"
+    wide = f' colspan="{span}"' if span > 1 else ""
+    return f"<td{wide}{style}>{content}</td>"
 
 
 def _rows_table(caption: str, rows: Iterable[Row]) -> str:
     cells = []
     for one in rows:
-        number, who, *rest = one.cells()
-        cells.append((number, _ARROWS[who], *rest))
+        number, who, kind, size, shown, meaning = one.cells()
+        first = (number, _ARROWS[who], kind, size)
+        is_text = not shown and kind != "note"  # an HTTP header needs the room of both columns
+        cells.append((*first, meaning) if is_text else (*first, shown, meaning))
     head = ("#", "who", "kind", "size", "bytes", "meaning")
     return table(caption, head, cells, numbers=("#", "size"), code=("bytes",))
 
@@ -84,3 +96,8 @@ def anatomy(value: Anatomy) -> str:
 def events(value: Events) -> str:
     """Show what happened on a server."""
     return table("Events", ("connection", "event", "text"), value.rows(), numbers=("connection",))
+
+
+def plain_table(value: Table) -> str:
+    """Show a lesson's own table."""
+    return table(value.caption, value.head, value.cells())

@@ -13,6 +13,8 @@ from wslab.lab.cable import Cable, cable
 from wslab.lab.connection import WrongLoop
 from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
 from wslab.lab.server import Server, echo, serve
+from wslab.lab.tables import Table as table
+from wslab.lab.tcp import serve_tcp
 from wslab.lab.transcript import Transcript
 
 __all__ = [
@@ -27,4 +29,6 @@ __all__ = [
     "echo",
     "run",
     "serve",
+    "serve_tcp",
+    "table",
 ]

@@ -81,6 +81,9 @@ class HandlerError:
         """Keep an exception, its traceback without the lab's and the library's frames."""
         lines = traceback.TracebackException.from_exception(exception)
         own = [f for f in lines.stack if not f.filename.startswith(_foreign_folders())]
+        for frame in own:
+            if "ipykernel_" in frame.filename:  # the kernel's name for a cell: a temporary file
+                frame.filename = "a cell of this notebook"
         lines.stack = traceback.StackSummary.from_list(own)
         return cls(server, connection, exception, "".join(lines.format()))
 

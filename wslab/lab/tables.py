@@ -4,8 +4,29 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-__all__ = ["hex_bytes", "printable", "text_table"]
+__all__ = ["Table", "hex_bytes", "printable", "text_table"]
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """Rows under headings: in a notebook an HTML table, elsewhere text.
+
+    head: the headings. rows: as many values each; anything but text is shown as `str` does.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+
+    def cells(self) -> list[list[str]]:
+        """Return the rows as text."""
+        return [[str(value) for value in row] for row in self.rows]
+
+    def __repr__(self) -> str:
+        """Render as text."""
+        return text_table(self.head, self.cells())
 
 
 def _width(text: str) -> int:

@@ -1,0 +1,1 @@
+"""What the lessons build and meet: one module per scenario."""
