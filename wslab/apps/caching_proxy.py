@@ -43,9 +43,9 @@ class CachingProxy:
                     continue
                 server_writer.write(data)
                 answer = await server_reader.read(65536)
-                writer.write(answer)
                 if resource is not None:
                     self._remember(resource, answer)
+                writer.write(answer)
         finally:
             server_writer.close()
 
