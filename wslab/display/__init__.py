@@ -7,15 +7,17 @@ whatever a peer sent is escaped. Colour carries no meaning.
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from typing import Any
 
 from wslab.display import html
 from wslab.lab.anatomy import Anatomy
+from wslab.lab.base import BaseServer
+from wslab.lab.doctor import Checkup
 from wslab.lab.loop import kept, let_stop_reach_awaits
 from wslab.lab.record import Events
 from wslab.lab.registry import registry
-from wslab.lab.server import Server
 from wslab.lab.tables import Table
 from wslab.lab.transcript import Row, Transcript
 
@@ -23,6 +25,7 @@ __all__ = ["install"]
 
 RENDERERS = {
     Anatomy: html.anatomy,
+    Checkup: html.checkup,
     Events: html.events,
     Row: html.row,
     Table: html.plain_table,
@@ -38,6 +41,9 @@ def install(shell: Any) -> None:
     formatter = shell.display_formatter.formatters["text/html"]
     for kind, render in RENDERERS.items():
         formatter.for_type(kind, render)
+    pictures = shell.display_formatter.formatters["image/png"]
+    # By name, so that matplotlib is loaded by those who plot, not by everybody.
+    pictures.for_type_by_name("matplotlib.figure", "Figure", png)
     hooks = kept("hooks", dict[str, Any])
     if "errors" in hooks:
         shell.events.unregister("post_run_cell", hooks["errors"])
@@ -51,11 +57,18 @@ def install(shell: Any) -> None:
         let_stop_reach_awaits()
 
 
+def png(figure: Any) -> bytes:
+    """Draw a matplotlib figure, on white in every theme: pyplot, with its state, is not needed."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=96)
+    return file.getvalue()
+
+
 def show_new_errors(_result: object = None) -> None:
     """Show the handler errors that no cell has looked at, below the cell that has just run."""
     from IPython.display import display
 
     for listener in list(registry().values()):
-        if isinstance(listener, Server):
+        if isinstance(listener, BaseServer):
             for error in listener.unseen_errors():
                 display(error)  # type: ignore[no-untyped-call]

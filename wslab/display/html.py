@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from wslab.lab.anatomy import Anatomy
+from wslab.lab.doctor import HEAD, Checkup
 from wslab.lab.record import Events
-from wslab.lab.tables import Table
+from wslab.lab.tables import LAYOUT, Table, escaped
 from wslab.lab.transcript import Row, Transcript
 
-__all__ = ["anatomy", "events", "plain_table", "row", "table", "transcript"]
+__all__ = ["anatomy", "checkup", "events", "plain_table", "row", "table", "transcript"]
 
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
@@ -30,7 +31,7 @@ def table(
     """
     styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
     head_cells = "".join(
-        f'<th scope="col"{style}>{escape(name)}</th>'
+        f'<th scope="col"{style}>{_text(name)}</th>'
         for name, style in zip(head, styles, strict=True)
     )
     body = []
@@ -38,7 +39,7 @@ def table(
         spans = [1] * (len(row) - 1) + [len(head) - len(row) + 1]
         cells = zip(row, spans, styles, head, strict=False)
         body.append("".join(_cell(*cell[:3], cell[3] in code) for cell in cells))
-    title = f"<caption{_style(False, False)}>{escape(caption)}</caption>\n" if caption else ""
+    title = f"<caption{_style(False, False)}>{_text(caption)}</caption>\n" if caption else ""
     return (
         f'<table class="wslab">\n{title}<thead><tr>{head_cells}</tr></thead>\n<tbody>\n'
         + "\n".join(f"<tr>{cells}</tr>" for cells in body)
@@ -53,11 +54,15 @@ def _style(number: bool, one_line: bool) -> str:
 
 
 def _cell(text: str, span: int, style: str, code: bool) -> str:
-    content = escape(text).replace("\n", "<br>")
+    content = _text(text)
     if code and content:
         content = f"<code>{content}</code>"
     wide = f' colspan="{span}"' if span > 1 else ""
     return f"<td{wide}{style}>{content}</td>"
+
+
+def _text(text: str) -> str:
+    return escape(escaped(text, keep=LAYOUT)).replace("\n", "<br>")
 
 
 def _rows_table(caption: str, rows: Iterable[Row]) -> str:
@@ -101,3 +106,8 @@ def events(value: Events) -> str:
 def plain_table(value: Table) -> str:
     """Show a lesson's own table."""
     return table(value.caption, value.head, value.cells())
+
+
+def checkup(value: Checkup) -> str:
+    """Show what the doctor found."""
+    return table("Check-up", HEAD, value.rows())

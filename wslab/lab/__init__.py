@@ -11,6 +11,7 @@ cable.transcript
 from wslab.lab.anatomy import dissect
 from wslab.lab.cable import Cable, cable
 from wslab.lab.connection import WrongLoop
+from wslab.lab.doctor import doctor
 from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
 from wslab.lab.server import Server, echo, serve
 from wslab.lab.tables import Table as table
@@ -26,6 +27,7 @@ __all__ = [
     "allow_asyncio_run",
     "cable",
     "dissect",
+    "doctor",
     "echo",
     "run",
     "serve",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from typing import NamedTuple
 
 from wslab.lab.tables import hex_bytes, printable, text_table
@@ -12,6 +13,9 @@ __all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
 
 MASK_MARKS = ("[", "]")  # around masking keys
 MASKED_MARKS = ("{", "}")  # around masked payloads; the sanitiser of the tests knows both
+
+
+_Utf8 = getincrementaldecoder("utf-8")
 
 
 class Field(NamedTuple):
@@ -111,7 +115,7 @@ def _payload_fields(data: bytes, header: Header) -> list[Field]:
 
 
 def _at(start: int, size: int) -> str:
-    return str(start) if size == 1 else f"{start}–{start + size - 1}"
+    return str(start) if size < 2 else f"{start}–{start + size - 1}"
 
 
 def describe_payload(header: Header, payload: bytes) -> str:
@@ -127,11 +131,8 @@ def describe_payload(header: Header, payload: bytes) -> str:
         return ""
     if header.opcode == Opcode.BINARY:
         return f"{header.length} bytes"
-    try:
-        # The end may be cut inside a character: by us, or by fragmentation.
-        text = payload.decode("utf-8", "strict" if len(payload) == header.length else "ignore")
-    except UnicodeDecodeError:
-        text = payload.decode("utf-8", "backslashreplace")
+    # What we have may end inside a character: that is no fault of the sender's.
+    text = _Utf8("backslashreplace").decode(payload, final=len(payload) == header.length)
     more = " …" if len(payload) < header.length and len(text) <= 60 else ""
     return printable(text) + more
 

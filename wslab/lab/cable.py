@@ -35,6 +35,8 @@ class Cable:
     tape: everything that passed, at most `PIECES` messages. links: the connections that are open.
     """
 
+    kind = "cable"
+
     def __init__(self, target: str | Listener | tuple[str, int], name: str, limit: int) -> None:
         self.name = name
         self.target, self._scheme, self._path = resolve(target)
@@ -83,7 +85,7 @@ class Cable:
         """
         tape = self.tape
         condition = (lambda: tape.count >= until) if isinstance(until, int) else until
-        await settle(tape.activity, condition, tape.pieces, within=within, quiet=quiet)
+        await settle(tape.activity, condition, lambda: self.transcript, within=within, quiet=quiet)
         return self.transcript
 
     async def stop(self) -> None:
@@ -121,18 +123,22 @@ class Cable:
     def split(self, size: int | None, side: Sides = "both", *, gap: float = 0.005) -> None:
         """Send TCP segments of at most size bytes, gap seconds apart; None for as they come."""
         _check_positive("size", size)
-        self._set(side, f"split into segments of {size} bytes", split=size, gap=gap)
+        text = f"split into segments of {size} bytes" if size else "no longer split"
+        self._set(side, text, split=size, gap=gap)
 
     def drop_after(self, size: int | None, side: Sides = "both") -> None:
         """Let size more bytes of each connection pass, and lose the rest; None to lose nothing."""
         if size is not None and size < 0:
             raise ValueError(f"size is {size} bytes, it must not be negative")
-        self._set(side, f"everything after {size} more bytes is lost", drop_after=size)
+        text = "nothing" if size is None else f"everything after {size} more bytes"
+        self._set(side, f"{text} is lost", drop_after=size)
 
     def throttle(self, bytes_per_second: float | None, side: Sides = "both") -> None:
         """Let at most so many bytes pass in a second; None for as fast as they come."""
         _check_positive("bytes_per_second", bytes_per_second)
-        self._set(side, f"throttled to {bytes_per_second} bytes per second", rate=bytes_per_second)
+        rate = bytes_per_second
+        text = f"throttled to {rate:g} bytes per second" if rate else "no longer throttled"
+        self._set(side, text, rate=rate)
 
     def mend(self) -> None:
         """Take all these faults away again."""
@@ -159,12 +165,13 @@ class Cable:
 
     def _set(self, side: Sides, text: str, **values: Any) -> None:
         async def apply() -> None:
-            for one in self._sides(side):
+            sides = self._sides(side)
+            for one in sides:
                 vars(self.faults[one]).update(values)
             self.tape.note(0, "cable", f"{text} ({side})")
             for link in self.links:
                 for end in (link.client, link.server):
-                    if "drop_after" in values:
+                    if "drop_after" in values and end.side in sides:
                         end.flow.passed = 0
                     end.hold("frozen", self.faults[end.side].frozen)
                     end.flow.changed()
@@ -196,9 +203,9 @@ class Cable:
             return
         self._server.close()
         for link in list(self.links):
+            link.end("both", reset=False)
             if link.dial is not None:
                 link.dial.cancel()
-            link.end("both", reset=False)
         self._server = self._listener = None
 
 
@@ -210,13 +217,15 @@ def _check_positive(name: str, value: float | None) -> None:
 def resolve(target: str | Listener | tuple[str, int]) -> tuple[tuple[str, int], str, str]:
     """Find what a cable leads to: ((host, port), scheme, path)."""
     if isinstance(target, tuple):
+        if not 0 < target[1] <= 65535:
+            raise ValueError(f"port is {target[1]}, a target has one from 1 to 65535")
         return target, "tcp", ""
     url = target if isinstance(target, str) else str(getattr(target, "url", ""))
     parts = urlsplit(url)
     default_port = {"ws": 80, "http": 80, "wss": 443, "https": 443}.get(parts.scheme)
-    port = parts.port or default_port
+    port = default_port if parts.port is None else parts.port  # 0: a server that is stopped
     if parts.hostname is None or not port:
-        raise ValueError(f"{url!r} leads nowhere: a URL such as ws://127.0.0.1:8765/ is expected")
+        raise ValueError(f"{url!r} leads nowhere: expected is a running server, or its URL")
     query = f"?{parts.query}" if parts.query else ""
     return (parts.hostname, port), parts.scheme, (parts.path or "/") + query
 

@@ -65,12 +65,10 @@ class Flow:
         """Take bytes, or None for the end of the stream."""
         limit = self.faults.drop_after
         if limit is not None:
-            if data is None:
+            if self.passed >= limit:
                 return  # who does not get the data does not get the end either
-            data = data[: max(0, limit - self.passed)]
-            self.passed += len(data)
-        if data is not None and not data:
-            return
+            data = data and data[: limit - self.passed]
+            self.passed += len(data or b"")
         if not self.queue and not self.faults.holds_back:
             self._out(data)
             return
@@ -109,7 +107,7 @@ class Flow:
                 data = data[:size]
             self.backlog -= len(data or b"")
             self._out(data)
-            if pause and self.queue:
+            if pause:  # also for what is still to come
                 self.timer = self.loop.call_later(pause, self.pump)
                 return
         if self.backlog <= BACKLOG and not self.faults.frozen:

@@ -16,6 +16,7 @@ __all__ = ["Link", "Sides"]
 
 Sides = Literal["client", "server", "both"]
 
+LINGER = 1.0  # seconds that a slow peer has to take what was on its way when we closed
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() sends RST
 
 
@@ -29,7 +30,9 @@ class End(asyncio.Protocol):
         self.tracker = Tracker(link.tape, link.number, side)
         self.flow: Flow  # what this end's peer sends, on its way to the other end
         self.reasons: set[str] = set()  # why nothing is read from this end at the moment
+        self.finished = False  # the peer has sent FIN
         self.ended = False
+        self.verdict: bool | None = None  # how to close (reset or not) what is not connected yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio's callback)."""
@@ -38,6 +41,8 @@ class End(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.link.connected(self)
+        if self.verdict is not None:
+            self.close(self.verdict)
 
     def data_received(self, data: bytes) -> None:
         """Record bytes and pass them on (asyncio's callback)."""
@@ -46,12 +51,14 @@ class End(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Pass on that the peer has finished sending (asyncio's callback)."""
+        self.finished = True
         self.link.note(self.side, "closed its side (FIN)")
         self.flow.push(None)
         return True  # the other direction may go on
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on a reset (asyncio's callback)."""
+        self.transport = None
         if exc is not None and not self.ended:
             self.link.note(self.side, "reset the connection (RST)")
             self.link.end("both", reset=True)
@@ -69,7 +76,9 @@ class End(asyncio.Protocol):
     def hold(self, reason: str, on: bool) -> None:
         """Stop reading from this end for a reason, or drop that reason."""
         (self.reasons.add if on else self.reasons.discard)(reason)
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
+            return
+        if not self.finished:  # after FIN there is nothing to read but the same FIN again
             (self.transport.pause_reading if self.reasons else self.transport.resume_reading)()
 
     def write(self, data: bytes) -> None:
@@ -86,16 +95,21 @@ class End(asyncio.Protocol):
 
     def close(self, reset: bool) -> None:
         """End the connection with this end's peer: FIN, or RST."""
+        self.verdict = reset
         if self.transport is None or self.ended:
             return
         self.ended = True
-        if reset:
-            sock = self.transport.get_extra_info("socket")
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if reset:
+                sock = self.transport.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+            else:
+                self.transport.write_eof()  # FIN first: close() with unread bytes sends RST alone
+        if reset:
             self.transport.abort()
         else:
             self.transport.close()
+            asyncio.get_running_loop().call_later(LINGER, self.transport.abort)
 
 
 class Link:
@@ -147,6 +161,7 @@ class Link:
         if end is self.client:
             end.hold("dialling", True)  # what comes before the server answers is kept
             self.dial = asyncio.create_task(self._dial())
+            self.dial.add_done_callback(lambda _: self.gone())
         else:
             self.client.hold("dialling", False)
 
@@ -175,6 +190,7 @@ class Link:
                 end.hold("the other end is gone", True)
 
     def gone(self) -> None:
-        """Forget the link when both sockets are gone."""
-        if self.client.ended and (self.server.ended or self.server.transport is None):
+        """Forget the link when both sockets are gone and no other will come."""
+        is_open = any(end.transport is not None for end in (self.client, self.server))
+        if not is_open and self.dial is not None and self.dial.done():
             self.links.discard(self)

@@ -8,6 +8,7 @@ blocks stops every server, but the cable that shows it goes on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
@@ -55,7 +56,14 @@ class LabThread:
 
     def _main(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while not self.retired:
+            with contextlib.suppress(SystemExit):  # a task that calls exit() ends only itself
+                self.loop.run_forever()
+        if tasks := asyncio.all_tasks(self.loop):
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.wait(tasks, timeout=2))
+        self.loop.close()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on this loop, from any other thread."""
@@ -142,7 +150,7 @@ def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T
 async def settle(
     activity: Callable[[], int],
     until: int | Callable[[], object] | None,
-    seen: Sized,
+    seen: Callable[[], Sized],
     *,
     within: float,
     quiet: float,
@@ -150,15 +158,15 @@ async def settle(
     """Wait, on the caller's loop, until something has happened and then nothing more does.
 
     activity: a counter that grows with everything that happens.
-    until: a condition, or a number of things to be in seen, to be reached first; None for none.
+    until: a condition, or how many things seen() is to have, to be reached first; None for none.
     within: seconds to wait for it, then TimeoutError with what was seen.
     quiet: seconds without activity that count as nothing more.
     """
     end = time.monotonic() + within
-    condition = until if callable(until) else lambda: len(seen) >= (until or 0)
+    condition = until if callable(until) else lambda: len(seen()) >= (until or 0)
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"not reached within {within:g} s. So far:\n{seen!r}")
+            raise TimeoutError(f"not reached within {within:g} s. So far:\n{seen()!r}")
         await asyncio.sleep(0.002)
     before = None
     while before != activity() and time.monotonic() < end:
@@ -179,7 +187,12 @@ def let_stop_reach_awaits() -> None:
     reader, writer = socket.socketpair()
     reader.setblocking(False)
     writer.setblocking(False)
-    loop.add_reader(reader, reader.recv, 4096)
+    try:
+        loop.add_reader(reader, reader.recv, 4096)
+    except NotImplementedError:  # Windows: its loop watches no sockets, and Stop is no signal
+        reader.close()
+        writer.close()
+        return
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     kept("wakeup", dict[str, object]).update(loop=loop, sockets=(reader, writer))
 

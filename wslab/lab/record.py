@@ -6,22 +6,28 @@ of a line; so whatever a handler does is recorded here, and a later cell renders
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import functools
 import io
+import os
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, SupportsIndex, overload
 
+import websockets
+
 from wslab.lab.loop import kept
-from wslab.lab.tables import text_table
+from wslab.lab.tables import LAYOUT, escaped, text_table
 
 __all__ = ["Event", "Events", "HandlerError"]
 
 # Set while a handler runs, also in the tasks that it starts: where its prints go.
-recorder: ContextVar[Callable[[str], None] | None] = ContextVar("wslab_recorder", default=None)
+Recorder = ContextVar[Callable[[str], None] | None]
+recorder = kept("recorder", lambda: Recorder("wslab_recorder", default=None))
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,15 @@ class Event:
 
 
 class Events(list[Event]):
-    """Events in the order in which they happened; prints as a table."""
+    """Events in the order in which they happened, the newest ones; prints as a table."""
+
+    LIMIT = 10_000
+
+    def add(self, event: Event) -> None:
+        """Add an event; of too many, the oldest tenth goes."""
+        self.append(event)
+        if len(self) > self.LIMIT:
+            del self[: self.LIMIT // 10]
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Event: ...
@@ -80,29 +94,32 @@ class HandlerError:
     def of(cls, server: str, connection: int, exception: BaseException) -> HandlerError:
         """Keep an exception, its traceback without the lab's and the library's frames."""
         lines = traceback.TracebackException.from_exception(exception)
-        own = [f for f in lines.stack if not f.filename.startswith(_foreign_folders())]
-        for frame in own:
-            if "ipykernel_" in frame.filename:  # the kernel's name for a cell: a temporary file
-                frame.filename = "a cell of this notebook"
-        lines.stack = traceback.StackSummary.from_list(own)
+        _keep_own_frames(lines)
         return cls(server, connection, exception, "".join(lines.format()))
 
     def __repr__(self) -> str:
         """Say which handler failed, then its traceback."""
         where = f"The handler of server {self.server!r} raised on connection {self.connection}:"
-        return f"{where}\n{self.traceback.rstrip()}"
+        return f"{where}\n{escaped(self.traceback.rstrip(), keep=LAYOUT)}"
+
+
+def _keep_own_frames(lines: traceback.TracebackException) -> None:
+    own = [frame for frame in lines.stack if not frame.filename.startswith(_foreign_folders())]
+    for frame in own:
+        if "ipykernel_" in frame.filename:  # the kernel's name for a cell: a temporary file
+            frame.filename = "a cell of this notebook"
+    lines.stack = traceback.StackSummary.from_list(own)
+    for other in (lines.__cause__, lines.__context__, *(lines.exceptions or ())):
+        if other is not None:
+            _keep_own_frames(other)
 
 
 @functools.cache
 def _foreign_folders() -> tuple[str, ...]:
-    import asyncio
-    import os
-
-    import websockets
-
-    import wslab
-
-    return tuple(os.path.dirname(module.__file__ or "?") for module in (wslab, websockets, asyncio))
+    """Return where the lab's, the library's and asyncio's own code is."""
+    libraries = (asyncio.__file__, websockets.__file__)
+    folders = (Path(__file__).parents[1], *(Path(file or "?").parent for file in libraries))
+    return tuple(f"{folder}{os.sep}" for folder in folders)
 
 
 def record_prints() -> None:

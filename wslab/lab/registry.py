@@ -17,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 class Listener(Protocol):
     """What servers and cables have in common."""
 
+    kind: str
     name: str
 
     @property
@@ -37,8 +38,13 @@ def replace(listener: Listener, port: int, start: Callable[[int], None]) -> bool
 
     start: a function that listens on the port it is given, 0 for any.
     Returns whether a running one was replaced.
+    Raises ValueError if something of another kind has the name: a cable cannot replace a server.
     """
     earlier = registry().get(listener.name)
+    if earlier is not None and earlier.kind != listener.kind:
+        raise ValueError(
+            f"{listener.name!r} is the name of a {earlier.kind}: give this {listener.kind} another"
+        )
     old_port = earlier.port if earlier is not None else 0
     if earlier is not None:
         earlier.stop_now()
@@ -65,7 +71,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        holders = [name for name, listener in registry().items() if listener.port == port]
-        who = f"the lab's {holders[0]!r}" if holders else "another program"
+        holders = [holder for holder in registry().values() if holder.port == port]
+        who = f"the lab's {holders[0].kind} {holders[0].name!r}" if holders else "another program"
         advice = "stop that one, or leave port out to get a free one"
         raise OSError(error.errno, f"port {port} is in use by {who}: {advice}") from None

@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "hex_bytes", "printable", "text_table"]
+__all__ = ["LAYOUT", "Table", "escaped", "hex_bytes", "printable", "text_table"]
+
+LAYOUT = "\n\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"  # kept in tables
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,9 +44,9 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     client  Hello
     server  Hi
     """
-    lines = [list(head)]
-    for row in rows:
-        cells = [cell.split("\n") for cell in row]
+    lines: list[list[str]] = []
+    for row in (head, *rows):
+        cells = [escaped(cell, keep=LAYOUT).split("\n") for cell in row]
         for i in range(max(map(len, cells))):
             lines.append([cell[i] if i < len(cell) else "" for cell in cells])
     widths = [max(_width(line[i]) for line in lines) for i in range(len(head) - 1)]
@@ -54,6 +56,19 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
             + [line[-1]]
         ).rstrip()
         for line in lines
+    )
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """Write characters that are not printable as escapes, except those to keep.
+
+    A control character of a peer could act on the terminal or the page that shows it.
+
+    >>> escaped("red: \\x1b[31m")
+    'red: \\\\x1b[31m'
+    """
+    return "".join(
+        char if char.isprintable() or char in keep else repr(char)[1:-1] for char in text
     )
 
 
@@ -72,5 +87,4 @@ def printable(text: str, limit: int = 60) -> str:
     >>> printable("Hi\\n")
     '"Hi\\\\n"'
     """
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:limit])
-    return f'"{shown}"' + (" …" if len(text) > limit else "")
+    return f'"{escaped(text[:limit])}"' + (" …" if len(text) > limit else "")

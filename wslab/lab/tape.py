@@ -26,6 +26,9 @@ Kind = Literal["http", "body", "frame", "raw", "tls", "note"]
 
 Reader = Callable[[bytes, int], int]
 
+# How an HTTP message begins; anything else at the start of a connection is not HTTP.
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+OPENINGS = (b"HTTP/", *(f"{method} ".encode() for method in METHODS))
 KEEP = 512  # bytes kept of each payload or body
 PIECES = 10_000  # pieces kept on a tape
 
@@ -69,8 +72,8 @@ class Tape:
 
     def add(self, piece: Piece) -> Piece:
         """Add a piece; the oldest one goes when the tape is full."""
-        self.count += 1
         self.pieces.append(piece)
+        self.count += 1
         return piece
 
     def note(self, connection: int, side: Who, text: str) -> None:
@@ -80,6 +83,15 @@ class Tape:
     def activity(self) -> int:
         """Return a number that grows with all that happens."""
         return self.count + self.sent["client"] + self.sent["server"]
+
+
+def _body_length(status: int, headers: Headers) -> int:
+    """Return the bytes of a message's body; sys.maxsize if it goes on up to the end."""
+    if 0 < status < 200 or status in (204, 304):
+        return 0
+    if headers.all("Transfer-Encoding") or (status and not headers.all("Content-Length")):
+        return sys.maxsize
+    return content_length(headers)
 
 
 class Tracker:
@@ -93,7 +105,7 @@ class Tracker:
         self.tape = tape
         self.connection = connection
         self.side: Side = side
-        self.other: Tracker | None = None
+        self.other = self  # the tracker of the opposite direction, once they are paired
         self.read: Reader = self._first
         self.piece: Piece | None = None  # the one that is not complete yet
         self.left = 0  # bytes of its body or payload still to come
@@ -125,7 +137,9 @@ class Tracker:
         if data[start] == 0x16:  # a TLS record that holds a handshake (RFC 8446 §5.1)
             self.read = self._tls
         else:
-            self.read = self.http if data[start : start + 1].isalpha() else self._raw
+            begin = data[start : start + 8]
+            known = any(begin.startswith(word) or word.startswith(begin) for word in OPENINGS)
+            self.read = self.http if known else self._raw
         return start
 
     def _raw(self, data: bytes, start: int) -> int:
@@ -137,7 +151,10 @@ class Tracker:
         return len(data)
 
     def _wait(self, data: bytes, start: int) -> int:
-        self.waiting += data[start : start + HEAD_LIMIT - len(self.waiting)]
+        if len(self.waiting) + len(data) - start > HEAD_LIMIT:
+            self.turn(self._raw)
+            return start
+        self.waiting += data[start:]
         return len(data)
 
     def http(self, data: bytes, start: int) -> int:
@@ -145,13 +162,14 @@ class Tracker:
         if self.piece is None:
             self.piece = self._begin("http", b"", 0, None)
         piece, before = self.piece, len(self.piece.head)
-        piece.head += data[start : start + HEAD_LIMIT]
+        room = HEAD_LIMIT - before
+        piece.head += data[start : start + room]
         end = piece.head.find(b"\r\n\r\n") + 4
         if end < 4:
             piece.size = len(piece.head)
-            if piece.size > HEAD_LIMIT:
+            if piece.size == HEAD_LIMIT:
                 self.turn(self._raw)
-            return min(len(data), start + HEAD_LIMIT)
+            return min(len(data), start + room)
         piece.head = piece.head[:end]
         piece.size = piece.total = end
         try:
@@ -164,21 +182,17 @@ class Tracker:
         """Decide what follows an HTTP header: a body, another header, or frames."""
         parsed = parse_head(head)
         line, headers = parsed[:2] if parsed else ("", Headers())
-        length = content_length(headers)
-        if self.side == "server":
-            status = int(line.split(" ")[1])
-            if self.other is not None and self.other.read == self.other._wait:
-                self.other.turn(self.other.frame if status == 101 else self.other.http)
-            if status == 101:
-                self.turn(self.frame)
-                return
-            if status >= 200 and status not in (204, 304) and not headers.all("Content-Length"):
-                length = sys.maxsize  # up to the end of the connection
-        elif headers.get("Upgrade") is not None:
-            self.turn(self._wait)
-            return
-        self.turn(self._body if length else self.http)
-        self.left = length
+        status = int(line.split(" ")[1]) if self.side == "server" else 0
+        if self.other.read == self.other._wait and (status == 101 or status >= 200):
+            self.other.turn(self.other.frame if status == 101 else self.other.http)
+        if status == 101:
+            self.turn(self.frame)
+        elif self.side == "client" and headers.all("Upgrade"):
+            self.turn(self.frame if self.other.read == self.other.frame else self._wait)
+        else:
+            length = _body_length(status, headers)
+            self.turn(self._body if length else self.http)
+            self.left = length
 
     def _body(self, data: bytes, start: int) -> int:
         if self.piece is None:

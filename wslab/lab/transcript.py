@@ -14,7 +14,7 @@ from wslab.lab.anatomy import (
     dissect,
     opcode_name,
 )
-from wslab.lab.tables import hex_bytes, printable, text_table
+from wslab.lab.tables import escaped, hex_bytes, printable, text_table
 from wslab.lab.tape import Piece, Side, Tape
 from wslab.protocol.errors import PeerError
 from wslab.protocol.frames import Header, apply_mask
@@ -22,6 +22,9 @@ from wslab.protocol.frames import Header, apply_mask
 __all__ = ["Row", "Transcript"]
 
 SHOWN = 16  # bytes of a payload that a row shows
+LINE = 200  # characters of a header line
+# Notebooks are saved and shared: what these fields say lets others in. A row's `wire` has it.
+SECRET = ("authorization", "cookie", "proxy-authorization", "set-cookie")
 
 
 class Row:
@@ -66,9 +69,8 @@ class Row:
     @property
     def is_complete(self) -> bool:
         """Whether all of it has passed."""
-        return self.piece.total in (None, self.size) and not (
-            self.piece.kind == "frame" and self.header is None
-        )
+        has_end = self.piece.kind in ("http", "frame") or self.piece.total is not None
+        return not has_end or self.piece.total == self.size
 
     @property
     def problem(self) -> str:
@@ -101,7 +103,7 @@ class Row:
         kind = self.piece.kind
         if kind == "http":
             lines = self.wire.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-            said = "\n".join(printable(line, 200)[1:-1] for line in lines)
+            said = "\n".join(map(_header_line, lines))
         elif kind == "tls":
             said = f"{self.size} bytes of ciphertext"
         elif kind in ("body", "raw"):
@@ -109,14 +111,14 @@ class Row:
         elif kind == "note":
             said = self.text
         elif self.header is None:
-            said = "a header that is not complete"
+            said = "part of a header"
         else:
             parts = [describe_payload(self.header, self.payload)]
             parts += ["more follows"] * (not self.header.fin)
             said = ", ".join(filter(None, parts))
         if not self.is_complete:
             total = f" of {self.piece.total}" if self.piece.total else ""
-            said += f"\nonly {self.size}{total} bytes of it have passed"
+            said += f"\nnot complete: {self.size}{total} B so far"
         return said + (f"\nnot allowed: {self.problem}" if self.problem else "")
 
     @property
@@ -143,6 +145,13 @@ class Row:
         return f"{table}\n\n{self.anatomy!r}" if self.header is not None else table
 
 
+def _header_line(line: str) -> str:
+    name, colon, value = line.partition(":")
+    if colon and name.lower() in SECRET:
+        return f"{escaped(name)}: ({len(value.strip())} characters, not shown)"
+    return escaped(line[:LINE]) + (" …" if len(line) > LINE else "")
+
+
 HEAD = ("#", "who", "kind", "size", "what")
 
 
@@ -156,8 +165,9 @@ class Transcript(Sequence[Row]):
         self.tape = tape
         self.dropped = tape.dropped
         if rows is None:
-            first = self.dropped
-            rows = [Row(first + i, p, tape.started) for i, p in enumerate(tape.pieces.copy())]
+            pieces = tape.pieces.copy()
+            first = self.dropped = tape.count - len(pieces)
+            rows = [Row(first + i, p, tape.started) for i, p in enumerate(pieces)]
         self.rows = rows
 
     def __len__(self) -> int:

@@ -35,9 +35,11 @@ __all__ = [
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_TOKEN = rf"{_TCHAR}+"
+_QUOTED = rf'"(?:\\?{_TCHAR})+"'  # holds a token too, some of it perhaps escaped (§9.1)
 _OWS = "[\t ]*"  # optional white space
-_PARAMETER = re.compile(rf'{_OWS}({_TOKEN}){_OWS}(?:={_OWS}({_TOKEN}|"{_TOKEN}"){_OWS})?')
+_PARAMETER = re.compile(rf"{_OWS}({_TOKEN}){_OWS}(?:={_OWS}({_TOKEN}|{_QUOTED}){_OWS})?")
 
 
 class Extension(NamedTuple):
@@ -94,7 +96,7 @@ def parse_extensions(headers: Headers) -> tuple[Extension, ...]:
         if len(pairs) < len(matches) or pairs[0][1] is not None:
             raise HandshakeError(f"not an extension: {element[:60]!r}", "RFC 6455 §9.1")
         (name, _), *parameters = pairs
-        values = tuple((key, value and value.strip('"')) for key, value in parameters)
+        values = tuple((key, value and re.sub(r'["\\]', "", value)) for key, value in parameters)
         extensions.append(Extension(name, values))
     return tuple(extensions)
 
@@ -197,8 +199,9 @@ def check_request(request: Request, *, origins: Iterable[str | None] | None = No
     _check_upgrade(headers)
     key = headers.one("Sec-WebSocket-Key", section)
     accept_key(key)
-    if origins is not None and _origin(headers) not in set(origins):
-        raise HandshakeError(f"origin {_origin(headers)!r} is not accepted", "RFC 6455 §10.2", 403)
+    origin = headers.one("Origin", "RFC 6454 §7.3") if headers.all("Origin") else None
+    if origins is not None and origin not in set(origins):
+        raise HandshakeError(f"origin {origin!r} is not accepted", "RFC 6455 §10.2", 403)
     return key
 
 
@@ -215,10 +218,6 @@ def _check_upgrade(headers: Headers) -> None:
     if headers.get("Sec-WebSocket-Version") != VERSION:
         seen = f"Sec-WebSocket-Version is {headers.get('Sec-WebSocket-Version')!r}, not '13'"
         raise HandshakeError(seen, "RFC 6455 §4.4", 426, wanted)
-
-
-def _origin(headers: Headers) -> str | None:
-    return headers.one("Origin", "RFC 6454 §7.3") if headers.all("Origin") else None
 
 
 def offered_subprotocols(headers: Headers) -> list[str]:

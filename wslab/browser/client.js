@@ -1,0 +1,272 @@
+// A real WebSocket in the notebook page. `Client` is the socket, its log and its reports to the
+// kernel; it lives as long as the page knows the widget, shown or not. `render` draws it.
+
+const READY_STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
+const LOG_LIMIT = 200; // lines on the page
+const REPORT_LIMIT = 100; // messages told to the kernel at a time, ten times a second
+const DATA_LIMIT = 10_000; // characters or bytes of each
+
+class Client {
+  constructor(model) {
+    this.model = model;
+    this.page = thisPage();
+    this.url = model.get("state").url;
+    this.route = model.get("state").route;
+    this.socket = null;
+    this.count = 0; // connections so far
+    this.everOpened = false;
+    this.problem = "";
+    this.log = [];
+    this.forgotten = 0; // lines that the log no longer has
+    this.views = new Set();
+    this.reports = [];
+    this.dropped = 0;
+    model.on("msg:custom", (message) => this.obey(message));
+    model.on("change:state", () => this.retire());
+    this.retire();
+    if (model.get("state").connect && !this.replaced) this.connect();
+    else this.tell({ origin: this.page.origin });
+  }
+
+  get readyState() {
+    return this.socket ? `${READY_STATES[this.socket.readyState]} (${this.socket.readyState})` : "no socket yet";
+  }
+
+  // What a person or a cell asks for
+
+  obey({ do: what, text, hex, code, reason }) {
+    if (what === "connect") this.connect();
+    if (what === "send") this.send(text ?? parseHex(hex));
+    if (what === "close") this.close(code, reason);
+  }
+
+  connect(url = this.url, route = this.route) {
+    this.attempt("connect", () => {
+      const chosen = route === "auto" ? chooseRoute(url, this.page) : route;
+      const via = chosen === "proxy" ? proxied(url, this.page) : url;
+      if (!via) throw new Error("JupyterLab's proxy leads only to ws:// on 127.0.0.1, from a page of JupyterLab.");
+      const socket = new WebSocket(via, this.model.get("state").protocols);
+      this.socket?.close();
+      this.socket = socket;
+      this.listen(socket, ++this.count, { url, route, chosen });
+      this.note(`new WebSocket(${printable(via, 500)})`, this.count);
+      this.tell({ origin: this.page.origin, via });
+    });
+  }
+
+  send(data) {
+    this.attempt("send", () => {
+      if (!this.socket) throw new Error("There is no socket yet: press Connect.");
+      this.socket.send(data);
+      const lost = this.socket.readyState > WebSocket.OPEN ? "never sent, the connection is closed: " : "";
+      this.note(`send: ${lost}${show(data)}`, this.count);
+    });
+  }
+
+  close(code, reason) {
+    this.attempt("close", () => {
+      if (!this.socket) throw new Error("There is no socket yet: press Connect.");
+      if (code == null && reason) throw new Error("A close reason needs a code before it.");
+      code == null ? this.socket.close() : this.socket.close(code, reason);
+      this.note(`close(${[code, reason && printable(reason)].filter(Boolean).join(", ")})`, this.count);
+    });
+  }
+
+  attempt(what, action) {
+    this.problem = "";
+    try {
+      action();
+    } catch (error) {
+      this.problem = explain(error, what);
+      this.report({ connection: this.count, type: "exception", ...pick(error, ["name", "message"]) });
+    }
+    this.changed();
+  }
+
+  /** Another Browser has taken this one's place: its cell ran again. */
+  retire() {
+    this.replaced = this.model.get("state").replaced;
+    if (!this.replaced) return;
+    this.socket?.close(1000, "replaced");
+    this.problem = "Another Browser of the same name has taken over. To have both, give them names.";
+    this.changed();
+  }
+
+  // The four events
+
+  listen(socket, connection, way) {
+    socket.binaryType = "arraybuffer";
+    let opened = false;
+    socket.onopen = () => {
+      opened = this.everOpened = true;
+      this.report({ connection, type: "open" }, socket.protocol && `subprotocol ${printable(socket.protocol)}`);
+    };
+    socket.onmessage = ({ data }) => {
+      const bytes = typeof data === "string" ? null : new Uint8Array(data);
+      const content = bytes
+        ? { hex: hex(bytes.subarray(0, DATA_LIMIT), DATA_LIMIT), size: bytes.length }
+        : { data: data.slice(0, DATA_LIMIT), size: data.length };
+      this.report({ connection, type: "message", ...content }, show(bytes ?? data));
+    };
+    socket.onerror = () => this.report({ connection, type: "error" }, "no details: the browser keeps them from the script");
+    socket.onclose = (event) => {
+      const { code, reason, wasClean } = event;
+      const text = `code ${code}, reason ${printable(reason)}, wasClean ${wasClean}`;
+      this.report({ connection, type: "close", code, reason, wasClean }, text);
+      if (!opened && socket === this.socket && !this.replaced) this.failed(way);
+    };
+  }
+
+  /** A connection never opened: try the other way if that is ours to choose, or say what to do. */
+  async failed({ url, route, chosen }) {
+    const mayProxy = route === "auto" && chosen === "direct" && !this.everOpened && proxied(url, this.page);
+    if (mayProxy && (await proxyStatus(this.page)) === 200) {
+      this.note("It may be a port of another machine, where the kernel runs: once more, through JupyterLab.");
+      return this.connect(url, "proxy");
+    }
+    this.problem = await advise(chosen, url, this.page);
+    this.changed();
+  }
+
+  // What the page shows, and what the kernel is told
+
+  note(text, connection = "") {
+    this.log.push({ connection, type: "", text });
+    if (this.log.length > LOG_LIMIT) this.forgotten += this.log.splice(0, this.log.length - LOG_LIMIT).length;
+    this.changed();
+  }
+
+  report(event, text = "") {
+    if (event.type !== "exception") {
+      this.note(text, event.connection);
+      this.log.at(-1).type = event.type;
+    }
+    if (event.type === "message" && this.reports.length >= REPORT_LIMIT) this.dropped++;
+    else this.reports.push(event);
+    this.reporting ??= setTimeout(() => {
+      this.tell({ events: this.reports, dropped: this.dropped });
+      this.reports = [];
+      this.dropped = 0;
+      this.reporting = null;
+    }, 100);
+  }
+
+  tell(message) {
+    try {
+      this.model.send(message);
+    } catch {
+      // The kernel was restarted; the socket works all the same.
+    }
+  }
+
+  /** Draw soon, and not more than ten times a second, however fast messages come. */
+  changed() {
+    this.drawing ??= setTimeout(() => {
+      this.drawing = null;
+      for (const draw of this.views) draw();
+      if (this.socket?.readyState === WebSocket.OPEN && this.socket.bufferedAmount) this.changed();
+    }, 100);
+  }
+}
+
+function show(data) {
+  return typeof data === "string" ? printable(data) : `${data.length} bytes: ${hex(data)}`;
+}
+
+// The drawing
+
+function render(client, root) {
+  const url = el("input", { value: client.url, spellcheck: "false", size: 40 });
+  const routes = { auto: "automatic", direct: "direct", proxy: "through JupyterLab" };
+  const route = el("select", {}, ...Object.entries(routes).map(([value, text]) => option(value, text)));
+  route.value = client.route;
+  const text = el("input", { size: 30 });
+  const bytes = el("input", { size: 30, placeholder: "48 65 6c 6c 6f", spellcheck: "false" });
+  const code = el("input", { size: 5, value: "1000", inputmode: "numeric" });
+  const reason = el("input", { size: 20 });
+  const connectButton = el("button", {}, "Connect");
+  const state = el("output", { class: "wslab-state", "aria-label": "readyState" });
+  const buffered = el("output", { "aria-label": "bufferedAmount" });
+  const problem = el("p", { class: "wslab-problem", role: "alert" });
+  const log = el("ol", { role: "log", "aria-label": "Events, oldest first", tabindex: "0" });
+  const earlier = el("p", {});
+
+  function connect() {
+    [client.url, client.route] = [url.value.trim(), route.value];
+    client.connect();
+  }
+  function sendBytes() {
+    let data;
+    try {
+      data = parseHex(bytes.value);
+    } catch (error) {
+      client.problem = error.message;
+      return client.changed();
+    }
+    client.send(data);
+  }
+  function close() {
+    // No code at all is allowed; what is no number is for the browser to refuse.
+    client.close(code.value.trim() === "" ? null : Number(code.value), reason.value);
+  }
+
+  let shown = 0; // lines of the log, those that it has forgotten included
+  function draw() {
+    state.textContent = client.readyState;
+    state.dataset.state = client.socket?.readyState ?? "none";
+    buffered.textContent = `${client.socket?.bufferedAmount ?? 0} bytes`;
+    connectButton.textContent = client.count ? "Reconnect" : "Connect";
+    if (problem.textContent !== client.problem) problem.textContent = client.problem;
+    const total = client.forgotten + client.log.length;
+    const fresh = client.log.slice(Math.max(0, shown - client.forgotten));
+    shown = total;
+    if (!fresh.length) return;
+    log.append(...fresh.map(line));
+    while (log.children.length > LOG_LIMIT) log.firstChild.remove();
+    log.scrollTop = log.scrollHeight;
+    earlier.textContent = client.forgotten ? `${client.forgotten} earlier lines are not shown.` : "";
+  }
+
+  root.append(
+    panel(
+      `WebSocket in this page: ${client.model.get("state").name}`,
+      el("p", {}, el("span", {}, "readyState "), state, el("span", {}, " bufferedAmount "), buffered),
+      form(connect, labelled("URL", url), labelled("Way", route), connectButton),
+      form(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
+      form(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
+      form(close, labelled("Close code", code), labelled("Reason", reason), el("button", {}, "Close")),
+      problem,
+      earlier,
+      log,
+    ),
+  );
+  client.views.add(draw);
+  draw();
+  return () => client.views.delete(draw);
+}
+
+function line({ connection, type, text }) {
+  return el("li", {}, connection ? `#${connection} ` : "", el("b", {}, type), type && text ? " " : "", text);
+}
+
+/** A line of controls; Enter in any of them does what its button does. */
+function form(action, ...children) {
+  const submit = (event) => {
+    event.preventDefault();
+    action();
+  };
+  return el("form", { onsubmit: submit }, ...children);
+}
+
+export default () => {
+  let client;
+  return {
+    initialize({ model }) {
+      client = new Client(model);
+      return () => client.socket?.close();
+    },
+    render({ el: root }) {
+      return render(client, root);
+    },
+  };
+};

@@ -1,0 +1,49 @@
+// Helpers of both widgets; `widget.py` pastes this file before theirs.
+
+/** Make an element. Text among the children becomes text, never HTML, whoever wrote it. */
+function el(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value != null) node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+/** A control and its label; the text is what a screen reader says and what a click may hit. */
+function labelled(text, control) {
+  return el("label", {}, el("span", {}, text), control);
+}
+
+function option(value, text = value) {
+  return el("option", { value }, text);
+}
+
+/** The frame around a widget. JupyterLab's one-key shortcuts ("d d" deletes a cell) stay out. */
+function panel(title, ...children) {
+  const attributes = { class: "wslab", role: "group", "aria-label": title };
+  return el("section", { ...attributes, "data-lm-suppress-shortcuts": "true" }, ...children);
+}
+
+/** Quote what a peer sent; what cannot be seen is escaped, so that nothing passes unnoticed. */
+function printable(text, limit = 200) {
+  const unseen = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+  const escape = (char) => `\\u{${char.codePointAt(0).toString(16)}}`;
+  const quoted = JSON.stringify(text.slice(0, limit)).replace(unseen, escape);
+  return text.length > limit ? `${quoted} … (${text.length} characters)` : quoted;
+}
+
+function hex(bytes, limit = 32) {
+  const digits = [...bytes.subarray(0, limit)].map((byte) => byte.toString(16).padStart(2, "0"));
+  return digits.join(" ") + (bytes.length > limit ? ` … (${bytes.length} bytes)` : "");
+}
+
+/** Read bytes written as hex digits, with or without spaces between them. */
+function parseHex(text) {
+  const digits = text.replace(/\s+/g, "");
+  const wrong = digits.match(/[^0-9a-f]/iu);
+  if (wrong) throw new Error(`${printable(wrong[0])} is no hex digit: write bytes as 48 65 6c`);
+  if (digits.length % 2) throw new Error(`${digits.length} hex digits: a byte has two of them`);
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}

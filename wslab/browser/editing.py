@@ -1,0 +1,161 @@
+"""A frame while somebody edits it: by its fields, by its bits, or by its bytes.
+
+Pure functions. Bytes are the truth, also broken ones; the fields are what a receiver would read.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import NamedTuple
+
+from wslab.lab.anatomy import opcode_name
+from wslab.protocol.errors import ProtocolError
+from wslab.protocol.frames import Close, CloseCode, Header, Opcode, apply_mask, serialize
+
+__all__ = ["BITS", "EXAMPLE_KEY", "LIMIT", "Draft", "Verdict", "flip", "judge", "parse_hex"]
+
+LIMIT = 4096  # bytes of a frame that may be edited
+EXAMPLE_KEY = bytes.fromhex("37fa213d")  # the masking key of RFC 6455 §5.7
+BITS = (
+    ("FIN", "RSV1", "RSV2", "RSV3", "opcode 8", "opcode 4", "opcode 2", "opcode 1"),
+    ("MASK", *(f"length {1 << bit}" for bit in range(6, -1, -1))),
+)
+
+
+class Draft(NamedTuple):
+    """The fields of a frame, of any values: `protocol.Frame` without its rules."""
+
+    opcode: int = Opcode.TEXT
+    payload: bytes = b""
+    fin: bool = True
+    rsv: int = 0
+    mask: bytes | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Draft | None:
+        """Read the fields of a frame that may be broken; None if its header is not complete."""
+        header = Header.parse(data)
+        if header is None:
+            return None
+        payload = data[header.size : header.size + header.length]
+        if header.mask is not None:
+            payload = apply_mask(payload, header.mask)
+        return cls(header.opcode, payload, header.fin, header.rsv, header.mask)
+
+    def serialize(self) -> bytes:
+        """Write it as bytes, whether it keeps the rules or not."""
+        return serialize(*self, check=False)
+
+    def edited(self, field: str, value: object) -> Draft:
+        """Return a draft with one field changed, as the page names fields.
+
+        field: "opcode", "fin", "rsv" (0 to 7), "masked", "key", "payload" (both in hex), or "text".
+        Raises ValueError if value does not fit.
+        """
+        match field:
+            case "opcode":
+                return self._replace(opcode=_number(value, 15))
+            case "rsv":
+                return self._replace(rsv=_number(value, 7))
+            case "fin":
+                return self._replace(fin=bool(value))
+            case "masked":
+                return self._replace(mask=(self.mask or EXAMPLE_KEY) if value else None)
+            case "key":
+                key = parse_hex(str(value))
+                if len(key) != 4:
+                    raise ValueError(
+                        f"a masking key is 4 bytes, this one is {len(key)} (RFC 6455 §5.3)"
+                    )
+                return self._replace(mask=key)
+            case "payload":
+                return self._replace(payload=parse_hex(str(value)))
+            case "text":
+                return self._replace(payload=str(value).encode("utf-8", "replace"))
+        raise ValueError(f"a frame has no field {field!r}")
+
+
+class Verdict(NamedTuple):
+    """What a receiver makes of a frame.
+
+    valid: True, False, or None while bytes are missing. text: why, with the rule it breaks.
+    """
+
+    valid: bool | None
+    text: str
+
+
+def _number(value: object, limit: int) -> int:
+    number = int(str(value))
+    if not 0 <= number <= limit:
+        raise ValueError(f"{number} does not fit: 0 to {limit}")
+    return number
+
+
+def parse_hex(text: str) -> bytes:
+    """Read bytes written in hex, spaces allowed; at most `LIMIT` of them.
+
+    >>> parse_hex("81 0548")
+    b'\\x81\\x05H'
+    """
+    digits = "".join(text.split())
+    try:
+        data = bytes.fromhex(digits)
+    except ValueError:
+        seen = f"{len(digits)} characters" if len(digits) % 2 else "a character that is no digit"
+        raise ValueError(f"a byte is two hex digits, here are {seen}") from None
+    if len(data) > LIMIT:
+        raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
+    return data
+
+
+def flip(data: bytes, byte: int, bit: int) -> bytes:
+    """Turn one bit of data over; bit 0 is the leftmost, as the RFC draws them.
+
+    >>> flip(b"\\x81", 0, 0)
+    b'\\x01'
+    """
+    changed = bytearray(data)
+    changed[byte] ^= 0x80 >> bit
+    return bytes(changed)
+
+
+def judge(data: bytes, sender: str | None = None) -> Verdict:
+    """Say what a receiver makes of the frame at the beginning of data.
+
+    sender: "client" or "server", whose frames are masked or not; None for either.
+    No extension is in use, and nothing came before.
+
+    >>> judge(bytes.fromhex("890548656c6c6f"))
+    Verdict(valid=True, text='a valid PING frame')
+    >>> judge(bytes.fromhex("090548656c6c6f"))
+    Verdict(valid=False, text='PING is fragmented (RFC 6455 §5.5): closed with 1002 PROTOCOL_ERROR')
+    """
+    header = Header.parse(data)
+    if header is None:
+        return Verdict(None, "not complete: more bytes of the header must follow (RFC 6455 §5.2)")
+    try:
+        header.check(masked={"client": True, "server": False}.get(sender or ""))
+        missing = header.size + header.length - len(data)
+        if missing > 0:
+            return Verdict(None, f"not complete: {missing} more bytes of payload must follow")
+        draft = Draft.parse(data)
+        assert draft is not None  # its header is complete
+        _check_payload(draft)
+    except ProtocolError as error:
+        code = CloseCode(error.code)
+        return Verdict(False, f"{error}: closed with {code} {code.name}")
+    more = f"; {-missing} more bytes belong to the next frame" if missing else ""
+    return Verdict(True, f"a valid {opcode_name(header.opcode)} frame{more}")
+
+
+def _check_payload(draft: Draft) -> None:
+    if draft.opcode == Opcode.CLOSE:
+        Close.parse(draft.payload)
+    if draft.opcode == Opcode.TEXT:
+        try:
+            # A character may be cut by fragmentation, not by the end of the message.
+            codecs.getincrementaldecoder("utf-8")().decode(draft.payload, draft.fin)
+        except UnicodeDecodeError as error:
+            seen = f"text is not UTF-8: {error.reason} at byte {error.start}"
+            raise ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD) from None

@@ -1,0 +1,125 @@
+"""What happened in the page: the browser's own events, as values.
+
+They have the names and the attributes that they have in JavaScript, so that what a page sees and
+what Python sees can be laid side by side. `connection` is ours: a page may open one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wslab.lab.tables import hex_bytes, printable, text_table
+
+__all__ = ["CloseEvent", "DOMException", "Event", "MessageEvent", "PageEvents", "event_of"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """An `open` or `error` event; an `error` says nothing more, and that is on purpose.
+
+    connection: 1, 2, … in the order in which the page opened them; 0 for none.
+    type: the event's name.
+    """
+
+    connection: int
+    type: str
+
+    @property
+    def text(self) -> str:
+        """What there is to say about it."""
+        return ""
+
+
+@dataclass(frozen=True)
+class MessageEvent(Event):
+    """A `message` event.
+
+    data: the text or the bytes; only the beginning of a long message.
+    size: how much there was, in characters or bytes as JavaScript counts them.
+    """
+
+    data: str | bytes
+    size: int
+
+    @property
+    def text(self) -> str:
+        """Say what came."""
+        if isinstance(self.data, bytes):
+            return f"{self.size} bytes: {hex_bytes(self.data)}"
+        return printable(self.data)
+
+
+@dataclass(frozen=True)
+class CloseEvent(Event):
+    """A `close` event.
+
+    code, reason: from the peer's Close frame; 1005 if it had no code, 1006 if there was no frame.
+    wasClean: whether both sides said goodbye.
+    """
+
+    code: int
+    reason: str
+    wasClean: bool
+
+    @property
+    def text(self) -> str:
+        """Write its three attributes as JavaScript would."""
+        clean = str(self.wasClean).lower()
+        return f"code {self.code}, reason {printable(self.reason)}, wasClean {clean}"
+
+
+@dataclass(frozen=True)
+class DOMException(Event):
+    """No event: what a call such as `socket.send()` threw. Its type is "exception".
+
+    name: such as "InvalidStateError". message: in the browser's words, which differ.
+    """
+
+    name: str
+    message: str
+
+    @property
+    def text(self) -> str:
+        """Write it as the browser's console does."""
+        return f"{self.name}: {printable(self.message, 200)}"
+
+
+class PageEvents(list[Event]):
+    """The events in the order in which they happened; prints as a table.
+
+    dropped: how many are missing: the oldest, and messages that came faster than a page reports.
+    """
+
+    dropped: int = 0
+
+    def only(self, type: str) -> PageEvents:
+        """Return the events of one type."""
+        return PageEvents(event for event in self if event.type == type)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return the table's cells: connection, event, what it says."""
+        return [(str(event.connection or ""), event.type, event.text) for event in self]
+
+    def __repr__(self) -> str:
+        """Render as a table, the same every time."""
+        return text_table(("connection", "event", "says"), self.rows()) if self else "no events"
+
+
+def event_of(report: Mapping[str, Any]) -> Event:
+    """Make a value of what the page reported.
+
+    >>> event_of({"connection": 1, "type": "close", "code": 1006, "reason": "", "wasClean": False})
+    CloseEvent(connection=1, type='close', code=1006, reason='', wasClean=False)
+    """
+    connection, kind = int(report["connection"]), str(report["type"])
+    if kind == "message":
+        data = bytes.fromhex(report["hex"]) if "hex" in report else str(report["data"])
+        return MessageEvent(connection, kind, data, int(report["size"]))
+    if kind == "close":
+        code, reason = int(report["code"]), str(report["reason"])
+        return CloseEvent(connection, kind, code, reason, bool(report["wasClean"]))
+    if kind == "exception":
+        return DOMException(connection, kind, str(report["name"]), str(report["message"]))
+    return Event(connection, kind)

@@ -1,0 +1,127 @@
+"""A frame to take apart by hand: edit a field, a bit or a byte, and the others follow.
+
+The page only draws and asks. Each edit comes to the kernel, where `wslab.protocol` reads the
+frame and judges it, and the answer goes back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from wslab.browser.editing import BITS, LIMIT, Draft, Verdict, flip, judge, parse_hex
+from wslab.browser.widget import make_widget, mimebundle
+from wslab.lab.anatomy import Anatomy, dissect, opcode_name
+
+__all__ = ["FrameExplorer"]
+
+SENDERS = ("", "client", "server")
+
+
+class FrameExplorer:
+    """A frame that can be edited in the page.
+
+    data: the bytes of a frame, valid or not, at most 4096.
+    sender: "client" or "server" to have it judged by who sends it, since clients must mask and
+    servers must not; None for either.
+
+    data: the bytes as they are now; assign them to show another frame.
+    """
+
+    def __init__(
+        self, data: bytes = b"\x81\x05Hello", *, sender: Literal["client", "server"] | None = None
+    ) -> None:
+        if (sender or "") not in SENDERS:
+            raise ValueError(f'sender is {sender!r}, it must be "client", "server" or None')
+        self._data = _checked(data)
+        self._draft = Draft.parse(self._data) or Draft()
+        self._sender = sender or ""
+        self._widget = make_widget(
+            "dom.js", "explorer.js", state=self._view(), on_message=self._on_message
+        )
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the frame, as edited."""
+        return self._data
+
+    @data.setter
+    def data(self, data: bytes) -> None:
+        """Show another frame."""
+        self._set_data(_checked(data))
+        self._widget.state = self._view()
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """The frame field by field, as `lab.dissect` shows it."""
+        return dissect(self._data)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What a receiver makes of it."""
+        return judge(self._data, self._sender)
+
+    def __repr__(self) -> str:
+        """Show the frame as a table, for where nothing can show the widget."""
+        title = "FrameExplorer: run this cell in JupyterLab to edit the frame"
+        return f"{title}\n{self.anatomy!r}\n{self.verdict.text}"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))
+
+    def _set_data(self, data: bytes) -> None:
+        self._data = data
+        # Half a header says nothing: the fields stay as they were until there is more.
+        self._draft = Draft.parse(data) or self._draft
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Take an edit, {"edit": field, "value": …, "number": n}, and answer with everything."""
+        field, value, problem = message["edit"], message["value"], ""
+        try:
+            if field == "sender":
+                self._sender = value if value in SENDERS else ""
+            elif field == "raw":
+                self._set_data(parse_hex(str(value)))
+            elif field == "bit":
+                self._set_data(flip(self._data, *value))
+            else:
+                draft = self._draft.edited(field, value)
+                self._set_data(_checked(draft.serialize()))
+        except ValueError as error:
+            problem = str(error)
+        view = self._view()
+        self._widget.send({**view, "problem": problem, "number": message.get("number")})
+        self._widget.state = view  # for a page that is loaded later
+
+    def _view(self) -> dict[str, Any]:
+        """Return all that the page draws, as JSON."""
+        draft, verdict = self._draft, self.verdict
+        try:
+            text: str | None = draft.payload.decode()
+        except UnicodeDecodeError:
+            text = None
+        return {
+            "raw": self._data.hex(" "),
+            "opcode": draft.opcode,
+            "opcodes": [f"{code:#x} {opcode_name(code)}" for code in range(16)],
+            "fin": draft.fin,
+            "rsv": draft.rsv,
+            "masked": draft.mask is not None,
+            "key": (draft.mask or b"").hex(" "),
+            "payload": draft.payload.hex(" "),
+            "text": text,
+            "sender": self._sender,
+            "bits": [
+                [[name, byte >> 7 - i & 1] for i, name in enumerate(names)]
+                for byte, names in zip(self._data, BITS, strict=False)
+            ],
+            "rows": [list(field) for field in self.anatomy],
+            "valid": verdict.valid,
+            "verdict": verdict.text,
+        }
+
+
+def _checked(data: bytes) -> bytes:
+    data = bytes(data)
+    if len(data) > LIMIT:
+        raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
+    return data

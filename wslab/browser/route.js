@@ -1,0 +1,78 @@
+// Which way a WebSocket of this page can go, and what to do when it cannot.
+//
+// A loopback address means the machine that the browser runs on. Where the kernel is on another
+// machine (JupyterHub, Binder, ssh), only JupyterLab itself can reach its ports, and
+// jupyter-server-proxy makes it pass connections on: {baseUrl}proxy/PORT/.
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Where this page came from; baseUrl is null on a page that is not Jupyter's. */
+function thisPage() {
+  const config = document.getElementById("jupyter-config-data")?.textContent;
+  const base = config ? JSON.parse(config).baseUrl : null;
+  return { ...pick(location, ["protocol", "hostname", "origin"]), baseUrl: base && new URL(base, location) };
+}
+
+function pick(object, names) {
+  return Object.fromEntries(names.map((name) => [name, object[name]]));
+}
+
+/** The same server through JupyterLab, or null: the proxy reaches ports of the kernel's machine. */
+function proxied(url, page) {
+  const target = new URL(url);
+  if (!page.baseUrl || target.protocol !== "ws:" || !LOOPBACK.test(target.hostname)) return null;
+  const port = target.port || "80";
+  const way = new URL(`proxy/${port}${target.pathname}${target.search}`, page.baseUrl);
+  way.protocol = way.protocol.replace("http", "ws");
+  return way.href;
+}
+
+/** Choose "direct" or "proxy". A loopback address is the browser's own machine: on a page that
+ *  came from elsewhere, the server is not there. */
+function chooseRoute(url, page) {
+  const local = LOOPBACK.test(page.hostname);
+  return local || !proxied(url, page) ? "direct" : "proxy";
+}
+
+/** What to do when a connection never opened. */
+async function advise(route, url, page) {
+  const loopback = LOOPBACK.test(new URL(url).hostname);
+  const running = "Nothing there accepted the connection. Is the server running?";
+  if (route === "proxy") {
+    const status = await proxyStatus(page);
+    if (status === 200) return `JupyterLab's proxy is there. ${running}`;
+    if (status === 404)
+      return "JupyterLab has no proxy: where JupyterLab runs, `pip install jupyter-server-proxy`, then restart JupyterLab.";
+    return `JupyterLab's proxy did not answer (${status}): reload the page, log in again.`;
+  }
+  if (loopback && !LOOPBACK.test(page.hostname))
+    return `This page came from ${page.hostname}, but 127.0.0.1 is the machine of your browser. ${
+      page.baseUrl ? "Choose “through JupyterLab”." : "Open the notebook in JupyterLab with jupyter-server-proxy."
+    }`;
+  if (page.protocol === "https:" && url.startsWith("ws:"))
+    return "This page came over https, so the browser may refuse ws:// (mixed content): use wss://, or go through JupyterLab.";
+  const remote = "If the kernel runs on another machine (ssh, Docker), choose “through JupyterLab”.";
+  return loopback && page.baseUrl ? `${running} ${remote}` : running;
+}
+
+/** Ask jupyter-server-proxy whether it is installed: the HTTP status, 0 for no answer. */
+async function proxyStatus(page) {
+  try {
+    return (await fetch(new URL("server-proxy/servers-info", page.baseUrl))).status;
+  } catch {
+    return 0;
+  }
+}
+
+/** Say in our words what the browser threw; its own words differ from browser to browser. */
+function explain(error, what) {
+  const rules = {
+    "close InvalidAccessError": "A page may close with code 1000 or 3000 to 4999, no other.",
+    "close SyntaxError": "A close reason has at most 123 bytes in UTF-8 (125 with the code).",
+    "connect SyntaxError": "That is no WebSocket URL: it begins with ws:// or wss:// and has no #.",
+    "connect SecurityError": "This page came over https: the browser forbids ws:// here (mixed content). Use wss://, or go through JupyterLab.",
+    "send InvalidStateError": "The connection is not open yet: send when `open` has happened.",
+  };
+  const rule = rules[`${what} ${error.name}`];
+  return rule ? `${rule} (${error.name})` : `${error.name}: ${error.message}`;
+}

@@ -1,0 +1,82 @@
+"""What is fine on this machine, what is not, and what to do about it.
+
+`doctor()` looks and tries: it reads versions and settings, and it sends one real message through
+a server and a cable. It never raises; a check that fails becomes a row that says so. Nothing
+leaves the machine. The checks are in `wslab.lab.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from wslab.lab.tables import text_table
+
+__all__ = ["HEAD", "Check", "Checkup", "Finding", "doctor"]
+
+HEAD = ("what", "seen", "verdict", "what to do")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at.
+
+    what: its name. seen: what was found. ok: False if it needs attention.
+    advice: what to do; where ok is True, what is good to know.
+    """
+
+    what: str
+    seen: str
+    ok: bool = True
+    advice: str = ""
+
+
+class Check(NamedTuple):
+    """A way to look at something.
+
+    look: yields a Finding for each thing that it looks at; it may raise.
+    what, advice: the name of the row, and what to do, if it does.
+    """
+
+    look: Callable[[], Iterator[Finding]]
+    what: str
+    advice: str
+
+    def findings(self) -> Iterator[Finding]:
+        """Look; an exception becomes the last finding."""
+        try:
+            yield from self.look()
+        except Exception as error:
+            message = str(error).partition("\n")[0]
+            seen = f"{type(error).__name__}: {message}".removesuffix(": ")
+            yield Finding(self.what, seen, False, self.advice)
+
+
+class Checkup(tuple[Finding, ...]):
+    """What the doctor found; prints as a table."""
+
+    __slots__ = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing needs attention."""
+        return all(finding.ok for finding in self)
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Return the table's cells, in the order of `HEAD`."""
+        return [(what, seen, "ok" if ok else "!", advice) for what, seen, ok, advice in self]
+
+    def __repr__(self) -> str:
+        """Render as a table, the same every time as long as nothing changes."""
+        return text_table(HEAD, self.rows())
+
+
+def doctor() -> Checkup:
+    """Look at everything that the lessons need.
+
+    It works in a cell, in a script and in a terminal. Where something hangs it waits for some
+    seconds, and so long nothing else runs on the caller's loop.
+    Returns a `Checkup`: a `Finding` for each thing, and `ok` for all of them together.
+    """
+    from wslab.lab.checks import CHECKS
+
+    return Checkup(finding for check in CHECKS for finding in check.findings())

@@ -1,0 +1,232 @@
+"""What drives a `protocol.Connection`: the bytes of one TCP or TLS connection, and a clock.
+
+This is all that a sans-I/O protocol leaves to do. Nothing here is unbounded: who sends faster than
+the other reads is made to wait, by TCP, and who does not answer is waited for only so long.
+
+    TCP → data_received → Connection.events → messages → recv()    full: nothing more is read
+    TCP ← transport ← Connection.data_to_send         ← send()    full: send() waits
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from wslab.protocol.connection import Connection, State
+from wslab.protocol.deflate import Deflate
+from wslab.protocol.events import Binary, Closed, Event, Text, Violation
+from wslab.protocol.http import Request, Response
+from wslab.protocol.messages import Limits
+
+__all__ = ["Driver", "Settings"]
+
+# Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
+REPLY_LIMIT = 1 << 16
+
+_OPEN, _MESSAGE = State.OPEN, (Text, Binary)  # looked up once, compared very often
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an endpoint may be told.
+
+    open_timeout: seconds for the opening handshake; close_timeout: for the closing one.
+    deflate: how to compress, as a server's wish or a client's offer; None for not at all.
+    limits: how much to accept from the peer.
+    queue: messages that may wait for the application before reading from TCP stops; at least 1.
+    """
+
+    open_timeout: float = 10.0
+    close_timeout: float = 10.0
+    deflate: Deflate | None = None
+    limits: Limits = field(default_factory=Limits)
+    queue: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse a queue that nothing passes through."""
+        if self.queue < 1:
+            raise ValueError(f"queue is {self.queue} messages, it must be at least 1")
+
+
+class Driver(asyncio.Protocol):
+    """Reads, writes and waits for one connection; `endpoint.Endpoint` is its other half.
+
+    request, response: those of the opening handshake.
+    connection: the protocol's, once that is done.
+    close_code, close_reason: the peer's, None while the connection is open.
+    violation: the rule that the peer broke, if it did.
+    timed_out: whether the peer took too long, and was cut off.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.request: Request | None = None
+        self.response: Response | None = None
+        self.connection: Connection | None = None
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+        self.clean = False  # whether both sides had sent a Close frame
+        self.violation: Violation | None = None
+        self.timed_out = False
+        self.loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport
+        self.lost = self.loop.create_future()  # done when TCP has ended
+        self.messages: deque[str | bytes] = deque()  # for the application
+        self.writable = asyncio.Event()  # the peer keeps up
+        self.writable.set()
+        self._head = b""  # of the handshake, as far as it is there
+        self._events: Iterator[Event] = iter(())  # of what was read; a rest, while stopped
+        self._stopped = False  # reading
+        self._draining = False  # messages for which there is no room are dropped
+        self._replies = 0  # bytes of them since the peer does not keep up
+        self._timer: asyncio.TimerHandle | None = None
+
+    # The opening handshake
+
+    def handshake(self, data: bytes) -> None:
+        """Take bytes before the connection is open; each role has its own."""
+        raise NotImplementedError
+
+    def open(self, connection: Connection, response: Response, rest: bytes) -> None:
+        """Go on as a WebSocket connection.
+
+        rest: what came glued to the handshake.
+        """
+        self.connection, self.response, self._head = connection, response, b""
+        self.stop_timer()
+        if rest:
+            self.data_received(rest)
+
+    # What comes in
+
+    def wake(self) -> None:
+        """Tell whoever waits for a message, or for the end."""
+        raise NotImplementedError
+
+    def apply(self, event: Event) -> None:
+        """Take note of an event that is no message."""
+        if isinstance(event, Violation):
+            self.violation = event
+        elif isinstance(event, Closed):
+            self.close_code, self.close_reason, self.clean = event.code, event.reason, event.clean
+
+    def read_on(self) -> None:
+        """Read on after a stop, if both the application and the peer keep up by now."""
+        is_low = len(self.messages) <= self.settings.queue // 4 or self._draining
+        if self._stopped and is_low and self._replies <= REPLY_LIMIT:
+            self._stopped = False
+            self._take()
+            if not self._stopped:
+                self.transport.resume_reading()
+
+    def drain(self) -> None:
+        """Do not wait for the application any more: what the peer says last must be read."""
+        self._draining = True
+        self.read_on()
+
+    def _take(self) -> None:
+        """Take the events of what was read, up to where the application does not keep up."""
+        messages, room = self.messages, self.settings.queue
+        for event in self._events:
+            if not isinstance(event, _MESSAGE):
+                self.apply(event)
+            elif len(messages) < room:
+                messages.append(event.data)
+                if len(messages) == room and not self._draining:
+                    self._stop()
+                    break
+        self.flush()
+        if messages:
+            self.wake()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self.transport.pause_reading()
+
+    # What goes out
+
+    def flush(self) -> None:
+        """Write what the protocol has to say, and end TCP when it says so."""
+        connection = self.connection
+        assert connection is not None  # only called after the opening handshake
+        if data := connection.data_to_send():
+            self.transport.write(data)
+            if not self.writable.is_set():
+                self._replies += len(data)
+                if self._replies > REPLY_LIMIT:
+                    self._stop()
+        if connection.state is not _OPEN:
+            self.end_within(self.settings.close_timeout)
+            if connection.should_close_tcp:
+                self.hang_up()
+
+    def hang_up(self) -> None:
+        """Send nothing more, and read until the peer has ended TCP too (RFC 6455 §7.1.1).
+
+        To close at once, with bytes still on the way, would reset the connection: the peer might
+        never see what was sent last.
+        """
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()  # TLS has a goodbye of its own
+
+    def end_within(self, seconds: float) -> None:
+        """Give the peer some time, then cut the connection off."""
+        if self._timer is None:
+            self._timer = self.loop.call_later(seconds, self._give_up)
+
+    def stop_timer(self) -> None:
+        """Give the peer all the time in the world."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self.timed_out = True
+        self.transport.abort()
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport, and limit the time for the opening handshake."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.end_within(self.settings.open_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes to the protocol, and its events on."""
+        if self.connection is None:
+            self.handshake(data)
+        else:
+            self._events = self.connection.events(data)
+            self._take()
+
+    def eof_received(self) -> None:
+        """Take note that the peer sends no more; asyncio then closes, but may have to write yet."""
+        self.end_within(self.settings.close_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits."""
+        self.stop_timer()
+        if self.connection is not None:
+            self._draining = True
+            self._take()
+            for event in self.connection.receive_eof():
+                self.apply(event)
+        self.writable.set()
+        self.wake()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Let send() wait: the peer does not keep up."""
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """Let send() go on."""
+        self.writable.set()
+        self._replies = 0
+        self.read_on()

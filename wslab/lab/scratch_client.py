@@ -1,0 +1,139 @@
+"""A client from scratch: what the course has read, on a real socket.
+
+`connect_from_scratch` does what the library's `connect` does, with `wslab.protocol` in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Generator, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from wslab.lab.endpoint import Endpoint, Settings
+from wslab.protocol.connection import Connection, Role
+from wslab.protocol.deflate import agreed
+from wslab.protocol.errors import HandshakeError
+from wslab.protocol.handshake import check_response, upgrade_request
+from wslab.protocol.http import HEAD_LIMIT, Request, Response
+
+__all__ = ["ClientEndpoint", "connect_from_scratch"]
+
+# A response that refuses may have a body; nobody needs more of it than this, in bytes.
+RESPONSE_LIMIT = HEAD_LIMIT + 64 * 1024
+
+
+class ClientEndpoint(Endpoint):
+    """The client's end of one connection.
+
+    opened: done when the opening handshake is.
+    """
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        super().__init__(settings)
+        self.request = request
+        self.opened: asyncio.Future[None] = self.loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the request (asyncio's callback)."""
+        super().connection_made(transport)
+        assert self.request is not None  # set in __init__
+        transport.write(self.request.serialize())  # type: ignore[attr-defined]
+
+    def handshake(self, data: bytes) -> None:
+        """Read the server's response, and check it once it is complete."""
+        assert self.request is not None  # set in __init__
+        self._received += data
+        try:
+            parsed = Response.parse(self._received)
+            if parsed is None:
+                if len(self._received) > RESPONSE_LIMIT:
+                    raise HandshakeError(f"response is over {RESPONSE_LIMIT} bytes", "RFC 9112 §6")
+                return
+            response, end = parsed
+            check_response(response, self.request)
+            deflate = agreed(response.headers, self.settings.deflate)
+        except HandshakeError as error:
+            self._fail(error)
+            return
+        self.connection = Connection(
+            Role.CLIENT,
+            masks=lambda: secrets.token_bytes(4),
+            deflate=deflate,
+            limits=self.settings.limits,
+        )
+        self.open(self.request, response, self._received[end:])
+        self.opened.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits for the opening handshake that it will not come (asyncio's callback)."""
+        super().connection_lost(exc)
+        limit = self.settings.open_timeout
+        seen = f"the connection ended before the opening handshake, or it took over {limit:g} s"
+        self._fail(ConnectionError(seen))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error)
+            self.transport.abort()
+
+
+class connect_from_scratch:
+    """Connect to a WebSocket server: `await` it, or use it in `async with`.
+
+    url: ``ws://host:port/path`` or ``wss://…``. ssl: a context, for another than the default.
+    subprotocols: the ones to offer, best first. origin, headers: further fields of the request.
+    settings: see `Settings`; with deflate, compression is offered.
+    Raises HandshakeError if the server refuses, OSError if it cannot be reached.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        subprotocols: Iterable[str] = (),
+        origin: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        **settings: Any,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.fragment:
+            raise ValueError(f"{url!r} is no ws:// or wss:// URL (RFC 6455 §3)")
+        default_port = 443 if parts.scheme == "wss" else 80
+        self.address = (parts.hostname, default_port if parts.port is None else parts.port)
+        self.tls = (ssl or True) if parts.scheme == "wss" else None
+        self.settings = Settings(**settings)
+        deflate = self.settings.deflate
+        self.request = upgrade_request(
+            parts.netloc.rpartition("@")[2],
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            nonce=secrets.token_bytes(16),
+            subprotocols=subprotocols,
+            origin=origin,
+            extensions=[deflate.extension()] if deflate else [],
+            headers=headers,
+        )
+
+    async def _connect(self) -> Endpoint:
+        loop = asyncio.get_running_loop()
+        _, endpoint = await loop.create_connection(
+            lambda: ClientEndpoint(self.request, self.settings), *self.address, ssl=self.tls
+        )
+        await endpoint.opened
+        return endpoint
+
+    def __await__(self) -> Generator[Any, None, Endpoint]:
+        """Open the connection."""
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> Endpoint:
+        """Open the connection; it is closed at the end of the block."""
+        self._endpoint = await self._connect()
+        return self._endpoint
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Close it."""
+        await self._endpoint.__aexit__(*exception)

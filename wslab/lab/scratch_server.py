@@ -1,0 +1,178 @@
+"""A server from scratch: what the course has read, on a real socket.
+
+`serve_from_scratch` does what `lab.serve` does, with `wslab.protocol` in the place of the
+`websockets` library, of which nothing is used here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from wslab.lab.base import BaseServer
+from wslab.lab.connection import describe_close
+from wslab.lab.endpoint import ConnectionEnded, Endpoint, Settings
+from wslab.lab.record import record_prints
+from wslab.lab.registry import LOOPBACK, replace
+from wslab.lab.server import name_of
+from wslab.protocol.connection import Connection, Role
+from wslab.protocol.deflate import NAME, agreed
+from wslab.protocol.errors import HandshakeError
+from wslab.protocol.handshake import answer, reject
+from wslab.protocol.http import Request, Response
+
+__all__ = ["ScratchHandler", "ScratchServer", "ServerEndpoint", "serve_from_scratch"]
+
+ScratchHandler = Callable[[Endpoint], Awaitable[None]]
+
+
+class ServerEndpoint(Endpoint):
+    """The server's end of one connection."""
+
+    def __init__(self, server: ScratchServer) -> None:
+        super().__init__(server.settings)
+        self.server = server
+        self.number = next(server.numbers)
+        self._refused = ""
+        self._handler: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Tell the server (asyncio's callback)."""
+        super().connection_made(transport)
+        self.server.connections.add(self)
+
+    def handshake(self, data: bytes) -> None:
+        """Read the client's request, and answer it once it is complete."""
+        self.server.touch()
+        self._received += data
+        try:
+            parsed = Request.parse(self._received)
+            if parsed is None:
+                return
+            request, end = parsed
+            response = self.server.answer(request)
+        except HandshakeError as error:
+            request, end, response = None, 0, reject(error)
+        self.transport.write(response.serialize())
+        if request is None or response.status != 101:
+            self._refused = f"{response.status} {response.reason}"
+            self.transport.close()
+            return
+        self.connection = Connection(
+            Role.SERVER, deflate=agreed(response.headers), limits=self.settings.limits
+        )
+        self._handler = self.loop.create_task(self.server.handle(self, request.target))
+        self.open(request, response, self._received[end:])
+
+    def data_received(self, data: bytes) -> None:
+        """Note that the server is not idle (asyncio's callback)."""
+        self.server.touch()
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Record how the connection ended (asyncio's callback)."""
+        super().connection_lost(exc)
+        self.server.connections.discard(self)
+        if self._refused:
+            self.server.record(self.number, "refused", self._refused)
+        elif self.connection is None:
+            self.server.record(self.number, "gone", "left before the opening handshake was done")
+        else:
+            if self.violation is not None:
+                said = describe_close(self.violation.code, self.violation.message)
+                self.server.record(self.number, "violation", said)
+            ended = describe_close(self.close_code, self.close_reason)
+            self.server.record(self.number, "close", ended)
+
+
+class ScratchServer(BaseServer):
+    """A WebSocket server of the lab, from scratch; made by `serve_from_scratch`."""
+
+    peer_left = (ConnectionEnded,)
+
+    def __init__(
+        self,
+        name: str,
+        handler: ScratchHandler,
+        host: str,
+        settings: Settings,
+        *,
+        tls: ssl.SSLContext | None,
+        subprotocols: Iterable[str],
+        origins: Iterable[str | None] | None,
+    ) -> None:
+        super().__init__(name, host)
+        self.handler = handler
+        self.settings = settings
+        self.tls = tls
+        self.scheme = "wss" if tls else "ws"
+        self.subprotocols = tuple(subprotocols)
+        self.origins = None if origins is None else tuple(origins)
+        self._server: asyncio.Server | None = None
+
+    def answer(self, request: Request) -> Response:
+        """Answer a client's request."""
+        deflate = self.settings.deflate
+        return answer(
+            request,
+            subprotocols=self.subprotocols,
+            origins=self.origins,
+            extensions={NAME: deflate.negotiate} if deflate else None,
+        )
+
+    async def handle(self, endpoint: ServerEndpoint, target: str) -> None:
+        """Run the handler of one connection, then close it."""
+        self.record(endpoint.number, "open", target)
+        went_well = await self.run_handler(endpoint.number, self.handler(endpoint))
+        await endpoint.close(1000 if went_well else 1011)
+
+    async def _open(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: ServerEndpoint(self), sock=listener, ssl=self.tls
+        )
+
+    async def _close(self) -> None:
+        assert self._server is not None  # set by _open()
+        self._server.close()
+        for endpoint in list(self.connections):
+            if endpoint.connection is None:
+                endpoint.transport.abort()
+        await asyncio.gather(*(endpoint.close(1001) for endpoint in list(self.connections)))
+        if self._handlers:
+            await asyncio.wait(self._handlers)
+
+
+def serve_from_scratch(
+    handler: ScratchHandler,
+    *,
+    name: str | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+    ssl: ssl.SSLContext | None = None,
+    subprotocols: Iterable[str] = (),
+    origins: Iterable[str | None] | None = None,
+    **settings: Any,
+) -> ScratchServer:
+    """Start a WebSocket server built on `wslab.protocol`, at once.
+
+    handler: `async def handler(ws)`; ws is an `Endpoint`, with the library's surface.
+    ssl: a context with a certificate, for ``wss://``.
+    subprotocols, origins: as for `protocol.answer`. settings: see `Settings`.
+    name, host, port: as for `lab.serve`.
+    """
+    record_prints()
+    server = ScratchServer(
+        name or name_of(handler),
+        handler,
+        host,
+        Settings(**settings),
+        tls=ssl,
+        subprotocols=subprotocols,
+        origins=origins,
+    )
+    server.replaced = replace(server, port, server.start)
+    return server

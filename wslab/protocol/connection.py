@@ -1,0 +1,254 @@
+"""A connection after the opening handshake: bytes in, events out, and bytes to write.
+
+No socket here: whoever owns one, a *driver*, calls `receive` with what was read and `receive_eof`
+when nothing more comes, and writes `data_to_send()` after every call. RFC 6455 §5.4 to §7.
+
+    sock.recv() → receive() → [Text("Hello"), Ping(b""), …] → the application
+                        ↓ replies, such as Pong
+    sock.send() ← data_to_send() ← send_text(), ping(), close(), … ← the application
+
+A peer that breaks a rule is an event like any other: `Violation`. Exceptions are for the caller
+who is about to break one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+
+from wslab.protocol.deflate import Deflate, Deflater, Inflater
+from wslab.protocol.errors import ProtocolError
+from wslab.protocol.events import Closed, Closing, Event, Ping, Pong, Violation
+from wslab.protocol.frames import RSV1, Close, CloseCode, Opcode, serialize
+from wslab.protocol.messages import FrameReader, Limits, MessageReader
+
+__all__ = ["TRANSITIONS", "Connection", "Role", "State", "Step"]
+
+
+class Role(Enum):
+    """Which end of the connection this is: a client masks what it sends, a server does not."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class State(Enum):
+    """Where a connection stands. The handshake's state, CONNECTING, comes before the first one."""
+
+    OPEN = "messages go both ways"
+    CLOSE_SENT = "our Close is on its way, the peer may still send"
+    CLOSE_RECEIVED = "the peer's Close is here, our reply is due at once"
+    CLOSE_EXCHANGED = "both Closes are sent, TCP is left to close"
+    FAILED = "the peer broke a rule, nothing more is read"
+    CLOSED = "TCP is closed"
+
+
+class Step(Enum):
+    """What changes a connection's state."""
+
+    SEND_CLOSE = "we send Close"
+    RECEIVE_CLOSE = "the peer sends Close"
+    FAIL = "the peer breaks a rule"
+    END = "TCP ends"
+
+
+# The closing handshake (RFC 6455 §7). What is not listed cannot happen, or is not allowed.
+TRANSITIONS = {
+    (State.OPEN, Step.SEND_CLOSE): State.CLOSE_SENT,
+    (State.OPEN, Step.RECEIVE_CLOSE): State.CLOSE_RECEIVED,
+    (State.CLOSE_SENT, Step.RECEIVE_CLOSE): State.CLOSE_EXCHANGED,
+    (State.CLOSE_RECEIVED, Step.SEND_CLOSE): State.CLOSE_EXCHANGED,
+    (State.OPEN, Step.FAIL): State.FAILED,
+    (State.CLOSE_SENT, Step.FAIL): State.FAILED,
+    (State.OPEN, Step.END): State.CLOSED,
+    (State.CLOSE_SENT, Step.END): State.CLOSED,
+    (State.CLOSE_EXCHANGED, Step.END): State.CLOSED,
+    (State.FAILED, Step.END): State.CLOSED,
+}
+
+# Until the peer's Close: what it sends is read, and control frames may be sent (§5.5.1).
+_READING = (State.OPEN, State.CLOSE_SENT)
+
+
+class Connection:
+    """One end of an open WebSocket connection.
+
+    masks: on a client, what draws a fresh masking key, 4 bytes that nobody can guess, for every
+    frame (§5.3), such as ``lambda: secrets.token_bytes(4)``; a server has none.
+    deflate: what the opening handshake agreed on (`deflate.agreed`); None for no compression.
+    limits: how much to accept from the peer.
+    Raises ValueError for a client without masks and for a server with them.
+
+    >>> server = Connection(Role.SERVER)
+    >>> server.receive(bytes.fromhex("81 85 37fa213d 7f9f4d5158"))
+    [Text(data='Hello')]
+    >>> server.send_text("Hello")
+    >>> server.data_to_send().hex(" ")
+    '81 05 48 65 6c 6c 6f'
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        masks: Callable[[], bytes] | None = None,
+        deflate: Deflate | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        is_server = role is Role.SERVER
+        if is_server == (masks is not None):
+            raise ValueError("a client needs masks, a server has none (RFC 6455 §5.1)")
+        self.role, self.state = role, State.OPEN
+        self._masks = masks
+        limits = limits or Limits()
+        self._deflater = Deflater(*deflate.window(server=is_server)) if deflate else None
+        inflater = Inflater(*deflate.window(server=not is_server)) if deflate else None
+        rsv = RSV1 if deflate else 0
+        self._frames = FrameReader(masked=is_server, rsv=rsv, limit=limits.frame)
+        self._messages = MessageReader(limits, inflater)
+        self._sending: Opcode | None = None  # the kind of message of which fragments were sent
+        self._output: list[bytes] = []
+        self._peer_close = Close(CloseCode.ABNORMAL_CLOSURE)  # until one arrives (§7.1.5)
+
+    @property
+    def should_close_tcp(self) -> bool:
+        """Tell if the driver should close TCP, once `data_to_send` is written.
+
+        A server does so first, so that it is not the client that has to wait in TIME_WAIT (§7.1.1).
+        A client waits for it; in any state but OPEN both do well to set themselves a time limit.
+        """
+        finished = self.state in (State.CLOSE_EXCHANGED, State.FAILED)
+        return self.state is State.CLOSED or (finished and self.role is Role.SERVER)
+
+    # What comes in
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes that the peer sent, cut anywhere; return what happened, in order.
+
+        After the peer's Close, or a violation, the bytes are ignored (§5.5.1, §7.1.7).
+        """
+        return list(self.events(data))
+
+    def events(self, data: bytes) -> Iterator[Event]:
+        """Do as `receive` does, but event by event, on demand, to the end of the loop.
+
+        So the application can still answer a message that came along with a Close or a violation:
+        the bytes after it are not looked at before it asks for the next event.
+        """
+        if self.state not in _READING:
+            return
+        try:
+            for piece in self._frames.feed(data):
+                header, payload, _, _ = piece
+                if header.opcode & 0x8:
+                    yield self._receive_control(header.opcode, payload)
+                elif (message := self._messages.read(piece)) is not None:
+                    yield message
+                if self.state not in _READING:
+                    break
+        except ProtocolError as error:
+            yield self._fail(error)
+
+    def receive_eof(self) -> list[Event]:
+        """Take note that TCP has ended, in whatever way; return Closed, the first time."""
+        if self.state is State.CLOSED:
+            return []
+        clean = self.state is State.CLOSE_EXCHANGED
+        self._step(Step.END)
+        return [Closed(*self._peer_close, clean)]
+
+    def _receive_control(self, opcode: int, payload: bytes) -> Event:
+        if opcode == Opcode.PING:
+            self._write(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
+            return Ping(payload)
+        if opcode == Opcode.PONG:
+            return Pong(payload)
+        self._peer_close = Close.parse(payload)
+        self._step(Step.RECEIVE_CLOSE)
+        if self.state is State.CLOSE_RECEIVED:
+            self._send_close(payload)  # §5.5.1: the reply repeats the code
+        return Closing(*self._peer_close)
+
+    def _fail(self, error: ProtocolError) -> Violation:
+        """Fail the connection: say why, and listen no more (§7.1.7)."""
+        if self.state is State.OPEN:
+            reason = str(error).encode()[:123].decode(errors="ignore")
+            self._write(Opcode.CLOSE, Close(error.code, reason).serialize())
+        self._step(Step.FAIL)
+        return Violation(error.code, error.section, error.message)
+
+    # What goes out
+
+    def send_text(self, text: str, *, fin: bool = True) -> None:
+        """Send a text message, or a fragment of it: fin=False on all but the last (§5.4).
+
+        Raises ProtocolError after Close, or amid a binary message.
+        """
+        self._send_data(Opcode.TEXT, text.encode(), fin)
+
+    def send_binary(self, data: bytes, *, fin: bool = True) -> None:
+        """Send a binary message, or a fragment of it: fin=False on all but the last (§5.4).
+
+        Raises ProtocolError after Close, or amid a text message.
+        """
+        self._send_data(Opcode.BINARY, data, fin)
+
+    def ping(self, payload: bytes = b"") -> None:
+        """Ask for a sign of life; the Pong will repeat the payload, at most 125 bytes (§5.5.2).
+
+        Raises ProtocolError for a longer one, or after the peer's Close.
+        """
+        self._send_control(Opcode.PING, payload)
+
+    def pong(self, payload: bytes = b"") -> None:
+        """Give a sign of life unasked; at most 125 bytes (§5.5.3). Replies are automatic.
+
+        Raises ProtocolError for a longer one, or after the peer's Close.
+        """
+        self._send_control(Opcode.PONG, payload)
+
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
+        """Begin the closing handshake; no message can be sent after this (§7.1.2).
+
+        code: see `CloseCode.is_sendable`; 1005 sends none. reason: at most 123 bytes in UTF-8.
+        Raises ProtocolError for another code or a longer reason, or if a Close is sent already.
+        """
+        self._send_close(Close(code, reason).serialize())
+
+    def data_to_send(self) -> bytes:
+        """Return all that is to be written to TCP, once; replies are among it."""
+        data = b"".join(self._output)
+        self._output.clear()
+        return data
+
+    def _send_data(self, opcode: Opcode, payload: bytes, fin: bool) -> None:
+        if self.state is not State.OPEN:
+            raise ProtocolError(f"cannot send {opcode.name} after Close", "RFC 6455 §5.5.1")
+        first = self._sending is None
+        if not first and self._sending is not opcode:
+            seen = f"cannot send {opcode.name} amid a fragmented message of the other kind"
+            raise ProtocolError(seen, "RFC 6455 §5.4")
+        self._sending = None if fin else opcode
+        rsv = 0
+        if self._deflater is not None:
+            payload = self._deflater.deflate(payload, fin)
+            rsv = RSV1 if first else 0
+        self._write(opcode if first else Opcode.CONTINUATION, payload, fin, rsv)
+
+    def _send_control(self, opcode: Opcode, payload: bytes) -> None:
+        if self.state not in _READING:
+            raise ProtocolError(f"cannot send {opcode.name}, the connection is over", "RFC 6455 §7")
+        self._write(opcode, payload)
+
+    def _send_close(self, payload: bytes) -> None:
+        if (self.state, Step.SEND_CLOSE) not in TRANSITIONS:
+            raise ProtocolError("cannot send CLOSE a second time", "RFC 6455 §5.5.1")
+        self._write(Opcode.CLOSE, payload)
+        self._step(Step.SEND_CLOSE)
+
+    def _write(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv: int = 0) -> None:
+        mask = None if self._masks is None else self._masks()
+        self._output.append(serialize(opcode, payload, fin, rsv, mask))
+
+    def _step(self, step: Step) -> None:
+        self.state = TRANSITIONS[self.state, step]

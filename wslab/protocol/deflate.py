@@ -1,0 +1,215 @@
+"""permessage-deflate: messages compressed one by one, with zlib (RFC 7692).
+
+What it takes is agreed on in the opening handshake: the client offers (`Deflate.extension`), the
+server decides (`Deflate.negotiate`), and both read the answer (`agreed`). From then on a message
+whose first frame has RSV1 set is compressed, in one go over all its frames: by a `Deflater` on
+one side, an `Inflater` on the other.
+
+zlib cannot compress with a window of 8 bits: it refuses, or silently takes 9, depending on its
+version (github.com/madler/zlib/issues/171). So whoever is asked for that does not support it, in
+the words of §7: the server declines the offer, the client refuses the answer. Decompressing with
+8 bits is no problem.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from wslab.protocol.errors import HandshakeError, ProtocolError
+from wslab.protocol.frames import CloseCode
+from wslab.protocol.handshake import Extension, parse_extensions
+from wslab.protocol.http import Headers
+
+__all__ = ["NAME", "Deflate", "Deflater", "Inflater", "agreed"]
+
+NAME = "permessage-deflate"
+
+_FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
+_BITS = ("server_max_window_bits", "client_max_window_bits")
+_WINDOWS = tuple(str(bits) for bits in range(8, 16))  # decimal, no leading zero (§7.1.2)
+
+# A flush to a byte boundary always ends with these bytes, so they need not travel (§7.2.1).
+_TAIL = b"\x00\x00\xff\xff"
+
+
+@dataclass(frozen=True)
+class Deflate:
+    """The four parameters: as a server wishes, as a client offers, or as agreed (RFC 7692 §7.1).
+
+    server_no_context_takeover, client_no_context_takeover: True if that side begins every message
+    with an empty window, which saves memory between messages and compresses less.
+    server_max_window_bits, client_max_window_bits: that side's window is at most 2 to this power,
+    in bytes: 8 to 15, 9 at least for the side that we are. None leaves it at 15; and a client that
+    offers None for itself does not let the server limit it.
+
+    >>> str(Deflate(server_no_context_takeover=True, client_max_window_bits=12).extension())
+    'permessage-deflate; server_no_context_takeover; client_max_window_bits=12'
+    """
+
+    server_no_context_takeover: bool = False
+    client_no_context_takeover: bool = False
+    server_max_window_bits: int | None = None
+    client_max_window_bits: int | None = None
+
+    @classmethod
+    def parse(cls, extension: Extension, *, offer: bool = False) -> Deflate:
+        """Read the parameters of an answer, or of an offer.
+
+        Raises HandshakeError for one that is unknown, or there twice, or has a wrong value.
+        Source: RFC 7692 §7, §7.1.
+        """
+        values: dict[str, Any] = {}
+        for name, value in extension.parameters:
+            if name in _FLAGS and value is None and name not in values:
+                values[name] = True
+            elif name in _BITS and value in _WINDOWS and name not in values:
+                values[name] = int(value)
+            elif offer and (name, value) == ("client_max_window_bits", None) and name not in values:
+                values[name] = 15  # "limit me as you like" (§7.1.2.2)
+            else:
+                raise HandshakeError(f"{NAME} cannot have {name}={value} here", "RFC 7692 §7")
+        return cls(**values)
+
+    def extension(self) -> Extension:
+        """Write the parameters as a header does."""
+        pairs = [(name, value) for name, value in asdict(self).items() if value]
+        return Extension(NAME, tuple((n, None if v is True else str(v)) for n, v in pairs))
+
+    def negotiate(self, offer: Extension) -> Extension | None:
+        """Decide on a client's offer, as a server with these wishes: agree, or None to decline.
+
+        This is what `handshake.answer` takes: ``extensions={NAME: Deflate().negotiate}``. Its own
+        window the server may limit as it likes, the client's only if the client lets it.
+        Source: RFC 7692 §5.1, §7.1.
+        """
+        try:
+            asked = Deflate.parse(offer, offer=True)
+        except HandshakeError:
+            return None  # as §7 has it; perhaps the client's next offer will do
+        server_bits = _least(self.server_max_window_bits, asked.server_max_window_bits)
+        answer = Deflate(
+            self.server_no_context_takeover or asked.server_no_context_takeover,
+            self.client_no_context_takeover or asked.client_no_context_takeover,
+            server_bits,
+            self.client_max_window_bits if asked.client_max_window_bits else None,
+        )
+        return None if server_bits == 8 else answer.extension()
+
+    def check(self, answer: Deflate) -> Deflate:
+        """Check a server's answer, as the client that offered this; return what we are bound to.
+
+        Raises HandshakeError if it is not what was offered, or wants a window of 8 bits from us.
+        Source: RFC 7692 §7.1.
+        """
+        if (
+            self.server_no_context_takeover > answer.server_no_context_takeover
+            or (answer.server_max_window_bits or 16) > (self.server_max_window_bits or 16)
+            or (answer.client_max_window_bits is not None and self.client_max_window_bits is None)
+            or answer.client_max_window_bits == 8
+        ):
+            seen = f"{answer.extension()}, offered was {self.extension()}"
+            raise HandshakeError(seen, "RFC 7692 §7.1")
+        # What a client says of itself in its offer holds, even if the answer does not repeat it.
+        no_takeover = self.client_no_context_takeover or answer.client_no_context_takeover
+        bits = _least(self.client_max_window_bits, answer.client_max_window_bits)
+        return replace(answer, client_no_context_takeover=no_takeover, client_max_window_bits=bits)
+
+    def window(self, *, server: bool) -> tuple[int, bool]:
+        """Return window bits and context takeover of what the server, or the client, sends."""
+        if server:
+            return self.server_max_window_bits or 15, not self.server_no_context_takeover
+        return self.client_max_window_bits or 15, not self.client_no_context_takeover
+
+
+def agreed(headers: Headers, offered: Deflate | None = None) -> Deflate | None:
+    """Return what a 101 response agrees on; None if that is no compression.
+
+    headers: of the response. offered: on a client, what its request had offered.
+    Raises HandshakeError if it is malformed, or not an answer to what was offered.
+    Source: RFC 7692 §5.1, §7.
+    """
+    found = [extension for extension in parse_extensions(headers) if extension.name == NAME]
+    if len(found) > 1:
+        raise HandshakeError(f"{NAME} is there {len(found)} times", "RFC 7692 §5.1")
+    answer = Deflate.parse(found[0]) if found else None
+    return offered.check(answer) if offered and answer else answer
+
+
+def _least(*bits: int | None) -> int | None:
+    return min(filter(None, bits), default=None)
+
+
+class Deflater:
+    """Compress what one side sends.
+
+    bits: of the window, 9 to 15. takeover: False to begin every message with an empty window.
+    """
+
+    def __init__(self, bits: int = 15, takeover: bool = True) -> None:
+        if bits not in range(9, 16):
+            raise ValueError(f"a window of {bits} bits, zlib needs 9 to 15")
+        self._bits, self._takeover = bits, takeover
+        self._zlib: zlib._Compress | None = None  # takes 144 KiB with 15 bits: not before it must
+
+    def deflate(self, data: bytes, end: bool = True) -> bytes:
+        """Compress a fragment; end: True for the last one of a message.
+
+        Returns the payload of its frame, at least one byte, even for an empty message (§7.2.3.6).
+        Source: RFC 7692 §7.2.1.
+
+        >>> Deflater().deflate(b"Hello").hex(" ")
+        'f2 48 cd c9 c9 07 00'
+        """
+        if self._zlib is None:
+            self._zlib = zlib.compressobj(wbits=-self._bits, memLevel=5)
+        payload = self._zlib.compress(data) + self._zlib.flush(zlib.Z_SYNC_FLUSH)
+        if end and not self._takeover:
+            self._zlib = None
+        return payload.removesuffix(_TAIL) if end else payload
+
+
+class Inflater:
+    """Decompress what the other side sent.
+
+    bits: of the sender's window, 8 to 15. takeover: False if the sender begins every message with
+    an empty window.
+    """
+
+    def __init__(self, bits: int = 15, takeover: bool = True) -> None:
+        self._bits, self._takeover = bits, takeover
+        self._zlib: zlib._Decompress | None = None
+        self._final = False  # the message under way has had a block marked as final
+
+    def inflate(self, data: bytes, room: int, end: bool = True) -> bytes:
+        """Decompress a part of a message, of any size; end: True for the last one.
+
+        room: how many bytes are welcome. At most one more is produced; that one tells that the
+        message is too big, whatever else would follow.
+        Raises ProtocolError, 1007, if this is not deflated data. RFC 7692 names no code for that;
+        in RFC 6455 §7.4.1, 1007 is for a payload that is not what its message says it is, while
+        the frames themselves, to which 1002 would point, are in order.
+        Source: RFC 7692 §7.2.2.
+
+        >>> Inflater().inflate(bytes.fromhex("f248cdc9c90700"), room=5)
+        b'Hello'
+        """
+        data, inflated = data + _TAIL if end else data, b""
+        try:
+            while True:
+                self._zlib = self._zlib or zlib.decompressobj(wbits=-self._bits)
+                inflated += self._zlib.decompress(data, room + 1 - len(inflated))
+                if not self._zlib.eof or len(inflated) > room:
+                    break
+                # Some senders flush with a final block (§7.2.3.4): this ends zlib's stream and the
+                # sender's window, but not the message.
+                if self._final:
+                    raise zlib.error("two final blocks")
+                data, self._zlib, self._final = self._zlib.unused_data, None, True
+        except zlib.error as error:
+            seen = f"not deflated data: {error}"
+            raise ProtocolError(seen, "RFC 7692 §7.2.2", CloseCode.INVALID_PAYLOAD) from None
+        if end:
+            self._zlib, self._final = self._zlib if self._takeover else None, False
+        return inflated
