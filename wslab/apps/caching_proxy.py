@@ -1,20 +1,21 @@
 """A caching proxy as naive as some were when WebSocket was designed: why clients mask.
 
-It sits between its users and any server, and takes whatever looks like an HTTP request for one,
-also inside a WebSocket connection. And it files the answer under the Host that the request
-names, not under the server that really gave it. (Huang et al., "Talking to Yourself for Fun and
-Profit", 2011, found such proxies on the internet; RFC 6455 §10.3 is the consequence.)
+It connects its users to servers, and takes whatever looks like an HTTP request for one, also
+inside a WebSocket connection. And it files the answer under the host that the request *names*,
+not under the server that really gave it. Huang et al., "Talking to Yourself for Fun and Profit"
+(2011), found proxies on the internet that could be fooled like this; RFC 6455 §10.3 answers it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 
 from wslab.lab.registry import LOOPBACK
 from wslab.protocol.http import Response
 
-__all__ = ["CachingProxy", "Resource"]
+__all__ = ["CachingProxy", "Resource", "find_request"]
 
 Resource = tuple[str, str]  # (host, path)
 
@@ -22,32 +23,40 @@ _REQUEST = re.compile(rb"GET (\S+) HTTP/1\.1\r\nHost: (\S+)\r\n")
 
 
 class CachingProxy:
-    """A handler for `lab.serve_tcp` that passes everything on to one server, and caches.
+    """A handler for `lab.serve_tcp`: connects a user to a server, and caches what it answers.
 
-    port: the server's, on this machine.
+    servers: the port of each host, on this machine. A connection goes to the host that its first
+    request names, and stays there.
     cache: the answers by (host, path).
+
+    It is for short messages, one question at a time: what one read brings is a question, and
+    what the next read from the server brings is the answer to it.
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, servers: Mapping[str, int]) -> None:
+        self.servers = servers
         self.cache: dict[Resource, Response] = {}
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one user: answer from the cache, or ask the server and remember."""
-        server_reader, server_writer = await asyncio.open_connection(LOOPBACK, self.port)
+        """Serve one user."""
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
             while data := await reader.read(65536):
                 resource = find_request(data)
                 if resource in self.cache:
                     writer.write(self.cache[resource].serialize())
                     continue
-                server_writer.write(data)
-                answer = await server_reader.read(65536)
+                if server is None:
+                    host = resource[0] if resource else ""
+                    server = await asyncio.open_connection(LOOPBACK, self.servers[host])
+                server[1].write(data)
+                answer = await server[0].read(65536)
                 if resource is not None:
                     self._remember(resource, answer)
                 writer.write(answer)
         finally:
-            server_writer.close()
+            if server is not None:
+                server[1].close()
 
     def _remember(self, resource: Resource, answer: bytes) -> None:
         parsed = Response.parse(answer)

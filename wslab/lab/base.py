@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import socket
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,20 @@ from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
 from wslab.lab.record import Event, Events, HandlerError, recorder
 from wslab.lab.registry import listen, registry
 
-__all__ = ["BaseServer"]
+__all__ = ["BaseServer", "check_handler"]
+
+
+def check_handler(handler: object, *parameters: str) -> None:
+    """Raise TypeError unless handler is ``async def`` and takes these parameters."""
+    wanted = f"async def handler({', '.join(parameters)})"
+    # A function, a method or a partial; or an object that is called like one.
+    calls = (handler, getattr(handler, "__call__", None))  # noqa: B004
+    if not callable(handler) or not any(map(inspect.iscoroutinefunction, calls)):
+        raise TypeError(f"a handler is a function {wanted!r}, this is {handler!r:.60}")
+    try:
+        inspect.signature(handler).bind(*parameters)
+    except TypeError as error:
+        raise TypeError(f"a handler is a function {wanted!r}, in this one: {error}") from None
 
 
 class BaseServer:
@@ -49,7 +63,11 @@ class BaseServer:
 
     @property
     def url(self) -> str:
-        """Where a client connects to."""
+        """Where a client connects to; RuntimeError if it is stopped."""
+        if self._listener is None:
+            raise RuntimeError(
+                f"server {self.name!r} is stopped: run the cell that starts it again"
+            )
         return f"{self.scheme}://{self.host}:{self.port}/"
 
     @property
@@ -151,7 +169,9 @@ class BaseServer:
         self.events.add(Event(connection, kind, text))
         self.touch()
 
-    async def run_handler(self, number: int, handler: Awaitable[None]) -> bool:
+    async def run_handler(
+        self, number: int, handler: Callable[..., Awaitable[None]], *arguments: object
+    ) -> bool:
         """Run a connection's handler, its prints and its errors recorded.
 
         Returns False if it raised; that the peer left in the middle does not count.
@@ -161,7 +181,7 @@ class BaseServer:
         assert task is not None  # a handler runs as a task of its own
         self._handlers.add(task)
         try:
-            await handler
+            await handler(*arguments)
         except self.peer_left:
             pass  # the peer left while the handler was at work: recorded as the close
         except (Exception, SystemExit) as error:
@@ -208,11 +228,12 @@ class BaseServer:
             task.cancel()
 
     def _abandon(self) -> None:
-        self.thread.retire()
         for other in {self, *registry().values()}:  # whoever shares the loop goes with it
             if isinstance(other, BaseServer) and other.is_running and other.thread is self.thread:
                 other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
                 other._close_listener()
+                self.thread.loop.call_soon_threadsafe(other._cut_off)
+        self.thread.retire()
 
     def _close_listener(self) -> None:
         if self._listener is not None:

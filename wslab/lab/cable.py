@@ -57,7 +57,9 @@ class Cable:
 
     @property
     def url(self) -> str:
-        """The target's URL, with the cable's port in place of the target's."""
+        """The target's URL with the cable's own port; RuntimeError if it is stopped."""
+        if not self.port:
+            raise RuntimeError(f"{self.name!r} is stopped: run the cell that lays it again")
         return f"{self._scheme}://{LOOPBACK}:{self.port}{self._path}"
 
     def __repr__(self) -> str:

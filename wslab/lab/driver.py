@@ -25,6 +25,11 @@ __all__ = ["Driver", "Settings"]
 # Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
 REPLY_LIMIT = 1 << 16
 
+# asyncio reads into a fresh block of 256 KiB every time. The C library of Linux gets such a block
+# from the system and returns it, at the price of half a message, until it has once seen a larger
+# one come and go; from then on it keeps some memory ready (mallopt(3), M_MMAP_THRESHOLD).
+bytes(1 << 20)
+
 _OPEN, _MESSAGE = State.OPEN, (Text, Binary)  # looked up once, compared very often
 
 
@@ -58,6 +63,10 @@ class Driver(asyncio.Protocol):
     close_code, close_reason: the peer's, None while the connection is open.
     violation: the rule that the peer broke, if it did.
     timed_out: whether the peer took too long, and was cut off.
+    messages: what the application has not received yet.
+    stopped: whether nothing is read, until application and peer keep up.
+    writable: set while the peer keeps up.
+    lost: done when TCP has ended.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -72,13 +81,13 @@ class Driver(asyncio.Protocol):
         self.timed_out = False
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport
-        self.lost = self.loop.create_future()  # done when TCP has ended
-        self.messages: deque[str | bytes] = deque()  # for the application
-        self.writable = asyncio.Event()  # the peer keeps up
+        self.lost = self.loop.create_future()
+        self.messages: deque[str | bytes] = deque()
+        self.stopped = False
+        self.writable = asyncio.Event()
         self.writable.set()
         self._head = b""  # of the handshake, as far as it is there
         self._events: Iterator[Event] = iter(())  # of what was read; a rest, while stopped
-        self._stopped = False  # reading
         self._draining = False  # messages for which there is no room are dropped
         self._replies = 0  # bytes of them since the peer does not keep up
         self._timer: asyncio.TimerHandle | None = None
@@ -115,10 +124,10 @@ class Driver(asyncio.Protocol):
     def read_on(self) -> None:
         """Read on after a stop, if both the application and the peer keep up by now."""
         is_low = len(self.messages) <= self.settings.queue // 4 or self._draining
-        if self._stopped and is_low and self._replies <= REPLY_LIMIT:
-            self._stopped = False
+        if self.stopped and is_low and self._replies <= REPLY_LIMIT:
+            self.stopped = False
             self._take()
-            if not self._stopped:
+            if not self.stopped:
                 self.transport.resume_reading()
 
     def drain(self) -> None:
@@ -128,21 +137,23 @@ class Driver(asyncio.Protocol):
 
     def _take(self) -> None:
         """Take the events of what was read, up to where the application does not keep up."""
-        messages, room = self.messages, self.settings.queue
+        messages, quiet = self.messages, True
         for event in self._events:
             if not isinstance(event, _MESSAGE):
                 self.apply(event)
-            elif len(messages) < room:
+                quiet = False
+            elif len(messages) < self.settings.queue:
                 messages.append(event.data)
-                if len(messages) == room and not self._draining:
+                if len(messages) == self.settings.queue and not self._draining:
                     self._stop()
                     break
-        self.flush()
+        if not quiet:
+            self.flush()  # only they are replied to, and only they end anything
         if messages:
             self.wake()
 
     def _stop(self) -> None:
-        self._stopped = True
+        self.stopped = True
         self.transport.pause_reading()
 
     # What goes out
@@ -210,12 +221,12 @@ class Driver(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits."""
-        self.stop_timer()
         if self.connection is not None:
             self._draining = True
             self._take()
             for event in self.connection.receive_eof():
                 self.apply(event)
+        self.stop_timer()
         self.writable.set()
         self.wake()
         if not self.lost.done():

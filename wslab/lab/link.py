@@ -76,10 +76,9 @@ class End(asyncio.Protocol):
     def hold(self, reason: str, on: bool) -> None:
         """Stop reading from this end for a reason, or drop that reason."""
         (self.reasons.add if on else self.reasons.discard)(reason)
-        if self.transport is None or self.transport.is_closing():
-            return
-        if not self.finished:  # after FIN there is nothing to read but the same FIN again
-            (self.transport.pause_reading if self.reasons else self.transport.resume_reading)()
+        if self.transport is None or self.transport.is_closing() or self.finished:
+            return  # after FIN there is nothing to read but the same FIN again
+        (self.transport.pause_reading if self.reasons else self.transport.resume_reading)()
 
     def write(self, data: bytes) -> None:
         """Send to this end's peer; what nobody can get any more is lost."""

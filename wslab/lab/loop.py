@@ -59,11 +59,16 @@ class LabThread:
         while not self.retired:
             with contextlib.suppress(SystemExit):  # a task that calls exit() ends only itself
                 self.loop.run_forever()
-        if tasks := asyncio.all_tasks(self.loop):
-            for task in tasks:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.wait(tasks, timeout=2))
+        self.loop.run_until_complete(self._finish())
         self.loop.close()
+
+    async def _finish(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2)
+        await asyncio.sleep(0)  # what was aborted hears of it
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on this loop, from any other thread."""

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,24 +34,23 @@ class ClientEndpoint(Endpoint):
 
     def __init__(self, request: Request, settings: Settings) -> None:
         super().__init__(settings)
-        self.request = request
+        self.request: Request = request
         self.opened: asyncio.Future[None] = self.loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request (asyncio's callback)."""
         super().connection_made(transport)
-        assert self.request is not None  # set in __init__
-        transport.write(self.request.serialize())  # type: ignore[attr-defined]
+        self.transport.write(self.request.serialize())
 
     def handshake(self, data: bytes) -> None:
         """Read the server's response, and check it once it is complete."""
-        assert self.request is not None  # set in __init__
-        self._received += data
+        self._head += data
         try:
-            parsed = Response.parse(self._received)
+            parsed = Response.parse(self._head)
             if parsed is None:
-                if len(self._received) > RESPONSE_LIMIT:
-                    raise HandshakeError(f"response is over {RESPONSE_LIMIT} bytes", "RFC 9112 §6")
+                if len(self._head) > RESPONSE_LIMIT:
+                    seen = f"response is over {RESPONSE_LIMIT} bytes, it begins {self._head[:40]!r}"
+                    raise HandshakeError(seen, "RFC 9112 §6")
                 return
             response, end = parsed
             check_response(response, self.request)
@@ -58,21 +58,16 @@ class ClientEndpoint(Endpoint):
         except HandshakeError as error:
             self._fail(error)
             return
-        self.connection = Connection(
-            Role.CLIENT,
-            masks=lambda: secrets.token_bytes(4),
-            deflate=deflate,
-            limits=self.settings.limits,
-        )
-        self.open(self.request, response, self._received[end:])
-        self.opened.set_result(None)
+        masks, limits = partial(secrets.token_bytes, 4), self.settings.limits
+        connection = Connection(Role.CLIENT, masks=masks, deflate=deflate, limits=limits)
+        self.open(connection, response, self._head[end:])
+        if not self.opened.done():
+            self.opened.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits for the opening handshake that it will not come (asyncio's callback)."""
         super().connection_lost(exc)
-        limit = self.settings.open_timeout
-        seen = f"the connection ended before the opening handshake, or it took over {limit:g} s"
-        self._fail(ConnectionError(seen))
+        self._fail(ConnectionError("the server ended the connection amid the opening handshake"))
 
     def _fail(self, error: Exception) -> None:
         if not self.opened.done():
@@ -86,7 +81,8 @@ class connect_from_scratch:
     url: ``ws://host:port/path`` or ``wss://…``. ssl: a context, for another than the default.
     subprotocols: the ones to offer, best first. origin, headers: further fields of the request.
     settings: see `Settings`; with deflate, compression is offered.
-    Raises HandshakeError if the server refuses, OSError if it cannot be reached.
+    Raises HandshakeError if the server refuses, OSError if it cannot be reached, among them
+    TimeoutError after `open_timeout`.
     """
 
     def __init__(
@@ -116,13 +112,28 @@ class connect_from_scratch:
             extensions=[deflate.extension()] if deflate else [],
             headers=headers,
         )
+        self.request.serialize()  # raises what is wrong with it
 
     async def _connect(self) -> Endpoint:
-        loop = asyncio.get_running_loop()
-        _, endpoint = await loop.create_connection(
-            lambda: ClientEndpoint(self.request, self.settings), *self.address, ssl=self.tls
+        limit = self.settings.open_timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await self._open()
+        except TimeoutError:
+            raise TimeoutError(f"no connection within {limit:g} s") from None
+
+    async def _open(self) -> Endpoint:
+        _, endpoint = await asyncio.get_running_loop().create_connection(
+            lambda: ClientEndpoint(self.request, self.settings),
+            *self.address,
+            ssl=self.tls,
+            ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
         )
-        await endpoint.opened
+        try:
+            await endpoint.opened
+        except BaseException:
+            endpoint.transport.abort()
+            raise
         return endpoint
 
     def __await__(self) -> Generator[Any, None, Endpoint]:

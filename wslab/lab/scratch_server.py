@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from wslab.lab.base import BaseServer
+from wslab.lab.base import BaseServer, check_handler
 from wslab.lab.connection import describe_close
 from wslab.lab.endpoint import ConnectionEnded, Endpoint, Settings
 from wslab.lab.record import record_prints
@@ -21,6 +21,7 @@ from wslab.lab.server import name_of
 from wslab.protocol.connection import Connection, Role
 from wslab.protocol.deflate import NAME, agreed
 from wslab.protocol.errors import HandshakeError
+from wslab.protocol.events import Violation
 from wslab.protocol.handshake import answer, reject
 from wslab.protocol.http import Request, Response
 
@@ -36,56 +37,68 @@ class ServerEndpoint(Endpoint):
         super().__init__(server.settings)
         self.server = server
         self.number = next(server.numbers)
-        self._refused = ""
         self._handler: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Tell the server (asyncio's callback)."""
-        super().connection_made(transport)
-        self.server.connections.add(self)
 
     def handshake(self, data: bytes) -> None:
         """Read the client's request, and answer it once it is complete."""
-        self.server.touch()
-        self._received += data
+        if self.response is not None:
+            return  # refused: whatever else it sends is of no interest
+        self._head += data
         try:
-            parsed = Request.parse(self._received)
+            parsed = Request.parse(self._head)
             if parsed is None:
                 return
-            request, end = parsed
-            response = self.server.answer(request)
+            self.request, end = parsed
+            response = self.server.answer(self.request)
         except HandshakeError as error:
-            request, end, response = None, 0, reject(error)
+            response, end = reject(error), 0
         self.transport.write(response.serialize())
-        if request is None or response.status != 101:
-            self._refused = f"{response.status} {response.reason}"
-            self.transport.close()
+        if self.request is None or response.status != 101:
+            self.response, self._head = response, b""
+            self.hang_up()
             return
-        self.connection = Connection(
+        connection = Connection(
             Role.SERVER, deflate=agreed(response.headers), limits=self.settings.limits
         )
-        self._handler = self.loop.create_task(self.server.handle(self, request.target))
-        self.open(request, response, self._received[end:])
+        self._handler = self.loop.create_task(self.server.handle(self, self.request.target))
+        self.open(connection, response, self._head[end:])
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Tell the server."""
+        super().connection_made(transport)
+        self.server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Note that the server is not idle (asyncio's callback)."""
+        """Note that the server is not idle."""
         self.server.touch()
         super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Record how the connection ended (asyncio's callback)."""
+        """Record how the connection ended."""
         super().connection_lost(exc)
         self.server.connections.discard(self)
-        if self._refused:
-            self.server.record(self.number, "refused", self._refused)
-        elif self.connection is None:
-            self.server.record(self.number, "gone", "left before the opening handshake was done")
-        else:
-            if self.violation is not None:
-                said = describe_close(self.violation.code, self.violation.message)
-                self.server.record(self.number, "violation", said)
-            ended = describe_close(self.close_code, self.close_reason)
-            self.server.record(self.number, "close", ended)
+        if self.connection is None:
+            self.server.record(self.number, *self._never_opened())
+            return
+        if self.violation is not None:
+            self.server.record(self.number, "violation", _describe(self.violation))
+        ended = describe_close(self.close_code, self.close_reason)
+        self.server.record(self.number, "close", ended)
+
+    def _never_opened(self) -> tuple[str, str]:
+        """Return what to record: the kind of event, and its text."""
+        if self.response is not None:
+            return "refused", f"{self.response.status} {self.response.reason}"
+        if self.timed_out:
+            limit = self.settings.open_timeout
+            return "gone", f"the opening handshake was not done within {limit:g} s"
+        return "gone", "left before the opening handshake was done"
+
+
+def _describe(violation: Violation) -> str:
+    return f"{describe_close(violation.code, None)}: {violation.message} ({violation.section})"
 
 
 class ScratchServer(BaseServer):
@@ -126,13 +139,16 @@ class ScratchServer(BaseServer):
     async def handle(self, endpoint: ServerEndpoint, target: str) -> None:
         """Run the handler of one connection, then close it."""
         self.record(endpoint.number, "open", target)
-        went_well = await self.run_handler(endpoint.number, self.handler(endpoint))
+        went_well = await self.run_handler(endpoint.number, self.handler, endpoint)
         await endpoint.close(1000 if went_well else 1011)
 
     async def _open(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: ServerEndpoint(self), sock=listener, ssl=self.tls
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: ServerEndpoint(self),
+            sock=listener,
+            ssl=self.tls,
+            ssl_handshake_timeout=self.settings.open_timeout if self.tls else None,
+            ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
         )
 
     async def _close(self) -> None:
@@ -164,6 +180,7 @@ def serve_from_scratch(
     subprotocols, origins: as for `protocol.answer`. settings: see `Settings`.
     name, host, port: as for `lab.serve`.
     """
+    check_handler(handler, "ws")
     record_prints()
     server = ScratchServer(
         name or name_of(handler),

@@ -17,7 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosed
 
-from wslab.lab.base import BaseServer
+from wslab.lab.base import BaseServer, check_handler
 from wslab.lab.connection import Connection
 from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
@@ -53,7 +53,7 @@ class Server(BaseServer):
     async def _handle(self, connection: ServerConnection) -> None:
         number = connection.number if isinstance(connection, Connection) else 0
         self.record(number, "open", connection.request.path if connection.request else "")
-        if not await self.run_handler(number, self.handler(connection)):
+        if not await self.run_handler(number, self.handler, connection):
             raise RuntimeError("handler failed")  # the library then closes with 1011
 
     async def _open(self, listener: socket.socket) -> None:
@@ -87,8 +87,9 @@ def serve(
     port: 0 for any free one.
     websockets_options: passed on to `websockets.serve`. The lab's own defaults are
     `compression=None`, so that the bytes on the wire can be read, and `close_timeout=1`.
-    Raises OSError if the port is taken.
+    Raises OSError if the port is taken, TypeError for a handler of another kind.
     """
+    check_handler(handler, "connection")
     record_prints()
     server = Server(name or name_of(handler), handler, host, websockets_options)
     server.replaced = replace(server, port, server.start)

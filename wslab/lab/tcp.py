@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-from wslab.lab.base import BaseServer
+from wslab.lab.base import BaseServer, check_handler
 from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.server import name_of
@@ -35,7 +35,9 @@ class TcpServer(BaseServer):
         self.connections.add(writer)
         self.record(number, "open", "")
         try:
-            await self.run_handler(number, self.handler(reader, writer))
+            await self.run_handler(number, self.handler, reader, writer)
+        except asyncio.CancelledError:
+            pass  # stop() did it; asyncio of Python 3.11 would print it as an error
         finally:
             self.connections.discard(writer)
             writer.close()
@@ -59,8 +61,9 @@ def serve_tcp(handler: StreamHandler, *, name: str | None = None, port: int = 0)
 
     handler: `async def handler(reader, writer)`, as for `asyncio.start_server`; the connection
     is closed when it returns.
-    name, port: as for `serve`.
+    name, port: as for `serve`. Raises TypeError for a handler of another kind.
     """
+    check_handler(handler, "reader", "writer")
     record_prints()
     server = TcpServer(name or name_of(handler), handler, LOOPBACK)
     server.replaced = replace(server, port, server.start)

@@ -137,7 +137,8 @@ class MessageReader:
     def _check_size(self, more: int) -> None:
         size, limits = len(self._data) + more, self._limits
         if size > limits.message or self._fragments > limits.fragments:
-            seen = f"message has over {limits.message} bytes or {limits.fragments} fragments"
+            seen = f"message has {size} bytes in {self._fragments} fragments"
+            seen += f", limits are {limits.message} and {limits.fragments}"
             raise ProtocolError(seen, "RFC 6455 §10.4", CloseCode.MESSAGE_TOO_BIG)
 
     def _add(self, data: bytes, end: bool) -> Text | Binary | None:
