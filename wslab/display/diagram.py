@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["layers", "state_diagram"]
 
 Transitions = Mapping[tuple[Enum, Enum], Enum]
+Point = tuple[float, float]
 
 
 def layers(transitions: Transitions) -> dict[Enum, int]:
@@ -37,18 +38,7 @@ def state_diagram(transitions: Transitions) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    depth = layers(transitions)
-    columns: dict[int, list[Enum]] = {}
-    for state, column in depth.items():
-        columns.setdefault(column, []).append(state)
-    places = {
-        state: (column * 3.6, (len(states) - 1) * 1.5 - row * 3.0)
-        for column, states in columns.items()
-        for row, state in enumerate(states)
-    }
-    labels: dict[tuple[Enum, Enum], list[str]] = {}
-    for (state, step), target in transitions.items():
-        labels.setdefault((state, target), []).append(str(step.value))
+    places = _places(layers(transitions))
     figure = Figure(figsize=(11, 4.6), layout="tight")
     axes = figure.add_subplot(aspect="equal")
     axes.axis("off")
@@ -59,27 +49,30 @@ def state_diagram(transitions: Transitions) -> Figure:
         state: axes.text(x, y, state.name, ha="center", va="center", fontsize=9, bbox=box)
         for state, (x, y) in places.items()
     }
+    labels: dict[tuple[Enum, Enum], list[str]] = {}
+    for (state, step), target in transitions.items():
+        labels.setdefault((state, target), []).append(str(step.value))
     for (state, target), steps in labels.items():
-        bend = _bend(places[state], places[target])
-        axes.annotate(
-            "",
-            xy=places[target],
-            xytext=places[state],
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "black",
-                "connectionstyle": f"arc3,rad={bend}",
-                "patchA": boxes[state].get_bbox_patch(),
-                "patchB": boxes[target].get_bbox_patch(),
-            },
-        )
-        x, y = _along(places[state], places[target], bend, 0.6 if bend else 0.4)
+        start, end = places[state], places[target]
+        arrow = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={_bend(start, end)}"}
+        ends = {"patchA": boxes[state].get_bbox_patch(), "patchB": boxes[target].get_bbox_patch()}
+        axes.annotate("", xy=end, xytext=start, arrowprops=arrow | ends | {"color": "black"})
         plain = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.9}
+        x, y = _along(start, end)
         axes.text(x, y, "\n".join(steps), ha="center", va="center", fontsize=8, bbox=plain)
     return figure
 
 
-Point = tuple[float, float]
+def _places(depth: Mapping[Enum, int]) -> dict[Enum, Point]:
+    """Stack the states of each layer, centred; layers go from left to right."""
+    columns: dict[int, list[Enum]] = {}
+    for state, column in depth.items():
+        columns.setdefault(column, []).append(state)
+    return {
+        state: (column * 3.6, (len(states) - 1) * 1.5 - row * 3.0)
+        for column, states in columns.items()
+        for row, state in enumerate(states)
+    }
 
 
 def _bend(start: Point, end: Point) -> float:
@@ -90,8 +83,10 @@ def _bend(start: Point, end: Point) -> float:
     return (0.045 if min(start[1], end[1]) < 0 else -0.045) * span
 
 
-def _along(start: Point, end: Point, bend: float, t: float) -> Point:
-    """Return the point at t, 0 to 1, of the arrow: a quadratic Bézier curve, as arc3 draws it."""
+def _along(start: Point, end: Point) -> Point:
+    """Return a point of the arrow, a quadratic Bézier curve as arc3 draws it, for its label."""
+    bend = _bend(start, end)
+    t = 0.6 if bend else 0.4  # where labels do not meet
     dx, dy = end[0] - start[0], end[1] - start[1]
     middle = ((start[0] + end[0]) / 2 + bend * dy, (start[1] + end[1]) / 2 - bend * dx)
     weights = ((1 - t) ** 2, 2 * t * (1 - t), t**2)

@@ -66,32 +66,31 @@ def dissect(data: bytes) -> Anatomy:
     header = Header.parse(data)
     if header is None:
         return Anatomy([Field(_at(0, len(data)), "header", hex_bytes(data), "not complete yet")])
-    first, second = f"{data[0]:08b}", f"{data[1]:08b}"
-    code = data[1] & 0x7F
-    fin = "the last frame of its message" if header.fin else "more frames of this message follow"
-    rsv = f"in use: {header.rsv:03b}" if header.rsv else "not used"
-    masked = header.mask is not None
-    mask = "masked, as from a client" if masked else "not masked, as from a server"
-    codes = {126: "the length is in the next 2 bytes", 127: "the length is in the next 8 bytes"}
-    fields = [
-        Field("0", "FIN", f"{first[0]}... ....", fin),
-        Field("0", "RSV1-3", f".{first[1:4]} ....", rsv),
-        Field("0", "opcode", f".... {first[4:]}", opcode_name(header.opcode)),
-        Field("1", "MASK", f"{second[0]}... ....", mask),
-        Field(
-            "1",
-            "length code",
-            f".{second[1:4]} {second[4:]}",
-            codes.get(code, f"{code} bytes of payload"),
-        ),
-    ]
-    extended = {126: 2, 127: 8}.get(code, 0)
+    fields = _bit_fields(data[0], data[1], header)
+    extended = {126: 2, 127: 8}.get(data[1] & 0x7F, 0)
     if extended:
         length = hex_bytes(data[2 : 2 + extended])
         fields.append(
             Field(_at(2, extended), "length", length, f"{header.length} bytes of payload")
         )
     return Anatomy([*fields, *_payload_fields(data, header)])
+
+
+def _bit_fields(first: int, second: int, header: Header) -> list[Field]:
+    """Take the first two bytes apart."""
+    one, two, code = f"{first:08b}", f"{second:08b}", second & 0x7F
+    fin = "the last frame of its message" if header.fin else "more frames of this message follow"
+    rsv = f"in use: {header.rsv:03b}" if header.rsv else "not used"
+    mask = "not masked, as from a server" if header.mask is None else "masked, as from a client"
+    codes = {126: "the length is in the next 2 bytes", 127: "the length is in the next 8 bytes"}
+    length = codes.get(code, f"{code} bytes of payload")
+    return [
+        Field("0", "FIN", f"{one[0]}... ....", fin),
+        Field("0", "RSV1-3", f".{one[1:4]} ....", rsv),
+        Field("0", "opcode", f".... {one[4:]}", opcode_name(header.opcode)),
+        Field("1", "MASK", f"{two[0]}... ....", mask),
+        Field("1", "length code", f".{two[1:4]} {two[4:]}", length),
+    ]
 
 
 def _payload_fields(data: bytes, header: Header) -> list[Field]:

@@ -1,58 +1,14 @@
 """WebSocket from bytes to values and back: no sockets, no asyncio, no clock, no display.
 
-The rooms: `errors` (what can be wrong), `http` and `handshake` (RFC 6455 §4), `frames` (§5).
+The rooms, in the order in which a connection needs them: `errors` (what can be wrong), `http` and
+`handshake` (RFC 6455 §4), `close` and `frames` (§5), and, imported only by those who need them,
+`messages` and `connection` with their `events` (§5.4 to §8) and `deflate` (RFC 7692).
 """
 
-from wslab.protocol.errors import HandshakeError, PeerError, ProtocolError
-from wslab.protocol.frames import (
-    RSV1,
-    RSV2,
-    RSV3,
-    Close,
-    CloseCode,
-    Frame,
-    Header,
-    Opcode,
-    apply_mask,
-    serialize,
-)
-from wslab.protocol.handshake import (
-    GUID,
-    Extension,
-    accept_key,
-    answer,
-    check_request,
-    check_response,
-    parse_extensions,
-    reject,
-    upgrade_request,
-)
-from wslab.protocol.http import Headers, Request, Response
+from wslab.protocol import errors, frames, handshake, http
+from wslab.protocol.errors import *
+from wslab.protocol.frames import *
+from wslab.protocol.handshake import *
+from wslab.protocol.http import *
 
-__all__ = [
-    "GUID",
-    "RSV1",
-    "RSV2",
-    "RSV3",
-    "Close",
-    "CloseCode",
-    "Extension",
-    "Frame",
-    "HandshakeError",
-    "Header",
-    "Headers",
-    "Opcode",
-    "PeerError",
-    "ProtocolError",
-    "Request",
-    "Response",
-    "accept_key",
-    "answer",
-    "apply_mask",
-    "check_request",
-    "check_response",
-    "parse_extensions",
-    "reject",
-    "serialize",
-    "upgrade_request",
-]
+__all__ = errors.__all__ + frames.__all__ + handshake.__all__ + http.__all__

@@ -8,6 +8,8 @@ ValueError
 
 from __future__ import annotations
 
+__all__ = ["HandshakeError", "PeerError", "ProtocolError"]
+
 
 class PeerError(ValueError):
     """A peer sent bytes that the protocol does not allow.
