@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
 from wslab import lab
+from wslab.lab.base import BaseServer
 
 PROGRAM = "python -m wslab"
 
@@ -30,17 +31,31 @@ class Offer(NamedTuple):
     """
 
     summary: str
-    start: Callable[[argparse.Namespace], lab.Server]
+    start: Callable[[argparse.Namespace], BaseServer]
     add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
 
 
-def start_echo(options: argparse.Namespace) -> lab.Server:
-    """Start the server of lesson 00."""
+def start_echo(options: argparse.Namespace) -> BaseServer:
+    """Start the server of lesson 00, or its twin from scratch of lesson 04."""
+    if options.from_scratch:
+        from wslab.lab.scratch_server import serve_from_scratch
+
+        echo: Any = lab.echo  # it does not mind whose connection it gets: the surface is the same
+        return serve_from_scratch(echo, host=options.host, port=options.port)
     return lab.serve(lab.echo, host=options.host, port=options.port)
 
 
+def add_echo_options(parser: argparse.ArgumentParser) -> None:
+    """Add --from-scratch."""
+    parser.add_argument(
+        "--from-scratch",
+        action="store_true",
+        help="by the course's own implementation of the protocol, not the library's",
+    )
+
+
 SERVERS = {
-    "echo": Offer("sends every message back", start_echo),
+    "echo": Offer("sends every message back", start_echo, add_echo_options),
 }
 
 

@@ -18,6 +18,7 @@ from wslab.lab.endpoint import ConnectionEnded, Endpoint
 from wslab.lab.scratch_client import connect_from_scratch
 from wslab.lab.scratch_server import serve_from_scratch
 from wslab.protocol.deflate import Deflate
+from wslab.protocol.errors import HandshakeError
 from wslab.protocol.messages import Limits
 
 __all__ = ["echo", "main", "run_client", "run_server"]
@@ -40,9 +41,11 @@ async def echo(ws: Endpoint) -> None:
 
 async def run_server(host: str, port: int) -> None:
     """Serve echo until cancelled."""
-    server = serve_from_scratch(echo, name="conformance", host=host, port=port, **SETTINGS)
-    print(server.url, flush=True)
-    await asyncio.Event().wait()
+    async with serve_from_scratch(
+        echo, name="conformance", host=host, port=port, **SETTINGS
+    ) as server:
+        print(server.url, flush=True)
+        await asyncio.Event().wait()
 
 
 async def run_client(url: str, agent: str) -> int:
@@ -55,7 +58,7 @@ async def run_client(url: str, agent: str) -> int:
             target = f"{url}/runCase?case={case}&agent={name}"
             async with connect_from_scratch(target, **SETTINGS) as ws:
                 await echo(ws)
-        except (ConnectionError, OSError) as error:
+        except (OSError, HandshakeError) as error:
             print(f"case {case}: {error}", flush=True)
     async with connect_from_scratch(f"{url}/updateReports?agent={name}", **SETTINGS) as ws:
         await ws.wait_closed()

@@ -9,8 +9,9 @@ import codecs
 from typing import NamedTuple
 
 from wslab.lab.anatomy import opcode_name
+from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Close, CloseCode, Header, Opcode, apply_mask, serialize
+from wslab.protocol.frames import Header, Opcode, apply_mask, serialize
 
 __all__ = ["BITS", "EXAMPLE_KEY", "LIMIT", "Draft", "Verdict", "flip", "judge", "parse_hex"]
 

@@ -6,8 +6,9 @@ from codecs import getincrementaldecoder
 from typing import NamedTuple
 
 from wslab.lab.tables import hex_bytes, printable, text_table
+from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Close, CloseCode, Header, Opcode, apply_mask
+from wslab.protocol.frames import Header, Opcode, apply_mask
 
 __all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from websockets.asyncio.server import ServerConnection
 
 from wslab.lab.tables import printable
-from wslab.protocol.frames import CloseCode
+from wslab.protocol.close import CloseCode
 
 __all__ = ["Connection", "WrongLoop", "describe_close"]
 

@@ -107,8 +107,8 @@ class Endpoint(Driver):
         self.transport.write(connection.data_to_send())
         if not self.writable.is_set():
             await self.writable.wait()
-            if self.lost.done():
-                raise self._ended()
+        if self.transport.is_closing():  # without this, a loop of sends might never notice
+            raise await self._end()
 
     async def ping(self, payload: bytes | None = None) -> None:
         """Send a ping and wait for its pong; a random payload tells it from others.

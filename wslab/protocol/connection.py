@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from enum import Enum
 
+from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.deflate import Deflate, Deflater, Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Closed, Closing, Event, Ping, Pong, Violation
-from wslab.protocol.frames import RSV1, Close, CloseCode, Opcode, serialize
+from wslab.protocol.frames import RSV1, Opcode, serialize
 from wslab.protocol.messages import FrameReader, Limits, MessageReader
 
 __all__ = ["TRANSITIONS", "Connection", "Role", "State", "Step"]

@@ -17,8 +17,8 @@ import zlib
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import HandshakeError, ProtocolError
-from wslab.protocol.frames import CloseCode
 from wslab.protocol.handshake import Extension, parse_extensions
 from wslab.protocol.http import Headers
 

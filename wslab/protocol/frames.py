@@ -25,6 +25,7 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
+from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import ProtocolError
 
 try:  # the library's XOR in C, where its wheel has one: some thirty times as fast as ours
@@ -32,18 +33,7 @@ try:  # the library's XOR in C, where its wheel has one: some thirty times as fa
 except ImportError:
     _xor_in_c = None  # type: ignore[assignment]
 
-__all__ = [
-    "RSV1",
-    "RSV2",
-    "RSV3",
-    "Close",
-    "CloseCode",
-    "Frame",
-    "Header",
-    "Opcode",
-    "apply_mask",
-    "serialize",
-]
+__all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "serialize"]
 
 Data = bytes | bytearray | memoryview
 
@@ -72,35 +62,6 @@ class Opcode(IntEnum):
 
 
 _OPCODES: dict[int, Opcode] = {int(opcode): opcode for opcode in Opcode}
-
-
-class CloseCode(IntEnum):
-    """Why a connection ends (RFC 6455 §7.4.1, and the IANA registry for 1012 to 1014)."""
-
-    NORMAL_CLOSURE = 1000
-    GOING_AWAY = 1001
-    PROTOCOL_ERROR = 1002
-    UNSUPPORTED_DATA = 1003
-    NO_STATUS_RECEIVED = 1005
-    ABNORMAL_CLOSURE = 1006
-    INVALID_PAYLOAD = 1007
-    POLICY_VIOLATION = 1008
-    MESSAGE_TOO_BIG = 1009
-    MANDATORY_EXTENSION = 1010
-    INTERNAL_ERROR = 1011
-    SERVICE_RESTART = 1012
-    TRY_AGAIN_LATER = 1013
-    BAD_GATEWAY = 1014
-    TLS_HANDSHAKE = 1015
-
-    @staticmethod
-    def is_sendable(code: int) -> bool:
-        """Tell whether a Close frame may carry this code (RFC 6455 §7.4).
-
-        1005, 1006 and 1015 describe what happened locally and never travel; 1004 has no
-        meaning; 3000 to 3999 are for libraries, 4000 to 4999 for applications.
-        """
-        return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
 
 
 def apply_mask(data: Data, mask: bytes) -> bytes:
@@ -189,7 +150,8 @@ class Header(NamedTuple):
 
         masked: True if the sender is a client, False if it is a server, None to accept both.
         rsv: the reserved bits that a negotiated extension uses.
-        limit: the longest payload to accept, in bytes.
+        limit: the longest payload of a data frame to accept, in bytes; that of a control frame
+        is 125 anyway.
         Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
         """
         opcode = _OPCODES.get(self.opcode)
@@ -205,7 +167,7 @@ class Header(NamedTuple):
             raise ProtocolError(seen, "RFC 6455 §5.1")
         if self.size > 6 or self.size == 4:
             self._check_length()
-        if limit is not None and self.length > limit:
+        if limit is not None and self.length > limit and not opcode & 0x8:
             seen = f"payload is {self.length} bytes, limit {limit}"
             raise ProtocolError(seen, "RFC 6455 §10.4", CloseCode.MESSAGE_TOO_BIG)
         return opcode
@@ -294,14 +256,19 @@ def serialize(
 
     This is the way to write many frames: a `Frame` made only to be written costs as much again.
 
-    check: False writes a control frame that is too long or fragmented as asked, for tests and
-    lessons that play a peer who breaks the rules.
-    Raises ProtocolError for such a frame, ValueError for a mask that is not 4 bytes long.
+    check: False writes a reserved opcode, or a control frame that is too long or fragmented, as
+    asked, for tests and lessons that play a peer who breaks the rules.
+    Raises ProtocolError for such a frame, ValueError for what no header can hold and for a mask
+    that is not 4 bytes long, TypeError for a payload that is not bytes.
     Source: RFC 6455 §5.2.
     """
+    if type(payload) is not bytes:
+        payload = _as_bytes(payload)
     length = len(payload)
-    if check and opcode & 0x8:
-        _check_control(opcode, fin, length)
+    if not 0 <= opcode <= 2 or rsv & ~0b111:  # seldom: most frames carry data
+        _check_sizes(opcode, rsv)
+        if check:
+            Header(fin, rsv, opcode, mask, length, size=2).check(rsv=rsv)
     first = fin << 7 | rsv << 4 | opcode
     mask_bit = 0 if mask is None else 0x80
     if length < 126:
@@ -315,52 +282,16 @@ def serialize(
     return header + mask + apply_mask(payload, mask)
 
 
-class Close(NamedTuple):
-    """What a Close frame says (RFC 6455 §5.5.1).
+def _as_bytes(payload: Data) -> bytes | bytearray:
+    if isinstance(payload, memoryview):
+        return payload.tobytes()  # its items may be larger than a byte
+    if isinstance(payload, (bytes, bytearray)):
+        return payload
+    hint = ", encode it first: text.encode()" if isinstance(payload, str) else ""
+    raise TypeError(f"payload is of type {type(payload).__name__}, not bytes{hint}")
 
-    code: a number that may travel, see `CloseCode.is_sendable`; 1005 stands for none.
-    reason: at most 123 bytes in UTF-8.
 
-    >>> Close(1000, "bye").serialize()
-    b'\\x03\\xe8bye'
-    """
-
-    code: int = CloseCode.NO_STATUS_RECEIVED
-    reason: str = ""
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Close:
-        """Read a Close frame's payload; an empty one means "no code", 1005.
-
-        Raises ProtocolError: 1002 for a single byte or a code that may not travel, 1007 for a
-        reason that is not UTF-8.
-        Source: RFC 6455 §5.5.1, §7.4.
-        """
-        if not payload:
-            return cls()
-        if len(payload) == 1:
-            raise ProtocolError("CLOSE payload is 1 byte, not 0 or at least 2", "RFC 6455 §5.5.1")
-        (code,) = _UINT16.unpack_from(payload)
-        if not CloseCode.is_sendable(code):
-            raise ProtocolError(f"close code {code} may not be sent", "RFC 6455 §7.4")
-        try:
-            return cls(code, payload[2:].decode())
-        except UnicodeDecodeError as error:
-            seen = f"the close reason is not UTF-8: {error.reason} at byte {error.start}"
-            raise ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD) from None
-
-    def serialize(self) -> bytes:
-        """Write the payload of a Close frame.
-
-        Raises ProtocolError for a code that may not travel, a reason without a code, or a
-        reason longer than 123 bytes.
-        Source: RFC 6455 §5.5.1, §7.4.
-        """
-        if self == Close():
-            return b""
-        if not CloseCode.is_sendable(self.code):
-            raise ProtocolError(f"close code {self.code} may not be sent", "RFC 6455 §7.4")
-        reason = self.reason.encode()
-        if len(reason) > 123:
-            raise ProtocolError(f"reason is {len(reason)} bytes, limit 123", "RFC 6455 §5.5")
-        return _UINT16.pack(self.code) + reason
+def _check_sizes(opcode: int, rsv: int) -> None:
+    for name, value, largest in (("opcode", opcode, 15), ("rsv", rsv, 7)):
+        if not 0 <= value <= largest:
+            raise ValueError(f"{name} is {value}, not 0 to {largest} (RFC 6455 §5.2)")

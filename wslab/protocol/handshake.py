@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from wslab.protocol.errors import HandshakeError
-from wslab.protocol.http import Headers, Request, Response, content_length
+from wslab.protocol.http import Headers, Request, Response, check_target, content_length
 
 __all__ = [
     "GUID",
@@ -69,12 +69,14 @@ def accept_key(key: str) -> str:
 
     key: the `Sec-WebSocket-Key` header; 24 Base64 characters, 16 bytes decoded.
     Returns the `Sec-WebSocket-Accept` header; 28 characters, 20 bytes decoded.
-    Raises HandshakeError if key is not the Base64 of exactly 16 bytes.
+    Raises HandshakeError if key is not the Base64 of exactly 16 bytes, TypeError if no text.
     Source: RFC 6455 §4.2.2, item 5.4.
 
     >>> accept_key("dGhlIHNhbXBsZSBub25jZQ==")
     's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
     """
+    if not isinstance(key, str):
+        raise TypeError(f"key is {key!r:.40}, not a str, as the header has it")
     try:
         size = len(base64.b64decode(key, validate=True))
     except (binascii.Error, ValueError):
@@ -118,9 +120,12 @@ def upgrade_request(
     nonce: 16 bytes, fresh and random for every connection.
     subprotocols: the ones the client speaks, best first; origin: what a browser would send.
     headers: further fields, such as cookies or authorization.
-    Raises ValueError if nonce is not 16 bytes long, or subprotocols are not distinct tokens.
+    Raises ValueError if nonce is not 16 bytes long, subprotocols are not distinct tokens, or host
+    or target cannot be one.
     Source: RFC 6455 §4.1.
     """
+    _refuse_text("subprotocols", subprotocols)
+    check_target(target, host)
     if len(nonce) != 16:
         raise ValueError(f"nonce is {len(nonce)} bytes, not 16 (RFC 6455 §4.1)")
     fields = [("Host", host), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
@@ -154,12 +159,13 @@ def answer(
     headers: further fields of the answer, such as Date and Server.
     Source: RFC 6455 §4.2.2.
     """
+    _refuse_text("subprotocols", subprotocols)
     try:
         key = check_request(request, origins=origins)
         offered = offered_subprotocols(request.headers)
         agreed = _agree_on(parse_extensions(request.headers), extensions or {})
     except HandshakeError as error:
-        return reject(error, headers=headers)
+        return reject(error, method=request.method, headers=headers)
     fields = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
     fields.append(("Sec-WebSocket-Accept", accept_key(key)))
     spoken = set(subprotocols)
@@ -170,11 +176,18 @@ def answer(
     return Response(101, Headers([*fields, *headers]))
 
 
-def reject(error: HandshakeError, *, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """Make the response that refuses a handshake: the error's status, its text as the body."""
-    body = f"{error}\n".encode()
-    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-    fields += [("Connection", "close"), *error.headers, *headers]
+def reject(
+    error: HandshakeError, *, method: str = "GET", headers: Iterable[tuple[str, str]] = ()
+) -> Response:
+    """Make the response that refuses a handshake: the error's status, its text as the body.
+
+    method: the request's; the answer to HEAD has no body (RFC 9110 §9.3.2).
+    """
+    body, fields = b"", [("Connection", "close"), *error.headers, *headers]
+    if method != "HEAD":
+        body = f"{error}\n".encode()
+        kind = ("Content-Type", "text/plain; charset=utf-8")
+        fields = [kind, ("Content-Length", str(len(body))), *fields]
     return Response(error.status, Headers(fields), body=body)
 
 
@@ -185,15 +198,14 @@ def check_request(request: Request, *, origins: Iterable[str | None] | None = No
     for WebSocket or not for version 13, 403 for an origin that is not accepted, else 400.
     Source: RFC 6455 §4.2.1.
     """
+    _refuse_text("origins", origins)
     section, headers = "RFC 6455 §4.2.1", request.headers
     if request.method != "GET":
         seen = f"method is {request.method[:20]}, not GET"
         raise HandshakeError(seen, section, 405, (("Allow", "GET"),))
     if not "HTTP/1.1" <= request.version < "HTTP/2":
         raise HandshakeError(f"version is {request.version}, not HTTP/1.1", section)
-    if not re.match(r"/|https?://|wss?://", request.target):
-        raise HandshakeError(f"target {request.target[:40]!r} is not a path", section)
-    headers.one("Host", "RFC 9112 §3.2")
+    check_target(request.target, headers.one("Host", "RFC 9112 §3.2"))
     if headers.all("Transfer-Encoding") or content_length(headers):
         raise HandshakeError("a body is announced, it would be read as frames", section)
     _check_upgrade(headers)
@@ -218,6 +230,11 @@ def _check_upgrade(headers: Headers) -> None:
     if headers.get("Sec-WebSocket-Version") != VERSION:
         seen = f"Sec-WebSocket-Version is {headers.get('Sec-WebSocket-Version')!r}, not '13'"
         raise HandshakeError(seen, "RFC 6455 §4.4", 426, wanted)
+
+
+def _refuse_text(name: str, values: object) -> None:
+    if isinstance(values, (str, bytes)):  # iterable too, but its letters are never what is meant
+        raise TypeError(f"{name} is {values!r:.40}, not a list: write [{values!r:.40}]")
 
 
 def offered_subprotocols(headers: Headers) -> list[str]:
@@ -249,8 +266,8 @@ def _agree_on(
 def check_response(response: Response, request: Request) -> None:
     """Check a server's answer to request, as a client must before it goes on.
 
-    Raises HandshakeError with the status received: not 101, wrong Upgrade, Connection or
-    Sec-WebSocket-Accept, or a subprotocol or an extension that was not asked for.
+    Raises HandshakeError with the status received: not 101 of HTTP/1.1, wrong Upgrade, Connection
+    or Sec-WebSocket-Accept, or a subprotocol or an extension that was not asked for.
     Source: RFC 6455 §4.1, after "Once the client's opening handshake has been sent".
     """
     section, headers = "RFC 6455 §4.1", response.headers
@@ -260,11 +277,14 @@ def check_response(response: Response, request: Request) -> None:
 
     if response.status != 101:
         raise fail(f"status is {response.status} {response.reason[:40]}, not 101")
+    if not "HTTP/1.1" <= response.version < "HTTP/2":  # older ones have no Upgrade (RFC 9110 §7.8)
+        raise fail(f"version is {response.version}, not HTTP/1.1")
     if (headers.get("Upgrade") or "").lower() != "websocket":
         raise fail(f"Upgrade is {headers.get('Upgrade')!r}, not 'websocket'")
     if "upgrade" not in map(str.lower, headers.tokens("Connection")):
         raise fail(f"Connection is {headers.get('Connection')!r}, not 'upgrade'")
-    accept, expected = headers.get("Sec-WebSocket-Accept") or "", accept_key(_key(request))
+    accept = headers.get("Sec-WebSocket-Accept") or ""
+    expected = accept_key(request.headers.one("Sec-WebSocket-Key", section))
     if not hmac.compare_digest(accept.encode(), expected.encode()):
         raise fail(f"Sec-WebSocket-Accept is {accept[:40]!r}, not {expected!r}")
     chosen = headers.all("Sec-WebSocket-Protocol")
@@ -278,7 +298,3 @@ def check_response(response: Response, request: Request) -> None:
     for extension in agreed:
         if extension.name not in asked:
             raise fail(f"extension {extension.name!r} was not requested")
-
-
-def _key(request: Request) -> str:
-    return request.headers.one("Sec-WebSocket-Key", "RFC 6455 §4.1")

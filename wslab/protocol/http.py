@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from wslab.protocol.errors import HandshakeError
 
-__all__ = ["Headers", "Request", "Response", "content_length", "parse_head"]
+__all__ = ["Headers", "Request", "Response", "check_target", "content_length", "parse_head"]
 
 HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
 FIELD_LIMIT = 128  # header fields
@@ -20,8 +20,13 @@ FIELD_LIMIT = 128  # header fields
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VERSION = r"HTTP/[0-9]\.[0-9]"
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) ({_VERSION})")
-_STATUS_LINE = re.compile(rf"({_VERSION}) ([0-9]{{3}})(?: ([\t -~\x80-\xff]*))?")
+_STATUS_LINE = re.compile(rf"({_VERSION}) ([1-5][0-9]{{2}}) ([\t -~\x80-\xff]*)")
 _FIELD = re.compile(rf"({_TOKEN}):([\t -~\x80-\xff]*)")
+# A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
+# as the comma that joins two Host fields.
+_HOST = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?", re.ASCII)
+_URI = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"  # path and query, no fragment
+_TARGET = re.compile(rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?")
 _BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
 
 
@@ -44,8 +49,8 @@ class Headers(tuple[tuple[str, str], ...]):
         """Return the value of a field that must be there exactly once, else HandshakeError."""
         values = self.all(name)
         if len(values) != 1:
-            seen = f"{name} is there {len(values)} times" if values else f"{name} is missing"
-            raise HandshakeError(f"{seen}, not once", section)
+            seen = f"there {len(values)} times" if values else "missing"
+            raise HandshakeError(f"{name} is {seen}, exactly one is needed", section)
         return values[0]
 
     def tokens(self, name: str) -> list[str]:
@@ -67,6 +72,7 @@ class Request:
     """An HTTP request without a body.
 
     target: what follows the method, such as ``/chat?room=1``.
+    headers: `Headers`, or the pairs to make them of.
 
     >>> Request("/chat", Headers([("Host", "example.com")])).serialize()
     b'GET /chat HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n'
@@ -77,14 +83,20 @@ class Request:
     method: str = "GET"
     version: str = "HTTP/1.1"
 
+    def __post_init__(self) -> None:
+        """Make `Headers` of any pairs."""
+        object.__setattr__(self, "headers", Headers(self.headers))
+
     @classmethod
     def parse(cls, data: bytes | bytearray, start: int = 0) -> tuple[Request, int] | None:
-        """Read the request that begins at data[start].
+        """Read the request that begins at data[start], or after an empty line there (§2.2).
 
         Returns it with the index of the byte after its header, or None if more is needed.
-        Raises HandshakeError: 400 if malformed, 431 if too large.
+        Raises HandshakeError: 400 if malformed, 414 or 431 if too large.
         Source: RFC 9112 §2 to §5.
         """
+        if data.startswith(b"\r\n", start):
+            start += 2
         head = parse_head(data, start)
         if head is None:
             return None
@@ -108,6 +120,7 @@ class Response:
     """An HTTP response.
 
     status: the status code; reason: its phrase, the standard one if not given.
+    headers: `Headers`, or the pairs to make them of.
     body: as announced by Content-Length.
 
     >>> Response(404, Headers([("Content-Length", "0")])).serialize()
@@ -121,9 +134,15 @@ class Response:
     version: str = "HTTP/1.1"
 
     def __post_init__(self) -> None:
-        """Fill in the standard phrase."""
+        """Make `Headers` of any pairs, and fill in the standard phrase."""
+        object.__setattr__(self, "headers", Headers(self.headers))
         if not self.reason and self.status in HTTPStatus._value2member_map_:
             object.__setattr__(self, "reason", HTTPStatus(self.status).phrase)
+
+    @property
+    def is_interim(self) -> bool:
+        """Tell if another response to the same request follows, as after 100 (RFC 9110 §15.2)."""
+        return 100 <= self.status < 200 and self.status != 101
 
     @classmethod
     def parse(cls, data: bytes | bytearray, start: int = 0) -> tuple[Response, int] | None:
@@ -131,7 +150,7 @@ class Response:
 
         Returns it with the index of the byte after it, or None if more is needed. A body of
         another kind (chunked, or up to the end of the connection) is left unread.
-        Raises HandshakeError: 400 if malformed, 431 if too large.
+        Raises HandshakeError: 400 if malformed, 414 or 431 if too large.
         Source: RFC 9112 §2 to §6.
         """
         head = parse_head(data, start)
@@ -141,7 +160,7 @@ class Response:
         match = _STATUS_LINE.fullmatch(line)
         if match is None:
             raise HandshakeError(f"not a status line: {line[:60]!r}", "RFC 9112 §4")
-        version, status, reason = match[1], int(match[2]), match[3] or ""
+        version, status, reason = match[1], int(match[2]), match[3]
         length = _body_length(status, headers)
         if end + length > len(data):
             return None
@@ -163,10 +182,13 @@ class Response:
 def content_length(headers: Headers) -> int:
     """Return the number of body bytes that a message announces, 0 without Content-Length.
 
-    Raises HandshakeError unless it is one decimal number (RFC 9112 §6.3).
+    Raises HandshakeError unless it is one decimal number, without Transfer-Encoding: two lengths
+    are how requests get smuggled (RFC 9112 §6.3).
     """
     if not headers.all("Content-Length"):
         return 0
+    if headers.all("Transfer-Encoding"):
+        raise HandshakeError("Transfer-Encoding and Content-Length are both there", "RFC 9112 §6.3")
     value = headers.one("Content-Length", "RFC 9112 §6.3")
     if not re.fullmatch(r"[0-9]{1,18}", value):
         raise HandshakeError(f"Content-Length is {value[:40]!r}", "RFC 9112 §6.3")
@@ -180,14 +202,19 @@ def _body_length(status: int, headers: Headers) -> int:
 def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, int] | None:
     """Read the header that begins at data[start]: start line, fields, and the index after it.
 
-    Returns None if more bytes are needed; raises HandshakeError, 400 or 431 (RFC 9112 §2, §5).
+    Returns None if more bytes are needed; raises HandshakeError, 400, 414 or 431 (RFC 9112 §2, §3,
+    §5).
     """
+    if data.startswith(b"\r\n", start):
+        raise HandshakeError("an empty line is where the start line should be", "RFC 9112 §2.2")
     end = data.find(b"\r\n\r\n", start, start + HEAD_LIMIT)
     head = bytes(data[start : end + 2 if end >= 0 else start + HEAD_LIMIT])
     # A CR at the very end may still get its LF.
     if not head.count(b"\n") == head.count(b"\r\n") == head.count(b"\r") - head.endswith(b"\r"):
         raise HandshakeError("a line does not end in CR LF", "RFC 9112 §2.2")
     if end < 0:
+        if len(head) == HEAD_LIMIT and b"\r\n" not in head:
+            raise HandshakeError(f"start line is over {HEAD_LIMIT} bytes", "RFC 9112 §3", 414)
         if len(head) == HEAD_LIMIT:
             seen = f"header is over {HEAD_LIMIT} bytes"
             raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -206,3 +233,21 @@ def _parse_field(line: str) -> tuple[str, str]:
     if match is None:
         raise HandshakeError(f"not a header field: {line[:60]!r}", "RFC 9112 §5")
     return match[1], match[2].strip(_BLANK)
+
+
+def check_target(target: str, host: str) -> None:
+    """Check where a request goes: ``/path?query``, or such a URI of HTTP or WebSocket, at a host.
+
+    host: the Host field, ``host`` or ``host:port``. An empty one would be for URIs that name no
+    host, and those of WebSocket do (RFC 6455 §3).
+    Raises HandshakeError, 400.
+    Source: RFC 9112 §3.2, RFC 3986 §3.
+    """
+    match = _TARGET.fullmatch(target)
+    if match is None:
+        seen = f"target {target[:40]!r} is not a valid path or URI"
+        raise HandshakeError(seen, "RFC 9112 §3.2")
+    for name in (host, match[1] or host):
+        parts = _HOST.fullmatch(name)
+        if parts is None or int(parts[1] or 0) > 65535:
+            raise HandshakeError(f"{name[:60]!r} is not a host or host:port", "RFC 9112 §3.2")

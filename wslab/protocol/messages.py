@@ -11,10 +11,11 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wslab.protocol.close import CloseCode
 from wslab.protocol.deflate import Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Binary, Text
-from wslab.protocol.frames import RSV1, CloseCode, Header, Opcode, apply_mask
+from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask
 
 __all__ = ["FrameReader", "Limits", "MessageReader", "Piece"]
 

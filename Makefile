@@ -1,0 +1,93 @@
+# One command per job; everything it needs is put into .venv on first use.
+#   make lab PYTHON=python3.13       another interpreter (after `make clean`)
+#   make lab LAB_ARGS="--port=9000"  anything else for JupyterLab
+
+PYTHON      ?= python3
+LAB_ARGS    ?=
+SOAK_ROUNDS ?= 10
+
+VENV := .venv
+BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY   := $(BIN)/python
+UV   := $(shell command -v uv 2>/dev/null)
+
+# Without a display there is no browser to open, and JupyterLab only prints its URL.
+ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
+NO_BROWSER := --no-browser
+endif
+# In a container one is often root, which JupyterLab refuses unless told that it is meant.
+ifeq ($(shell id -u),0)
+ALLOW_ROOT := --allow-root
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-code test-notebooks soak check record bench constraints clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+lab: $(VENV)/.lab ## open the course in JupyterLab
+	$(PY) -m jupyterlab --ServerApp.root_dir=. \
+	    --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	    $(NO_BROWSER) $(ALLOW_ROOT) $(LAB_ARGS)
+
+test: test-code test-notebooks ## every test, then every notebook against its recorded outputs
+
+test-code: $(VENV)/.dev
+	$(PY) -X dev -m pytest --cov
+
+test-notebooks: $(VENV)/.dev
+	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb))
+
+check: $(VENV)/.dev ## format, lint, types, quick tests: before every commit
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy --strict wslab
+	$(PY) -X dev -m pytest -m "not slow"
+
+record: $(VENV)/.dev ## run the changed notebooks and save their outputs (ARGS=--all, or names)
+	$(PY) tests/notebooks/record.py $(ARGS)
+
+soak: $(VENV)/.dev ## every notebook again and again, in any order, every cell twice
+	$(PY) tests/notebooks/soak.py $(SOAK_ROUNDS)
+
+bench: $(VENV)/.dev ## every benchmark, one after the other
+	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(PY) $$script; done
+
+# Python 3.11 decides: a version that needs a newer one must not get in.
+constraints: ## resolve the newest versions allowed and write constraints.txt (needs python3.11)
+	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	python3.11 -m venv "$$tmp"; \
+	"$$tmp/bin/pip" install --quiet -r requirements-dev.txt; \
+	{ echo "# The exact versions that were tested. Made by \`make constraints\`, not by hand."; \
+	  "$$tmp/bin/pip" freeze --exclude-editable; } > "$$tmp/constraints.txt"; \
+	if grep -nE '@|://' "$$tmp/constraints.txt"; then echo "these must be plain versions"; exit 1; fi; \
+	cp "$$tmp/constraints.txt" constraints.txt
+
+clean: ## remove .venv and everything that was generated
+	rm -rf $(VENV) artifacts build *.egg-info .coverage .hypothesis .*_cache tests/interop/node_modules
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Each stamp is younger than what it was made from, so a second run starts at once.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "wslab needs Python 3.11 or newer, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
+	    echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+ifneq ($(UV),)
+	uv venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+else
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+endif
+	@touch $@
+
+INSTALL := $(if $(UV),uv pip install --quiet --python $(PY),$(PY) -m pip install --quiet) -c constraints.txt
+
+$(VENV)/.lab: $(VENV)/.created requirements.txt constraints.txt pyproject.toml
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	$(INSTALL) -r requirements-dev.txt
+	@touch $(VENV)/.lab $@

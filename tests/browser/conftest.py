@@ -1,0 +1,201 @@
+"""A JupyterLab of our own, with a copy of the notebooks, and a Chromium that shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from record import KERNELSPEC
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "artifacts"
+START_TIMEOUT = 60  # seconds until JupyterLab must answer
+UI_TIMEOUT = 30_000  # milliseconds until something must appear on the page
+RUN_TIMEOUT = 120_000  # milliseconds until every cell of a notebook must have run
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # in a container one is root, and Chromium's sandbox refuses root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",  # nothing but the lesson is talking
+    "--disable-component-update",
+    "--disable-sync",
+]
+# The course must look the same everywhere: no news, no pop-ups about them.
+PAGE_CONFIG = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, its token, and the folder it shows."""
+
+    url: str
+    token: str
+    folder: Path
+
+    def page_of(self, name: str) -> str:
+        return f"{self.url}lab/tree/{name}?token={self.token}&reset"
+
+    def write_notebook(self, name: str, *cells: str) -> None:
+        """Write a notebook of code cells into the folder."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": KERNELSPEC},
+        )
+        nbformat.write(notebook, self.folder / name)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab on a free port, at `/`."""
+    with running_lab(tmp_path_factory.mktemp("jupyter")) as lab:
+        yield lab
+
+
+@contextmanager
+def running_lab(home: Path, *options: str) -> Iterator[Lab]:
+    """Run a JupyterLab on a copy of the notebooks, with nobody's own settings.
+
+    options: for its command line, such as "--ServerApp.base_url=/user/learner/".
+    """
+    folder = home / "work" / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder)
+    labconfig = home / "config" / "labconfig"
+    labconfig.mkdir(parents=True)
+    (labconfig / "page_config.json").write_text(json.dumps(PAGE_CONFIG))
+    token = secrets.token_hex(16)
+    log = home / "jupyter.log"
+    directories = {
+        f"JUPYTER_{kind.upper()}_DIR": str(home / kind) for kind in ("config", "data", "runtime")
+    }
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port=0",
+        f"--ServerApp.root_dir={folder.parent}",
+        f"--IdentityProvider.token={token}",
+        f"--LabApp.workspaces_dir={home / 'workspaces'}",
+        f"--LabApp.user_settings_dir={home / 'settings'}",
+        *options,
+    ]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command,
+            env={**os.environ, **directories, "IPYTHONDIR": str(home / "ipython")},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield Lab(address(home / "runtime", server, log), token, folder)
+        finally:
+            server.terminate()  # JupyterLab then ends its kernels
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def address(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the server has written down where it listens."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and server.poll() is None:
+        for path in runtime.glob("jpserver-*.json"):
+            try:
+                return str(json.loads(path.read_text())["url"])
+            except ValueError:
+                pass  # half written
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(errors='replace')}")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """A Chromium without a window.
+
+    It ends with its module: while Playwright is open its event loop counts as running, and no
+    test that is a coroutine could run.
+    """
+    with sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield program
+        program.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with a profile of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(UI_TIMEOUT)
+    yield context.new_page()
+    context.close()
+
+
+class Driver:
+    """What a learner does in JupyterLab, by the same menus."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def open_notebook(self, page: Page, name: str) -> None:
+        """Open notebooks/NAME and wait for its kernel."""
+        page.goto(self.lab.page_of(f"notebooks/{name}"))
+        page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for()
+        # The kernel indicator calls itself idle before it is connected; the status bar does not.
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=UI_TIMEOUT)
+
+    def menu(self, page: Page, *path: str) -> None:
+        """Choose from the menu bar, such as menu(page, "Run", "Run All Cells")."""
+        page.locator(".lm-MenuBar-itemLabel", has_text=path[0]).first.click()
+        for label in path[1:-1]:
+            page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).hover()
+        page.locator(".lm-Menu-itemLabel").get_by_text(path[-1], exact=True).click()
+
+    def run_all(self, page: Page) -> None:
+        """Run > Run All Cells, then wait until no cell is waiting or running."""
+        self.menu(page, "Edit", "Clear Outputs of All Cells")
+        self.menu(page, "Run", "Run All Cells")
+        # A prompt is [*] while its cell waits, [ ] when it never ran, [7] when it is done.
+        done = """() => {
+            const cells = [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell')];
+            const prompts = cells.map(cell => cell.querySelector('.jp-InputPrompt').textContent);
+            return prompts.length && prompts.every(prompt => /\\[\\d+\\]/.test(prompt));
+        }"""
+        page.wait_for_function(done, timeout=RUN_TIMEOUT)
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=UI_TIMEOUT)
+
+    def set_theme(self, page: Page, theme: str) -> None:
+        """Settings > Theme: "light" or "dark"."""
+        self.menu(page, "Settings", "Theme", f"JupyterLab {theme.title()}")
+        light = "true" if theme == "light" else "false"
+        expect(page.locator("body")).to_have_attribute(
+            "data-jp-theme-light", light, timeout=UI_TIMEOUT
+        )
+        # The splash screen covers the page until the theme is loaded, and then fades.
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=UI_TIMEOUT)
+
+    def screenshot(self, page: Page, name: str) -> Path:
+        """Save what the page shows as artifacts/NAME.png."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        path = ARTIFACTS / f"{name}.png"
+        page.screenshot(path=path)
+        return path
+
+
+@pytest.fixture
+def driver(lab: Lab) -> Driver:
+    return Driver(lab)

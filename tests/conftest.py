@@ -1,0 +1,84 @@
+"""Peers that are no Python packages: a Chromium, and Node with its `ws` library.
+
+A test that needs one asks for the fixture. Where the peer is missing the test is skipped and says
+how to install it; with WSLAB_REQUIRE_PEERS=1 (set by .ci/run) it fails, so that CI cannot pass
+by skipping.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+INTEROP = ROOT / "tests" / "interop"
+
+CHROMIUM_COMMANDS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+    "chrome",
+    "msedge",
+)
+CHROMIUM_PLACES = {
+    "darwin": (
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    ),
+    "win32": tuple(
+        rf"{folder}\{program}"
+        for folder in (
+            os.environ.get("PROGRAMFILES", r"C:\Program Files"),
+            os.environ.get("PROGRAMFILES(X86)", r"C:\Program Files (x86)"),
+            os.environ.get("LOCALAPPDATA", ""),
+        )
+        for program in (
+            r"Google\Chrome\Application\chrome.exe",
+            r"Chromium\Application\chrome.exe",
+            r"Microsoft\Edge\Application\msedge.exe",
+        )
+    ),
+}
+
+
+def missing(peer: str, remedy: str) -> NoReturn:
+    """End a test that lacks a peer: skipped for a learner, failed in CI."""
+    reason = f"{peer} not found: {remedy}"
+    if os.environ.get("WSLAB_REQUIRE_PEERS") == "1":
+        pytest.fail(f"{reason} (WSLAB_REQUIRE_PEERS=1)", pytrace=False)
+    pytest.skip(reason)
+
+
+def find_chromium() -> Path | None:
+    """The browser that WSLAB_CHROMIUM names, else one on the PATH or in a usual place."""
+    if named := os.environ.get("WSLAB_CHROMIUM"):
+        return Path(named) if Path(named).is_file() else None
+    on_path = (shutil.which(command) for command in CHROMIUM_COMMANDS)
+    places = CHROMIUM_PLACES.get(sys.platform, ())
+    found = [Path(path) for path in (*on_path, *places) if path and Path(path).is_file()]
+    return found[0] if found else None
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The program of a Chromium, Chrome or Edge."""
+    return find_chromium() or missing(
+        "Chromium", "apt install chromium, or set WSLAB_CHROMIUM to the program of a Chrome or Edge"
+    )
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The program of a Node whose scripts in tests/interop can load `ws`."""
+    program = shutil.which("node") or missing("Node", "apt install nodejs npm")
+    if not (INTEROP / "node_modules" / "ws").is_dir():
+        missing("Node's ws library", "run `npm install` in tests/interop")
+    return Path(program)

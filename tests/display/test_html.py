@@ -1,0 +1,215 @@
+"""HTML is plain, and nothing that a peer sent can act on the page."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from wslab import lab
+from wslab.display import html
+from wslab.lab.doctor import Checkup, Finding
+from wslab.lab.record import Event, Events
+from wslab.lab.tape import Tape, Tracker
+from wslab.protocol.close import Close
+from wslab.protocol.frames import Frame, Opcode
+
+HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\x00\u202e"
+HARMLESS = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\x1b[31m\\x00\\u202e"
+TAGS = {"table", "caption", "thead", "tbody", "tr", "th", "td", "code", "br"}
+ATTRIBUTES = {"class", "scope", "style", "colspan"}
+
+
+class Page(HTMLParser):
+    """Reads a page the way a browser would, and notes what it is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.rows: list[list[str]] = []
+        self.spans: list[int] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.spans.append(int(dict(attributes).get("colspan", 1)))
+        if tag == "br":
+            self.rows[-1][-1] += "\n"
+        else:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "tr" in self.open:
+            self.rows[-1][-1] += data
+
+
+def is_harmless(text):
+    page = Page(text)
+    assert page.tags <= TAGS
+    assert page.attributes <= ATTRIBUTES
+    assert all(char.isprintable() or char == "\n" for char in text)
+    return page
+
+
+class Seen:
+    """A tape of one connection."""
+
+    def __init__(self, limit=100):
+        self.tape = Tape(limit)
+        self.client = Tracker(self.tape, 1, "client")
+        self.server = Tracker(self.tape, 1, "server")
+        self.client.other, self.server.other = self.server, self.client
+
+    def upgraded(self):
+        self.client.feed(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
+        self.server.feed(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        return self
+
+    @property
+    def transcript(self):
+        return lab.Transcript(self.tape)
+
+
+def test_a_table():
+    text = html.table("A <title>", ["n", "what"], [["1", "a\nb"], ["2", "x & y"]], numbers=["n"])
+    assert text == (
+        '<table class="wslab">\n'
+        '<caption style="text-align: left; vertical-align: top">A &lt;title&gt;</caption>\n'
+        '<thead><tr><th scope="col" style="text-align: right; vertical-align: top; '
+        'white-space: nowrap">n</th>'
+        '<th scope="col" style="text-align: left; vertical-align: top">what</th></tr></thead>\n'
+        "<tbody>\n"
+        '<tr><td style="text-align: right; vertical-align: top; white-space: nowrap">1</td>'
+        '<td style="text-align: left; vertical-align: top">a<br>b</td></tr>\n'
+        '<tr><td style="text-align: right; vertical-align: top; white-space: nowrap">2</td>'
+        '<td style="text-align: left; vertical-align: top">x &amp; y</td></tr>\n'
+        "</tbody>\n</table>"
+    )
+
+
+def test_a_short_row_spans_what_is_left():
+    page = is_harmless(html.table("", ["a", "b", "c"], [["1", "rest"], ["1", "2", "3"]]))
+    assert page.rows == [["a", "b", "c"], ["1", "rest"], ["1", "2", "3"]]
+    assert page.spans == [1, 1, 1, 1, 2, 1, 1, 1]
+    assert "caption" not in page.tags
+
+
+@pytest.mark.parametrize("where", ["caption", "head", "cell", "code"])
+def test_hostile_text_anywhere_in_a_table(where):
+    text = {"caption": "c", "head": "h", "cell": "x", "code": "y", where: HOSTILE}
+    made = html.table(
+        text["caption"], [text["head"], "b"], [[text["cell"], text["code"]]], code=["b"]
+    )
+    is_harmless(made)
+    assert made.count(HARMLESS) == 1
+
+
+def test_a_transcript():
+    seen = Seen().upgraded()
+    seen.client.feed(Frame(Opcode.TEXT, b"Hi", mask=b"\1\2\3\4").serialize())
+    seen.server.feed(Frame(Opcode.BINARY, b"\0").serialize())
+    seen.tape.note(0, "cable", "cut (both)")
+    text = html.transcript(seen.transcript)
+    page = is_harmless(text)
+    assert "Transcript, 5 rows" in text
+    assert page.rows == [
+        ["#", "who", "kind", "size", "bytes", "meaning"],
+        ["0", "client →", "HTTP", "38 B", "GET / HTTP/1.1\nUpgrade: websocket"],
+        ["1", "← server", "HTTP", "36 B", "HTTP/1.1 101 Switching Protocols"],
+        ["2", "client →", "TEXT", "8 B", "81 82 [01 02 03 04] {49 6b}", '"Hi"'],
+        ["3", "← server", "BINARY", "3 B", "82 01 00", "1 bytes"],
+        ["4", "cable", "note", "", "", "cut (both)"],
+    ]
+
+
+def test_an_empty_transcript_and_one_that_lost_rows():
+    assert "Transcript: nothing has passed" in html.transcript(Seen().transcript)
+    seen = Seen(limit=1).upgraded()
+    caption = "Transcript, 1 rows (1 earlier rows were dropped: the tape keeps 1)"
+    assert caption in html.transcript(seen.transcript)
+
+
+def test_a_row_and_its_anatomy():
+    seen = Seen().upgraded()
+    http = html.row(seen.transcript[0])
+    assert http.count("<table") == 1
+    seen.server.feed(Frame(Opcode.TEXT, HOSTILE.encode()).serialize())
+    text = html.row(seen.transcript[2])
+    page = is_harmless(text)
+    assert text.count("<table") == 2
+    assert "Row 2 of a transcript" in text
+    assert "A frame, field by field (RFC 6455 §5.2)" in text
+    assert ["0", ".... 0001", "opcode", "TEXT"] in page.rows
+
+
+@pytest.mark.parametrize(
+    ("side", "data"),
+    [
+        ("client", b"GET /<script>alert(1)</script>\"' HTTP/1.1\r\nX: \x1b<img src=x>\0\r\n\r\n"),
+        ("server", b"HTTP/1.1 200 <b>\r\nContent-Length: 9\r\n\r\n<script>\x00"),
+        ("client", b"<script>\"'\x1b"),
+        ("client", b"\x16<script>\x00"),
+    ],
+)
+def test_hostile_http_and_raw_bytes(side, data):
+    seen = Seen()
+    getattr(seen, side).feed(data)
+    is_harmless(html.transcript(seen.transcript))
+    is_harmless(html.row(seen.transcript[0]))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(Opcode.TEXT, HOSTILE.encode()),
+        Frame(Opcode.BINARY, HOSTILE.encode()),
+        Frame(Opcode.PING, b"<script>\xff"),
+        Frame(Opcode.CONTINUATION, b"<script>", fin=False, rsv=7),
+        Frame(Opcode.CLOSE, Close(4000, HOSTILE).serialize()),
+        Frame(Opcode.CLOSE, b"\x03\xe8<\xff"),
+        Frame(0xF, b"<script>"),
+    ],
+)
+def test_hostile_frames(frame):
+    seen = Seen().upgraded()
+    seen.server.feed(frame.serialize())
+    is_harmless(html.transcript(seen.transcript))
+    is_harmless(html.row(seen.transcript[2]))
+    is_harmless(html.anatomy(lab.dissect(frame.serialize())))
+
+
+def test_events():
+    value = Events([Event(1, "open", "/"), Event(0, HOSTILE, "two\nlines"), Event(2, "x", HOSTILE)])
+    text = html.events(value)
+    assert is_harmless(text).rows[2] == ["", HOSTILE_AS_SHOWN, "two\nlines"]
+    assert text.count(HARMLESS) == 2
+
+
+HOSTILE_AS_SHOWN = "<script>alert(1)</script>\"'&\\x1b[31m\\x00\\u202e"
+
+
+def test_a_lessons_own_table():
+    text = html.plain_table(lab.table(["a", "b"], [[1, HOSTILE], [None, "x"]], HOSTILE))
+    page = is_harmless(text)
+    assert page.rows == [["a", "b"], ["1", HOSTILE_AS_SHOWN], ["None", "x"]]
+    assert text.count(HARMLESS) == 2
+
+
+def test_a_check_up():
+    text = html.checkup(Checkup([Finding("port", "free"), Finding("x", HOSTILE, False, "\x07")]))
+    assert is_harmless(text).rows[1:] == [
+        ["port", "free", "ok", ""],
+        ["x", HOSTILE_AS_SHOWN, "!", "\\x07"],
+    ]

@@ -1,0 +1,165 @@
+"""Events, errors and prints, kept until a cell shows them."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextvars
+import importlib
+import io
+import sys
+
+import pytest
+
+from wslab.lab import record
+from wslab.lab.record import Event, Events, HandlerError, record_prints, recorder
+
+
+class TestEvents:
+    EVENTS = Events(
+        [
+            Event(0, "start", "hello"),
+            Event(1, "open", "/"),
+            Event(2, "open", "/chat"),
+            Event(1, "print", "one\ntwo"),
+        ]
+    )
+
+    def test_as_text(self):
+        assert repr(self.EVENTS).split("\n") == [
+            "connection  event  text",
+            "            start  hello",
+            "1           open   /",
+            "2           open   /chat",
+            "1           print  one",
+            "                   two",
+        ]
+        assert repr(Events()) == "no events"
+
+    def test_slices_and_filters_are_events(self):
+        assert repr(self.EVENTS[1:2]).endswith("open   /")
+        assert self.EVENTS[0].kind == "start"
+        assert self.EVENTS.only("open") == [Event(1, "open", "/"), Event(2, "open", "/chat")]
+        assert [event.kind for event in self.EVENTS.only(connection=1)] == ["open", "print"]
+        assert repr(self.EVENTS.only("open", 2)).endswith("2           open   /chat")
+
+    def test_the_oldest_go_when_there_are_too_many(self, monkeypatch):
+        monkeypatch.setattr(Events, "LIMIT", 20)
+        events = Events()
+        for number in range(21):
+            events.add(Event(number, "print", ""))
+        assert [event.connection for event in events] == list(range(2, 21))
+
+    def test_hostile_text_is_harmless(self):
+        shown = repr(Events([Event(1, "print", "\x1b[2J\r\x00\u202e")]))
+        assert shown.endswith("\\x1b[2J\\r\\x00\\u202e")
+
+
+def failed(function):
+    try:
+        function()
+    except Exception as error:
+        return HandlerError.of("demo", 3, error)
+    raise AssertionError("it did not fail")
+
+
+class TestHandlerError:
+    def test_has_the_handlers_own_lines_only(self):
+        def handler():
+            asyncio.run(1)  # asyncio's frames are not the learner's
+
+        error = failed(handler)
+        text = repr(error).split("\n")
+        assert text[0] == "The handler of server 'demo' raised on connection 3:"
+        assert text[1] == "Traceback (most recent call last):"
+        assert [line for line in text if line.startswith("  File")] == [
+            f'  File "{__file__}", line {failed.__code__.co_firstlineno + 2}, in failed',
+            f'  File "{__file__}", line {handler.__code__.co_firstlineno + 1}, in handler',
+        ]
+        assert text[-1] == "ValueError: a coroutine was expected, got 1"
+        assert isinstance(error.exception, ValueError)
+
+    def test_the_errors_behind_it_are_shortened_too(self):
+        def handler():
+            try:
+                asyncio.run(1)
+            except ValueError as error:
+                raise ExceptionGroup("several", [error, KeyError("x")]) from error
+
+        text = repr(failed(handler))
+        assert "asyncio/runners.py" not in text
+        assert "KeyError: 'x'" in text
+        assert text.count("a coroutine was expected") == 2
+
+    def test_a_cell_is_called_a_cell(self):
+        code = compile("1 / 0", "/tmp/ipykernel_123/456.py", "exec")
+        text = repr(failed(lambda: exec(code)))
+        assert 'File "a cell of this notebook", line 1, in <module>' in text
+        assert "456" not in text
+
+    def test_a_hostile_message_is_harmless(self):
+        def handler():
+            raise ValueError("\x1b[31m")
+
+        assert repr(failed(handler)).endswith("ValueError: \\x1b[31m")
+
+
+class TestPrints:
+    @pytest.fixture
+    def lines(self):
+        """Record, in this test's own context, as while a handler runs."""
+        record_prints()
+        found = []
+        token = recorder.set(found.append)
+        yield found
+        recorder.reset(token)
+
+    def test_are_recorded_as_they_would_appear(self, lines, capfd):
+        print("a", 1, sep="-")
+        print("no newline", end="")
+        print("two\nlines", flush=True)
+        print()
+        assert lines == ["a-1", "no newline", "two\nlines", ""]
+        assert capfd.readouterr() == ("", "")
+
+    def test_to_a_file_are_left_alone(self, lines, capfd):
+        text = io.StringIO()
+        print("to a file", file=text)
+        print("to stderr", file=sys.stderr)
+        assert text.getvalue() == "to a file\n"
+        assert capfd.readouterr() == ("", "to stderr\n")
+        assert lines == []
+
+    def test_elsewhere_are_left_alone(self, lines, capfd):
+        contextvars.Context().run(print, "elsewhere")
+        assert capfd.readouterr() == ("elsewhere\n", "")
+        assert lines == []
+
+    def test_of_tasks_and_threads_that_a_handler_starts(self, lines):
+        async def handler():
+            await asyncio.create_task(task())
+            await asyncio.to_thread(print, "thread")
+
+        async def task():
+            print("task")
+
+        asyncio.run(handler())
+        assert lines == ["task", "thread"]
+
+    def test_print_is_replaced_once(self):
+        record_prints()
+        first = builtins.print
+        record_prints()
+        assert builtins.print is first
+        assert first.__wrapped__.__module__ == "builtins"
+        assert first.__name__ == "print"
+
+    def test_still_work_after_a_reload(self, lines):
+        before = dict(vars(record))
+        try:
+            importlib.reload(record).record_prints()
+            record.recorder.set(lines.append)
+            print("after")
+        finally:
+            vars(record).update(before)
+        assert lines == ["after"]

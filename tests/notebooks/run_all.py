@@ -1,0 +1,104 @@
+"""Run a notebook as JupyterLab's "Run All" does: hand the kernel every cell at once.
+
+nbclient and nbval wait for each cell before they send the next, so they never see a kernel that
+loses the messages which arrive while a cell runs. This does.
+
+    python tests/notebooks/run_all.py notebooks/00_start_here.ipynb
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty
+
+import nbformat
+from jupyter_client import BlockingKernelClient, KernelManager
+from nbformat import NotebookNode
+
+
+def once(nb: NotebookNode) -> list[int]:
+    """Run All: the index of every code cell that is not empty, in order."""
+    return [i for i, cell in enumerate(nb.cells) if cell.cell_type == "code" and cell.source]
+
+
+def twice(nb: NotebookNode) -> list[int]:
+    """Run All, and again in the same kernel."""
+    return once(nb) * 2
+
+
+def each_cell_twice(nb: NotebookNode) -> list[int]:
+    """Every cell is run, and at once run again."""
+    return [i for i in once(nb) for _ in range(2)]
+
+
+@contextmanager
+def kernel(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
+    """A kernel of this interpreter's environment that works in a folder."""
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(folder))
+    client = manager.blocking_client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        yield manager, client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def problems(path: Path, plan: Sequence[int], *, timeout: float = 60) -> list[str]:
+    """Queue cells and report each that ended in an error or got no reply.
+
+    path: the notebook; its folder is the kernel's working directory.
+    plan: the indices of the cells in the order in which they are queued.
+    timeout: seconds without any reply after which the rest is given up.
+    An error in a cell tagged `raises-exception` is no problem.
+    """
+    nb = nbformat.read(path, as_version=4)
+    with kernel(path.parent) as (manager, client):
+        waiting: dict[str, int] = {}
+        for index in plan:
+            message = client.execute(
+                nb.cells[index].source, store_history=True, allow_stdin=False, stop_on_error=False
+            )
+            waiting[message] = index
+        found = []
+        for message, content in replies(manager, client, timeout):
+            if (index := waiting.pop(message, -1)) < 0:
+                continue  # an answer to something else
+            deliberate = "raises-exception" in nb.cells[index].metadata.get("tags", [])
+            if content["status"] != "ok" and not deliberate:
+                error = f"{content.get('ename', content['status'])}: {content.get('evalue', '')}"
+                found.append(f"{path.name}, cell {index}: {error}")
+            if not waiting:
+                break
+        state = "" if manager.is_alive() else ", the kernel died"
+        return found + [f"{path.name}, cell {i}: no reply{state}" for i in waiting.values()]
+
+
+def replies(
+    manager: KernelManager, client: BlockingKernelClient, timeout: float
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield (the request's id, the reply's content) until none comes for `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline and manager.is_alive():
+        try:
+            reply = client.get_shell_msg(timeout=1)
+        except Empty:
+            continue
+        deadline = time.monotonic() + timeout
+        yield reply["parent_header"]["msg_id"], reply["content"]
+
+
+if __name__ == "__main__":
+    trouble = [
+        problem
+        for name in sys.argv[1:]
+        for problem in problems(Path(name), twice(nbformat.read(name, as_version=4)))
+    ]
+    print(*trouble or ["every cell ran, twice"], sep="\n")
+    sys.exit(1 if trouble else 0)

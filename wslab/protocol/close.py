@@ -1,0 +1,94 @@
+"""Why a connection ends: what a Close frame carries (RFC 6455 §5.5.1, §7.4)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from wslab.protocol.errors import ProtocolError
+
+__all__ = ["Close", "CloseCode"]
+
+
+class CloseCode(IntEnum):
+    """Why a connection ends (RFC 6455 §7.4.1, and the IANA registry for 1012 to 1014)."""
+
+    NORMAL_CLOSURE = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS_RECEIVED = 1005
+    ABNORMAL_CLOSURE = 1006
+    INVALID_PAYLOAD = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXTENSION = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+    TLS_HANDSHAKE = 1015
+
+    @staticmethod
+    def is_sendable(code: int) -> bool:
+        """Tell whether a Close frame may carry this code (RFC 6455 §7.4).
+
+        1005, 1006 and 1015 describe what happened locally and never travel; 1004 is reserved, and
+        1012 to 1014 are from the IANA registry. 3000 to 3999 are for libraries, frameworks and
+        applications, registered with IANA; 4000 to 4999 are for private use (§7.4.2).
+        """
+        return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
+
+
+class Close(NamedTuple):
+    """What a Close frame says (RFC 6455 §5.5.1).
+
+    code: a number that may travel, see `CloseCode.is_sendable`; 1005 stands for none.
+    reason: at most 123 bytes in UTF-8.
+
+    >>> Close(1000, "bye").serialize()
+    b'\\x03\\xe8bye'
+    """
+
+    code: int = CloseCode.NO_STATUS_RECEIVED
+    reason: str = ""
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Close:
+        """Read a Close frame's payload; an empty one means "no code", 1005.
+
+        Raises ProtocolError: 1002 for a single byte or a code that may not travel, 1007 for a
+        reason that is not UTF-8.
+        Source: RFC 6455 §5.5.1, §7.4.
+        """
+        if not payload:
+            return cls()
+        if len(payload) == 1:
+            raise ProtocolError("CLOSE payload is 1 byte, not 0 or at least 2", "RFC 6455 §5.5.1")
+        code = int.from_bytes(payload[:2])
+        if not CloseCode.is_sendable(code):
+            raise ProtocolError(f"close code {code} may not be sent", "RFC 6455 §7.4")
+        try:
+            return cls(code, payload[2:].decode())
+        except UnicodeDecodeError as error:
+            seen = f"the close reason is not UTF-8: {error.reason} at byte {error.start}"
+            raise ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD) from None
+
+    def serialize(self) -> bytes:
+        """Write the payload of a Close frame.
+
+        Raises ProtocolError for a code that may not travel, a reason without a code, or a
+        reason longer than 123 bytes; TypeError unless they are a number and a text.
+        Source: RFC 6455 §5.5.1, §7.4.
+        """
+        if not (isinstance(self.code, int) and isinstance(self.reason, str)):
+            seen = f"code {self.code!r} and reason {self.reason!r}"
+            raise TypeError(f"{seen}, not a number and a text (RFC 6455 §5.5.1)")
+        if self == Close():
+            return b""
+        if not CloseCode.is_sendable(self.code):
+            raise ProtocolError(f"close code {self.code} may not be sent", "RFC 6455 §7.4")
+        reason = self.reason.encode()
+        if len(reason) > 123:
+            raise ProtocolError(f"reason is {len(reason)} bytes, limit 123", "RFC 6455 §5.5")
+        return self.code.to_bytes(2) + reason
