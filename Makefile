@@ -54,15 +54,19 @@ soak: $(VENV)/.dev ## every notebook again and again, in any order, every cell t
 bench: $(VENV)/.dev ## every benchmark, one after the other
 	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(PY) $$script; done
 
-# Python 3.11 decides: a version that needs a newer one must not get in.
-constraints: ## resolve the newest versions allowed and write constraints.txt (needs python3.11)
+# The oldest Python decides, and that is 3.11.0: a version that needs a newer one must not get in.
+# Nothing is installed: pip resolves and reports.
+constraints: ## write the newest versions allowed into constraints.txt (needs python3.11)
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	python3.11 -m venv "$$tmp"; \
-	"$$tmp/bin/pip" install --quiet -r requirements-dev.txt; \
-	{ echo "# The exact versions that were tested. Made by \`make constraints\`, not by hand."; \
-	  "$$tmp/bin/pip" freeze --exclude-editable; } > "$$tmp/constraints.txt"; \
-	if grep -nE '@|://' "$$tmp/constraints.txt"; then echo "these must be plain versions"; exit 1; fi; \
-	cp "$$tmp/constraints.txt" constraints.txt
+	"$$tmp/bin/pip" install --quiet --dry-run --report "$$tmp/report" --target "$$tmp/nowhere" \
+	    --python-version 3.11.0 --only-binary=:all: -r requirements-dev.txt; \
+	"$$tmp/bin/python" -c 'import json, sys; \
+	    found = [package["metadata"] for package in json.load(sys.stdin)["install"]]; \
+	    pins = [m["name"] + "==" + m["version"] for m in found if m["name"] != "wslab"]; \
+	    print("# The exact versions that were tested. Made by `make constraints`, not by hand."); \
+	    print(*sorted(pins, key=str.lower), sep="\n")' < "$$tmp/report" > "$$tmp/pins"; \
+	cp "$$tmp/pins" constraints.txt
 
 clean: ## remove .venv and everything that was generated
 	rm -rf $(VENV) artifacts build *.egg-info .coverage .hypothesis .*_cache tests/interop/node_modules

@@ -174,7 +174,7 @@ class Server:
             text=True,
         )
         self.port = int(self._line())
-        self.idle: list[socket.socket] = []
+        self.sockets: list[socket.socket] = []  # closed after the server's end
 
     def _line(self) -> str:
         assert self.process.stdout is not None
@@ -204,6 +204,7 @@ class Server:
             data += sock.recv(4096)
         if not data.startswith(b"HTTP/1.1 101 "):
             raise RuntimeError(f"refused: {data!r}")
+        self.sockets.append(sock)
         return sock
 
 
@@ -225,6 +226,8 @@ def running(name: str) -> Iterator[Server]:
     finally:
         with server.process as process:
             process.kill()
+        for sock in server.sockets:
+            sock.close()
 
 
 def frame(size: int, *, text: bool) -> bytes:
@@ -297,7 +300,7 @@ def costs(load: Load, size: int, rounds: int) -> list[dict[str, float]]:
     with ExitStack() as stack:
         servers = {name: stack.enter_context(running(name)) for name in SERVERS}
         sockets = {
-            name: [stack.enter_context(server.connect()) for _ in range(ECHO_CONNECTIONS)]
+            name: [server.connect() for _ in range(ECHO_CONNECTIONS)]
             for name, server in servers.items()
         }
 
@@ -334,12 +337,12 @@ def speed(rounds: int) -> Iterator[Claim]:
 
 def memory_per_connection(name: str, connections: int) -> float:
     """Return how many bytes a fresh process grows by, per idle connection."""
-    with running(name) as server, ExitStack() as stack:
+    with running(name) as server:
         for _ in range(100):  # what the first ones need is not theirs alone
-            stack.enter_context(server.connect())
+            server.connect()
         before = server.memory()
         for _ in range(connections):
-            stack.enter_context(server.connect())
+            server.connect()
         return (server.memory() - before) / connections
 
 

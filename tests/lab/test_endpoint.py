@@ -622,8 +622,9 @@ class TestBackpressure:
         one_read = 256 * 1024
         assert pair.ws.transport.get_write_buffer_size() < 64 * 1024 + REPLY_LIMIT + one_read
         assert not sending.done()
-        for _ in range(count):
-            assert await pair.peer.frame() == Frame(PONG, bytes(125))
+        missing = count * (127 if pair.peer.mask else 131)  # a client's pongs are masked
+        while missing:
+            missing -= len(await pair.peer.read())
         await sending
         await pair.peer.send(Frame(TEXT, b"x"))
         assert await pair.do(pair.ws.recv()) == "x"
@@ -641,7 +642,7 @@ class TestDeflate:
 
     async def test_a_zip_bomb_costs_no_more_than_the_limit(self, make):
         pair = await make(deflate=Deflate(), limits=Limits(message=1 << 18), close_timeout=SOON)
-        bomb = Deflater().deflate(bytes(1 << 26))
+        bomb = Deflater().deflate(bytes(1 << 24))
         peak = await pair.peak(pair.peer.send(Frame(BINARY, bomb, rsv=RSV1)), pair.ended())
         assert pair.ws.violation.code == 1009
         assert peak < 1 << 21
@@ -670,8 +671,6 @@ async def test_a_driver_alone_is_no_endpoint():
     driver = Driver(Settings())
     with pytest.raises(NotImplementedError):
         driver.handshake(b"")
-    with pytest.raises(NotImplementedError):
-        driver.wake()
 
 
 async def test_before_the_opening_handshake_there_is_nothing_to_close():

@@ -154,6 +154,54 @@ def test_frames_glued_to_the_answer_and_to_the_request():
     }
 
 
+def test_an_interim_answer_decides_nothing():
+    hints = b"HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\n"
+    assert summary(
+        ("client", UPGRADE), ("server", hints + SWITCHING), ("client", frames(MASK, (1,)))
+    ) == {
+        "client": [("http", len(UPGRADE)), ("frame", 7)],
+        "server": [("http", len(hints)), ("http", len(SWITCHING))],
+    }
+
+
+def test_a_refused_client_speaks_http_again():
+    refused = response(b"no", b"403 Forbidden")
+    assert summary(("client", UPGRADE), ("server", refused), ("client", GET)) == {
+        "client": [("http", len(UPGRADE)), ("http", len(GET))],
+        "server": [("http", len(refused) - 2), ("body", 2)],
+    }
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_an_answer_that_has_no_body_whatever_it_says(status):
+    head = b"HTTP/1.1 %s\r\nContent-Length: 100\r\n\r\n" % status
+    answer = response(b"yes")
+    assert summary(("server", head + answer))["server"] == [
+        ("http", len(head)),
+        ("http", len(answer) - 3),
+        ("body", 3),
+    ]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_body_in_chunks_is_followed_by_the_next_message(side):
+    head, body = STREAMS["chunked"][SIDES.index(side)].split(b"\r\n\r\n", 1)
+    assert summary((side, head + b"\r\n\r\n" + body), (side, b"HTTP"))[side] == [
+        ("http", len(head) + 4),
+        ("chunk", len(body) - 5),
+        ("chunk", 5),
+        ("http", 4),
+    ]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_body_in_another_coding_goes_up_to_the_end(side):
+    head = (b"POST / HTTP/1.1", b"HTTP/1.1 200 OK")[SIDES.index(side)]
+    head += b"\r\nTransfer-Encoding: gzip\r\n\r\n"
+    found = summary((side, head + b"HTTP/1.1 200 OK\r\n\r\n"), (side, b"more"))[side]
+    assert found == [("http", len(head)), ("body", 23)]
+
+
 def test_too_much_to_hold():
     """A client may not send before the answer (RFC 6455 §4.1); so much of it stays raw."""
     early = frames(MASK, (HEAD_LIMIT,))

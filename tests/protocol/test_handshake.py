@@ -121,14 +121,52 @@ REQUESTS: dict[str, tuple[bytes, int, int | None]] = {
     "HTTP/0.9": (request("GET / HTTP/0.9"), 400, None),
     "HTTP/1.2": (request("GET / HTTP/1.2"), 101, None),  # "or higher"
     "HTTP/2.0": (request("GET / HTTP/2.0"), 400, None),  # HTTP/2 looks different (RFC 8441)
+    # RFC 9112 §3.2: the target, a path or a URI; it is the caller's in websockets
     "http URI": (request("GET http://a/chat HTTP/1.1"), 101, 101),
     "wss URI": (request("GET wss://a/chat HTTP/1.1"), 101, 101),
-    "ftp URI": (request("GET ftp://a/chat HTTP/1.1"), 400, 101),  # targets are the caller's there
+    "upper case URI": (request("GET HTTP://A/chat HTTP/1.1"), 101, 101),
+    "URI without path": (request("GET http://a:80?b HTTP/1.1"), 101, 101),
+    "URI with IPv6": (request("GET ws://[::1]:80/ HTTP/1.1"), 101, 101),
+    "ftp URI": (request("GET ftp://a/chat HTTP/1.1"), 400, 101),
+    "no host in the URI": (request("GET http:// HTTP/1.1"), 400, 101),
+    "no host but a port": (request("GET http://:80/ HTTP/1.1"), 400, 101),
+    "a path for a host": (request("GET http:///chat HTTP/1.1"), 400, 101),
+    "user in the URI": (request("GET http://me@a/ HTTP/1.1"), 400, 101),  # RFC 9110 §4.2.4
+    "bad port in the URI": (request("GET http://a:65536/ HTTP/1.1"), 400, 101),
+    "fragment": (request("GET /chat#frag HTTP/1.1"), 400, 101),
+    "fragment of a URI": (request("GET http://a/chat#frag HTTP/1.1"), 400, 101),
+    "fragment of a host": (request("GET http://a#frag HTTP/1.1"), 400, 101),
+    'target <>"{}|': (request('GET /<>"{}| HTTP/1.1'), 400, 101),
+    "target %4g": (request("GET /%4g HTTP/1.1"), 400, 101),
+    "every character": (request("GET /aZ9-._~%7C!$&'()*+,;=:@/?/? HTTP/1.1"), 101, 101),
     "no path": (request("GET * HTTP/1.1"), 400, 101),
     "authority": (request("GET a:80 HTTP/1.1"), 400, 101),
     # item 2: Host; websockets leaves it to its caller
     "no Host": (header("Host"), 400, 101),
     "two Hosts": (header("Host", "a", "a"), 400, 101),
+    "Host: empty": (header("Host", ""), 400, 101),
+    "Host: port": (header("Host", ":80"), 400, 101),
+    "Host: space": (header("Host", "a b"), 400, 101),
+    "Host: comma": (header("Host", "a,b"), 400, 101),
+    "Host: URI": (header("Host", "evil.com/x@y?#"), 400, 101),
+    "Host: user": (header("Host", "me@a"), 400, 101),
+    "Host: ä": (header("Host", "ä"), 400, 101),
+    "Host: %41": (header("Host", "%41"), 400, 101),
+    "Host: bad port": (header("Host", "a:99999999"), 400, 101),
+    "Host: port 65536": (header("Host", "a:65536"), 400, 101),
+    "Host: port 65535": (header("Host", "a:65535"), 101, 101),
+    "Host: port x": (header("Host", "a:x"), 400, 101),
+    "Host: no port": (header("Host", "a:"), 101, 101),  # RFC 3986 §6.2.3: as good as the default
+    "Host: two ports": (header("Host", "a:80:80"), 400, 101),
+    "Host: IPv4": (header("Host", "127.0.0.1:8765"), 101, 101),
+    "Host: IPv6": (header("Host", "[::1]:80"), 101, 101),
+    "Host: IPv6 with IPv4": (header("Host", "[::ffff:127.0.0.1]"), 101, 101),
+    "Host: IPv6 without brackets": (header("Host", "::1"), 400, 101),
+    "Host: brackets": (header("Host", "[]"), 400, 101),
+    "Host: name in brackets": (header("Host", "[a.b]"), 400, 101),
+    "Host: dot at the end": (header("Host", "example.com."), 101, 101),
+    "Host: IDNA": (header("Host", "xn--bcher-kva.example"), 101, 101),
+    "Host: underscore": (header("Host", "my_service"), 101, 101),
     # items 3 and 4: Upgrade and Connection
     "no Upgrade": (header("Upgrade"), 426, 426),
     "Upgrade: h2c": (header("Upgrade", "h2c"), 426, 426),
@@ -172,6 +210,9 @@ REQUESTS: dict[str, tuple[bytes, int, int | None]] = {
     "no body": (header("Content-Length", "0"), 101, 101),
     "body": (header("Content-Length", "5"), 400, None),
     "chunked body": (header("Transfer-Encoding", "chunked"), 400, None),
+    "two lengths": (
+        request(changes={"Transfer-Encoding": "chunked", "Content-Length": "5"}), 400, None,
+    ),
     "Content-Length: x": (header("Content-Length", "x"), 400, None),
     # RFC 9112: not HTTP; websockets closes without an answer
     "bare LF": (request().replace(b"\r\n", b"\n"), 400, None),
@@ -186,14 +227,15 @@ REQUESTS: dict[str, tuple[bytes, int, int | None]] = {
     "ä in a value": (request("GET / HTTP/1.1", None, "A: ä"), 101, 101),
     "ä in the target": (request("GET /ä HTTP/1.1"), 400, None),
     "two spaces": (request("GET  / HTTP/1.1"), 400, None),
-    "empty line first": (b"\r\n" + request(), 400, None),
-    # RFC 6585 §5: too large; websockets limits each line to 8 KiB, we all of them to 16 KiB
+    "empty line first": (b"\r\n" + request(), 101, None),  # §2.2: SHOULD be ignored
+    "two empty lines first": (b"\r\n\r\n" + request(), 400, None),
+    # RFC 6585 §5, RFC 9112 §3: too large; websockets limits a line to 8 KiB, we all to 16 KiB
     "129 fields": (request("GET / HTTP/1.1", None, *["A: b"] * 123), 431, 431),
     "128 fields": (request("GET / HTTP/1.1", None, *["A: b"] * 122), 101, 101),
     "line of 17 KB": (request("GET / HTTP/1.1", None, "A: " + "x" * 17_000), 431, 431),
     "line of 9 KB": (request("GET / HTTP/1.1", None, "A: " + "x" * 9_000), 101, 431),
     "two lines of 8 KB": (request("GET / HTTP/1.1", None, *["A: " + "x" * 8_180] * 2), 431, 101),
-    "target of 17 KB": (request("GET /" + "x" * 17_000 + " HTTP/1.1"), 431, 414),
+    "target of 17 KB": (request("GET /" + "x" * 17_000 + " HTTP/1.1"), 414, 414),
 }  # fmt: skip
 
 # What a server may answer, a part of our reason to refuse it (None: accepted), and whether
@@ -243,8 +285,11 @@ RESPONSES: dict[str, tuple[bytes, str | None, bool]] = {
     "malformed extension": (
         response(changes={"Sec-WebSocket-Extensions": "a; ="}), "not an extension", False,
     ),
-    # websockets asks for HTTP/1.1; the RFC does not say what a client does with another one
-    "HTTP/1.0": (response("HTTP/1.0 101 "), None, False),
+    # RFC 9110 §7.8: Upgrade came with HTTP/1.1
+    "HTTP/1.0": (response("HTTP/1.0 101 "), "version is HTTP/1.0, not HTTP/1.1", False),
+    "HTTP/9.9": (response("HTTP/9.9 101 "), "version is HTTP/9.9, not HTTP/1.1", False),
+    "HTTP/1.2": (response("HTTP/1.2 101 "), None, False),  # as on the server
+    "100": (response("HTTP/1.1 100 "), "status is 100 Continue, not 101", False),
 }  # fmt: skip
 
 
@@ -282,6 +327,11 @@ class TestAcceptKey:
             accept_key(key)
         assert (caught.value.status, caught.value.section) == (400, "RFC 6455 §4.2.1")
 
+    @pytest.mark.parametrize("key", [KEY.encode(), NONCE, None])
+    def test_another_type(self, key: Any) -> None:
+        with pytest.raises(TypeError, match=f"^key is {type(key).__name__}, not str$"):
+            accept_key(key)
+
     @given(key=st.text(max_size=30) | st.text("Aa0+/=", min_size=20, max_size=28))
     @example(key=KEY)
     def test_any_text_is_sixteen_bytes_or_refused(self, key: str) -> None:
@@ -307,10 +357,14 @@ class TestServer:
     @pytest.mark.parametrize("name", [name for name, row in REQUESTS.items() if row[1] != 101])
     def test_refusal_explains_itself(self, name: str) -> None:
         reply = our_answer(REQUESTS[name][0])
-        assert reply.headers.get("Content-Length") == str(len(reply.body))
         assert "close" in reply.headers.tokens("Connection")
         assert reply.headers.get("Sec-WebSocket-Accept") is None
-        assert b"(RFC " in reply.body
+        if name == "HEAD":  # RFC 9110 §9.3.2; §8.6: no length either, a GET's would be another
+            assert reply.body == b""
+            assert reply.headers.get("Content-Length") is None
+        else:
+            assert reply.headers.get("Content-Length") == str(len(reply.body))
+            assert b"(RFC " in reply.body
         if reply.status == 405:
             assert reply.headers.get("Allow") == "GET"
         if reply.status == 426:
@@ -337,16 +391,21 @@ class TestServer:
         [
             ("POST", "method is POST, not GET (RFC 6455 §4.2.1)"),
             ("HTTP/1.0", "version is HTTP/1.0, not HTTP/1.1"),
-            ("no path", "target '*' is not a path"),
-            ("no Host", "Host is missing, not once (RFC 9112 §3.2)"),
-            ("two Hosts", "Host is there 2 times, not once"),
+            ("no path", "target '*' is not a valid path or URI (RFC 9112 §3.2)"),
+            ("fragment", "target '/chat#frag' is not a valid path or URI (RFC 9112 §3.2)"),
+            ("user in the URI", "'me@a' is not a host or host:port (RFC 9112 §3.2)"),
+            ("no Host", "Host is missing, exactly one is needed (RFC 9112 §3.2)"),
+            ("two Hosts", "Host is there 2 times, exactly one is needed"),
+            ("Host: URI", "'evil.com/x@y?#' is not a host or host:port (RFC 9112 §3.2)"),
+            ("two empty lines first", "an empty line is where the start line should be (RFC 9112"),
+            ("target of 17 KB", "start line is over 16384 bytes (RFC 9112 §3)"),
             ("body", "a body is announced"),
             ("no Upgrade", "Upgrade is None, not 'websocket'"),
             ("Connection: keep-alive", "Connection is 'keep-alive', not 'upgrade'"),
             ("no version", "Sec-WebSocket-Version is None, not '13' (RFC 6455 §4.4)"),
-            ("no key", "Sec-WebSocket-Key is missing, not once (RFC 6455 §4.2.1)"),
-            ("two keys", "Sec-WebSocket-Key is there 2 times, not once"),
-            ("two Origins", "Origin is there 2 times, not once (RFC 6454 §7.3)"),
+            ("no key", "Sec-WebSocket-Key is missing, exactly one is needed (RFC 6455 §4.2.1)"),
+            ("two keys", "Sec-WebSocket-Key is there 2 times, exactly one is needed"),
+            ("two Origins", "Origin is there 2 times, exactly one is needed (RFC 6454 §7.3)"),
             ("subprotocol twice", "not a list of distinct subprotocols: ['a', 'a']"),
             ("extensions: no name", "not an extension: 'a; =b' (RFC 6455 §9.1)"),
         ],
@@ -377,10 +436,19 @@ class TestServer:
         assert our_answer(data, origins=origins).status == status
         assert their_status(data, origins=origins) == status
 
-    def test_a_single_text_is_no_list_of_origins(self) -> None:
-        """Its parts must not count as origins."""
-        data = header("Origin", "http://example")
-        assert our_answer(data, origins="http://example.com").status == 403
+    @pytest.mark.parametrize("option", ["origins", "subprotocols"])
+    @pytest.mark.parametrize("text", ["chat", b"chat"])
+    def test_a_single_text_is_no_list(self, option: str, text: Any) -> None:
+        """Its letters must not count as origins or subprotocols; a bad request hides nothing."""
+        message = f"^{option} is {text!r}, not a list: write \\[{text!r}\\]$"
+        for data in (request(), request("POST / HTTP/1.1")):
+            with pytest.raises(TypeError, match=message):
+                our_answer(data, **{option: text})
+
+    def test_plain_pairs_are_headers_too(self) -> None:
+        made = upgrade_request("example.com", nonce=NONCE)
+        plain: Any = list(made.headers)
+        assert answer(Request("/", plain)) == answer(made)
 
     def test_refusal_of_an_origin(self) -> None:
         reply = our_answer(request(), origins=["https://example.com"])
@@ -404,7 +472,7 @@ class TestServer:
             if parsed is None:
                 return
             reply = answer(parsed[0], subprotocols=["chat"], origins=["http://example.com"])
-        assert reply.status in (101, 400, 403, 405, 426, 431)
+        assert reply.status in (101, 400, 403, 405, 414, 426, 431)
         assert Response.parse(reply.serialize()) == (reply, len(reply.serialize()))
 
 
@@ -456,6 +524,11 @@ class TestSubprotocols:
         assert theirs.headers["Sec-WebSocket-Protocol"] == "a"
         ours = our_answer(data, subprotocols=["a", "b"])
         assert ours.headers.get("Sec-WebSocket-Protocol") == "b"
+
+    def test_a_single_text_is_no_list(self) -> None:
+        message = r"^subprotocols is 'chat', not a list: write \['chat'\]$"
+        with pytest.raises(TypeError, match=message):
+            upgrade_request("example.com", nonce=NONCE, subprotocols="chat")
 
     @pytest.mark.parametrize("names", [["a", "a"], ["a b"], ["a, b"], [""], ["a\r\nX: y"], ["é"]])
     def test_a_client_offers_distinct_tokens(self, names: list[str]) -> None:
@@ -585,6 +658,10 @@ class TestClient:
             {"target": "/ HTTP/1.1\r\nX: y"},
             {"target": "/a b"},
             {"target": "/世界"},
+            {"target": "/chat#frag"},
+            {"host": "bücher.example"},
+            {"host": "http://a"},
+            {"host": ""},
             {"origin": "http://a\r\nX: y"},
             {"extensions": [Extension("a\r\nX: y")]},
             {"headers": [("X", "y\r\nZ: 1")]},

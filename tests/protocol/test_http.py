@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from wslab.protocol import HandshakeError, Headers, PeerError, Request, Response, parse_extensions
-from wslab.protocol.http import FIELD_LIMIT, HEAD_LIMIT, content_length
+from wslab.protocol.http import FIELD_LIMIT, HEAD_LIMIT, check_target, content_length
 
 # The handshake of RFC 6455 §1.2, in both directions.
 REQUEST = Request(
@@ -65,7 +68,6 @@ Sec-WebSocket-Protocol: chat\r
 
 # Heads that are no HTTP, and a part of the message each is refused with.
 BAD_START_LINES = [
-    b"",
     b"GET /",
     b"GET  / HTTP/1.1",
     b" GET / HTTP/1.1",
@@ -81,7 +83,6 @@ BAD_START_LINES = [
     b"G(T / HTTP/1.1",
 ]
 BAD_STATUS_LINES = [
-    b"",
     b"HTTP/1.1",
     b"HTTP/1.1 20",
     b"HTTP/1.1 2000 OK",
@@ -91,6 +92,10 @@ BAD_STATUS_LINES = [
     b"HTTP/1.1 abc OK",
     b"HTTP/1.1 200 O\x00K",
     b"HTTP/1 200 OK",
+    b"HTTP/1.1 200",  # §4 wants the space also where there is no reason
+    b"HTTP/1.1 099 x",  # RFC 9110 §15: 100 to 599
+    b"HTTP/1.1 600 x",
+    b"HTTP/1.1 999 x",
 ]
 BAD_FIELDS = [
     (b"Host", "not a header field"),
@@ -130,7 +135,7 @@ requests = st.builds(
 @st.composite
 def responses(draw: st.DrawFn) -> Response:
     """A response that announces its body, if it can have one."""
-    status = draw(st.sampled_from([100, 101, 200, 204, 299, 304, 400, 426, 999]))
+    status = draw(st.sampled_from([100, 101, 200, 204, 299, 304, 400, 426, 599]))
     body = draw(st.binary(max_size=20)) if status not in (100, 101, 204, 304) else b""
     length = [("Content-Length", str(len(body)))] if body else []
     reason = draw(value)
@@ -177,9 +182,9 @@ class TestExamples:
         [
             (b"HTTP/1.1 200 OK", 200, "OK"),
             (b"HTTP/1.1 200 ", 200, "OK"),
-            (b"HTTP/1.1 200", 200, "OK"),
             (b"HTTP/1.0 404 Gone\xe9 fishing", 404, "Goneé fishing"),
             (b"HTTP/1.1 299 ", 299, ""),
+            (b"HTTP/1.1 599 ", 599, ""),
         ],
     )
     def test_status_line(self, line: bytes, status: int, reason: str) -> None:
@@ -208,7 +213,10 @@ class TestHeaders:
 
     @pytest.mark.parametrize(
         ("name", "message"),
-        [("Y", r"^Y is missing, not once \(RFC 0 §0\)$"), ("Accept", "Accept is there 2 times")],
+        [
+            ("Y", r"^Y is missing, exactly one is needed \(RFC 0 §0\)$"),
+            ("Accept", "^Accept is there 2 times, exactly one is needed"),
+        ],
     )
     def test_not_exactly_one(self, name: str, message: str) -> None:
         with pytest.raises(HandshakeError, match=message) as caught:
@@ -262,13 +270,84 @@ class TestMalformed:
             Request.parse(b"G\rE")
         assert Request.parse(b"G\r") is None
 
-    def test_an_empty_line_before_the_request_is_refused(self) -> None:
-        with pytest.raises(HandshakeError):
-            Request.parse(b"\r\n" + REQUEST_BYTES)
+    def test_one_empty_line_before_the_request_is_ignored(self) -> None:
+        """Some clients end a body with one too many (§2.2)."""
+        data = b"\r\n" + REQUEST_BYTES
+        assert Request.parse(data) == (REQUEST, len(data))
+        assert Request.parse(b"before" + data, 6) == (REQUEST, len(data) + 6)
+        assert all(Request.parse(data[:size]) is None for size in range(len(data)))
+
+    @pytest.mark.parametrize(
+        ("parse", "data"),
+        [
+            (Request.parse, b"\r\n\r\n" + REQUEST_BYTES),
+            (Request.parse, b"\r\n\r\n"),
+            (Response.parse, b"\r\n" + RESPONSE_BYTES),
+            (Response.parse, b"\r\n"),
+        ],
+    )
+    def test_more_empty_lines_are_refused(self, parse: Callable[[bytes], Any], data: bytes) -> None:
+        with pytest.raises(HandshakeError, match=r"^an empty line is where the start") as caught:
+            parse(data)
+        assert (caught.value.status, caught.value.section) == (400, "RFC 9112 §2.2")
+
+
+class TestTarget:
+    """RFC 9112 §3.2: where a request goes; test_handshake.py has every form of both."""
+
+    @pytest.mark.parametrize(
+        ("target", "host"),
+        [("/", "a"), ("/a?b", "a:80"), ("HTTP://b:1/", "a"), ("ws://[::1]", "a")],
+    )
+    def test_valid(self, target: str, host: str) -> None:
+        check_target(target, host)
+
+    @pytest.mark.parametrize(
+        ("target", "host", "message"),
+        [
+            ("/#", "a", "target '/#' is not a valid path or URI"),
+            ("http://", "a", "target 'http://' is not a valid path or URI"),
+            ("/", "a b", "'a b' is not a host or host:port"),
+            ("/", "", "'' is not a host or host:port"),
+            ("/", "a:65536", "'a:65536' is not a host or host:port"),
+            ("http://b,c/", "a", "'b,c' is not a host or host:port"),
+            ("http://b/", "a,b", "'a,b' is not a host or host:port"),
+        ],
+    )
+    def test_refused(self, target: str, host: str, message: str) -> None:
+        with pytest.raises(HandshakeError) as caught:
+            check_target(target, host)
+        assert str(caught.value) == f"{message} (RFC 9112 §3.2)"
+        assert caught.value.status == 400
+
+    @pytest.mark.parametrize(
+        ("target", "host"),
+        [
+            ("http://" + "a" * 16_000 + "#", "a"),
+            ("http://a" + "/a" * 8_000 + "#", "a"),
+            ("http://a/?" + "%" * 16_000, "a"),
+            ("/" + "%7C" * 5_000 + "#", "a"),
+            ("/", "a" * 16_000 + ":"),
+            ("/", "[" + ":" * 16_000),
+            ("/", "[" + "a" * 16_000),
+        ],
+        ids=range(7),
+    )
+    def test_hostile_ones_cost_no_more_than_honest_ones(self, target: str, host: str) -> None:
+        def cost(target: str, host: str) -> float:
+            least = float("inf")
+            for _ in range(5):
+                begin = time.perf_counter()
+                with suppress(HandshakeError):
+                    check_target(target, host)
+                least = min(least, time.perf_counter() - begin)
+            return least
+
+        assert cost(target, host) < 25 * cost("/" + "a" * 16_000, "a")
 
 
 class TestLimits:
-    """431 is decided without reading on (RFC 6585 §5)."""
+    """414 and 431 are decided without reading on (RFC 9112 §3, RFC 6585 §5)."""
 
     def test_head(self) -> None:
         room = HEAD_LIMIT - len(request_with(b"A: "))
@@ -276,15 +355,23 @@ class TestLimits:
         assert len(fits) == HEAD_LIMIT
         assert Request.parse(fits + b"more") is not None
         assert Request.parse(b"before" + fits, 6) is not None
-        for data in (request_with(b"A: " + b"x" * (room + 1)), b"x" * HEAD_LIMIT, b"\r\n" * 20_000):
+        for data, status in (
+            (request_with(b"A: " + b"x" * (room + 1)), 431),
+            (b"GET / HTTP/1.1\r\n" + b"x" * HEAD_LIMIT, 431),
+            (b"GET /" + b"x" * HEAD_LIMIT, 414),
+            (b"\r\nGET /" + b"x" * HEAD_LIMIT, 414),
+            (b"\r\n" * 20_000, 400),
+        ):
             with pytest.raises(HandshakeError) as caught:
                 Request.parse(data)
-            assert caught.value.status == (400 if data.startswith(b"\r") else 431)
+            assert caught.value.status == status
         assert Request.parse(b"x" * (HEAD_LIMIT - 1)) is None
 
     def test_message_says_the_limit(self) -> None:
         with pytest.raises(HandshakeError, match=r"header is over 16384 bytes \(RFC 6585 §5\)"):
-            Response.parse(bytes(HEAD_LIMIT))
+            Response.parse(b"HTTP/1.1 200 \r\n" + bytes(HEAD_LIMIT))
+        with pytest.raises(HandshakeError, match=r"start line is over 16384 bytes \(RFC 9112 §3\)"):
+            Request.parse(bytes(HEAD_LIMIT))
 
     def test_fields(self) -> None:
         result = Request.parse(request_with(*[b"A: b"] * FIELD_LIMIT))
@@ -362,6 +449,17 @@ class TestBody:
         assert result is not None
         assert (result[0].body, result[1]) == (b"", len(data))
 
+    def test_two_announcements_are_refused(self) -> None:
+        """Who believes the one looks for the next message elsewhere than who believes the other."""
+        fields = [("Content-Length", "5"), ("Transfer-Encoding", "chunked")]
+        for headers in (Headers(fields), Headers(fields[::-1])):
+            data = b"HTTP/1.1 200 OK\r\n" + headers.serialize() + b"\r\nhello"
+            with pytest.raises(HandshakeError, match="are both there") as caught:
+                Response.parse(data)
+            assert (caught.value.status, caught.value.section) == (400, "RFC 9112 §6.3")
+            with pytest.raises(ValueError, match="are both there"):
+                Response(200, headers, body=b"hello").serialize()
+
     @pytest.mark.parametrize(
         ("length", "body"), [(None, b"x"), ("2", b"x"), ("1", b""), ("0", b"x")]
     )
@@ -373,6 +471,37 @@ class TestBody:
     def test_a_body_is_not_written_where_there_can_be_none(self) -> None:
         with pytest.raises(ValueError, match="body is 1 bytes, announced are 0"):
             Response(101, Headers([("Content-Length", "1")]), body=b"x").serialize()
+
+
+class TestInterim:
+    """RFC 9110 §15.2: any number of 1xx responses may come before the final one."""
+
+    @pytest.mark.parametrize(
+        ("status", "interim"),
+        [(99, False), (100, True), (101, False), (102, True), (103, True), (199, True),
+         (200, False), (426, False)],
+    )  # fmt: skip
+    def test_statuses(self, status: int, interim: bool) -> None:
+        assert Response(status, Headers()).is_interim == interim
+
+    def test_a_client_skips_them(self) -> None:
+        data = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nLink: x\r\n\r\n" + RESPONSE_BYTES
+        start = 0
+        while (parsed := Response.parse(data, start)) is not None and parsed[0].is_interim:
+            start = parsed[1]
+        assert parsed == (RESPONSE, len(data))
+
+
+class TestPlainPairs:
+    """A list of pairs is as good as `Headers`."""
+
+    @pytest.mark.parametrize("pairs", [[("Host", "a"), ("X", "b")], (("Host", "a"), ("X", "b"))])
+    def test_they_become_headers(self, pairs: Any) -> None:
+        for message in (Request("/", pairs), Response(404, pairs)):
+            assert type(message.headers) is Headers
+            assert message.headers == Headers(pairs)
+            assert message.headers.get("x") == "b"
+            assert hash(message) == hash(dataclasses.replace(message, headers=Headers(pairs)))
 
 
 class TestStream:
@@ -466,7 +595,7 @@ class TestInjection:
         with pytest.raises(ValueError, match="not a status line"):
             Response(200, Headers(), text).serialize()
 
-    @pytest.mark.parametrize("status", [0, 20, 2000, -10])
+    @pytest.mark.parametrize("status", [0, 20, 99, 600, 999, 2000, -10])
     def test_status(self, status: int) -> None:
         with pytest.raises(ValueError, match="not a status line"):
             Response(status, Headers()).serialize()
@@ -483,7 +612,7 @@ class TestOracle:
         assert list(theirs.headers.raw_items()) == list(headers)
         assert theirs.path == "/chat?room=1"
 
-    @given(response=responses().filter(lambda response: response.status < 600))
+    @given(response=responses())
     def test_response(self, response: Response) -> None:
         client = ClientProtocol(parse_uri("ws://localhost/"))
         client.receive_data(response.serialize())

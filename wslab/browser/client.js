@@ -14,7 +14,6 @@ class Client {
     this.route = model.get("state").route;
     this.socket = null;
     this.count = 0; // connections so far
-    this.everOpened = false;
     this.problem = "";
     this.log = [];
     this.forgotten = 0; // lines that the log no longer has
@@ -34,8 +33,8 @@ class Client {
 
   // What a person or a cell asks for
 
-  obey({ do: what, text, hex, code, reason }) {
-    if (what === "connect") this.connect();
+  obey({ do: what, route, text, hex, code, reason }) {
+    if (what === "connect") this.connect(this.url, route ?? this.route);
     if (what === "send") this.send(text ?? parseHex(hex));
     if (what === "close") this.close(code, reason);
   }
@@ -98,7 +97,7 @@ class Client {
     socket.binaryType = "arraybuffer";
     let opened = false;
     socket.onopen = () => {
-      opened = this.everOpened = true;
+      opened = true;
       this.report({ connection, type: "open" }, socket.protocol && `subprotocol ${printable(socket.protocol)}`);
     };
     socket.onmessage = ({ data }) => {
@@ -113,18 +112,20 @@ class Client {
       const { code, reason, wasClean } = event;
       const text = `code ${code}, reason ${printable(reason)}, wasClean ${wasClean}`;
       this.report({ connection, type: "close", code, reason, wasClean }, text);
-      if (!opened && socket === this.socket && !this.replaced) this.failed(way);
+      // The proxy accepts before it knows whether it reaches the server, and then drops us.
+      const reached = way.chosen === "proxy" ? code !== 1006 : opened;
+      if (!reached && socket === this.socket && !this.replaced) this.failed(way, connection);
     };
   }
 
-  /** A connection never opened: try the other way if that is ours to choose, or say what to do. */
-  async failed({ url, route, chosen }) {
-    const mayProxy = route === "auto" && chosen === "direct" && !this.everOpened && proxied(url, this.page);
-    if (mayProxy && (await proxyStatus(this.page)) === 200) {
-      this.note("It may be a port of another machine, where the kernel runs: once more, through JupyterLab.");
-      return this.connect(url, "proxy");
-    }
-    this.problem = await advise(chosen, url, this.page);
+  /** A connection never opened: say what to do. The first one may have gone to the wrong machine;
+   *  the kernel knows whether its server runs and saw nothing, and then has us use the proxy. */
+  async failed({ url, route, chosen }, connection) {
+    if (route === "auto" && chosen === "direct" && connection === 1 && proxied(url, this.page))
+      this.tell({ unreached: true });
+    const advice = await advise(chosen, url, this.page);
+    if (connection !== this.count) return; // there has been another attempt since
+    this.problem = advice;
     this.changed();
   }
 

@@ -17,7 +17,7 @@ from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.cable import resolve
 from wslab.lab.loop import kept, settle
-from wslab.lab.registry import Listener
+from wslab.lab.registry import Listener, registry
 
 __all__ = ["Browser", "Route"]
 
@@ -38,7 +38,8 @@ class Browser:
     name: what it is known by, the target if left out. Making another of the same name closes the
     connection of the first, so that a cell can run again; to have two at once, name them.
     route: "direct" goes to the URL itself, "proxy" through JupyterLab (jupyter-server-proxy),
-    which alone works when the kernel's machine is not the browser's; "auto" finds out.
+    which alone works when the kernel's machine is not the browser's; "auto" finds out. The proxy
+    loses things on the way: close codes become 1005, and it accepts before the server does.
     protocols: the subprotocols to offer. connect: whether to connect at once.
 
     events: what the browser reported, in order, the newest `EVENTS` of them.
@@ -66,6 +67,8 @@ class Browser:
         self.origin: str | None = None
         self.via: str | None = None
         self._activity = 0
+        self._target = _listener_of(self.url)
+        self._seen_before = _seen(self._target)
         state = {
             "url": self.url,
             "name": self.name,
@@ -152,8 +155,8 @@ class Browser:
     def _on_message(self, message: dict[str, Any]) -> None:
         """Take a report: {"origin", "via"} on every connect, {"events", "dropped"} after that.
 
-        JupyterLab may have it handled on a thread of its own, so that it arrives even while a
-        cell is busy; all that is done here is to add to a list.
+        ipykernel 7.4 calls this on the kernel's loop also while a cell awaits; others may call it
+        on a thread of its own, or not before the cell has ended. Adding to a list suits all.
         """
         self.origin = message.get("origin", self.origin)
         self.via = message.get("via", self.via)
@@ -162,3 +165,17 @@ class Browser:
         del self.events[:excess]
         self.events.dropped += excess + int(message.get("dropped", 0))
         self._activity += 1
+        if message.get("unreached") and self._target and _seen(self._target) == self._seen_before:
+            # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
+            self._widget.send({"do": "connect", "route": "proxy"})
+
+
+def _listener_of(url: str) -> Listener | None:
+    """Find the server or cable of the lab that listens there, if it is one."""
+    return next((one for one in registry().values() if one.port and f":{one.port}/" in url), None)
+
+
+def _seen(listener: Any) -> int:
+    """Count what a server or a cable has noticed so far."""
+    tape = getattr(listener, "tape", None)
+    return len(getattr(listener, "events", ())) + (tape.count if tape else 0)

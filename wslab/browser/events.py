@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 from wslab.lab.tables import hex_bytes, printable, text_table
 
@@ -93,6 +93,15 @@ class PageEvents(list[Event]):
     """
 
     dropped: int = 0
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> PageEvents: ...
+    def __getitem__(self, index: Any, /) -> Any:
+        """Return an event, or a slice as PageEvents."""
+        found = super().__getitem__(index)
+        return PageEvents(found) if isinstance(index, slice) else found
 
     def only(self, type: str) -> PageEvents:
         """Return the events of one type."""

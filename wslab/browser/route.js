@@ -40,7 +40,7 @@ async function advise(route, url, page) {
   const running = "Nothing there accepted the connection. Is the server running?";
   if (route === "proxy") {
     const status = await proxyStatus(page);
-    if (status === 200) return `JupyterLab's proxy is there. ${running}`;
+    if (status === 200) return `JupyterLab's proxy is there, but lost or never had the server. Is it running?`;
     if (status === 404)
       return "JupyterLab has no proxy: where JupyterLab runs, `pip install jupyter-server-proxy`, then restart JupyterLab.";
     return `JupyterLab's proxy did not answer (${status}): reload the page, log in again.`;

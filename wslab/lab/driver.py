@@ -13,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from wslab.protocol.connection import Connection, State
 from wslab.protocol.deflate import Deflate
@@ -63,7 +64,8 @@ class Driver(asyncio.Protocol):
     close_code, close_reason: the peer's, None while the connection is open.
     violation: the rule that the peer broke, if it did.
     timed_out: whether the peer took too long, and was cut off.
-    messages: what the application has not received yet.
+    messages: what the application has not received yet. reader: it waits for more.
+    has_rest: whether more was read, which the application may first answer the last message to.
     stopped: whether nothing is read, until application and peer keep up.
     writable: set while the peer keeps up.
     lost: done when TCP has ended.
@@ -83,11 +85,13 @@ class Driver(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.lost = self.loop.create_future()
         self.messages: deque[str | bytes] = deque()
+        self.reader: asyncio.Future[None] | None = None
         self.stopped = False
         self.writable = asyncio.Event()
         self.writable.set()
         self._head = b""  # of the handshake, as far as it is there
-        self._events: Iterator[Event] = iter(())  # of what was read; a rest, while stopped
+        self._events: Iterator[Event] = iter(())  # of what was read; may have a rest
+        self.has_rest = False
         self._draining = False  # messages for which there is no room are dropped
         self._replies = 0  # bytes of them since the peer does not keep up
         self._timer: asyncio.TimerHandle | None = None
@@ -110,10 +114,6 @@ class Driver(asyncio.Protocol):
 
     # What comes in
 
-    def wake(self) -> None:
-        """Tell whoever waits for a message, or for the end."""
-        raise NotImplementedError
-
     def apply(self, event: Event) -> None:
         """Take note of an event that is no message."""
         if isinstance(event, Violation):
@@ -121,12 +121,50 @@ class Driver(asyncio.Protocol):
         elif isinstance(event, Closed):
             self.close_code, self.close_reason, self.clean = event.code, event.reason, event.clean
 
+    def take(self, room: int) -> None:
+        """Take the events of what was read, up to where so many messages wait."""
+        connection, messages, noted = self.connection, self.messages, False
+        assert connection is not None  # there are events only after the opening handshake
+        for event in self._events:
+            if not isinstance(event, _MESSAGE):
+                self.apply(event)
+                noted = True
+            elif len(messages) < self.settings.queue:
+                messages.append(event.data)
+                if len(messages) >= room and not self._draining:
+                    self._leave_rest(connection)
+                    break
+        if noted:
+            self.flush()  # to messages nobody replies but the application
+        if messages and self.reader is not None and not self.reader.done():
+            self.reader.set_result(None)
+
+    def _leave_rest(self, connection: Connection) -> None:
+        """Go on when there is room again, or, if there is, when the application has had a turn.
+
+        With that it can still answer a message that a Close or a violation comes right after.
+        """
+        if len(self.messages) >= self.settings.queue:
+            self._stop()
+        elif connection.has_more and not self.has_rest:
+            self.has_rest = True
+            self.loop.call_soon(self._take_rest)
+
+    def _take_rest(self) -> None:
+        self.has_rest = False
+        if not self.stopped:
+            self.take(self.settings.queue)
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self.transport.pause_reading()
+
     def read_on(self) -> None:
         """Read on after a stop, if both the application and the peer keep up by now."""
         is_low = len(self.messages) <= self.settings.queue // 4 or self._draining
         if self.stopped and is_low and self._replies <= REPLY_LIMIT:
             self.stopped = False
-            self._take()
+            self.take(self.settings.queue)
             if not self.stopped:
                 self.transport.resume_reading()
 
@@ -134,27 +172,6 @@ class Driver(asyncio.Protocol):
         """Do not wait for the application any more: what the peer says last must be read."""
         self._draining = True
         self.read_on()
-
-    def _take(self) -> None:
-        """Take the events of what was read, up to where the application does not keep up."""
-        messages, quiet = self.messages, True
-        for event in self._events:
-            if not isinstance(event, _MESSAGE):
-                self.apply(event)
-                quiet = False
-            elif len(messages) < self.settings.queue:
-                messages.append(event.data)
-                if len(messages) == self.settings.queue and not self._draining:
-                    self._stop()
-                    break
-        if not quiet:
-            self.flush()  # only they are replied to, and only they end anything
-        if messages:
-            self.wake()
-
-    def _stop(self) -> None:
-        self.stopped = True
-        self.transport.pause_reading()
 
     # What goes out
 
@@ -212,8 +229,8 @@ class Driver(asyncio.Protocol):
         if self.connection is None:
             self.handshake(data)
         else:
-            self._events = self.connection.events(data)
-            self._take()
+            self._events = chain(self._events, self.connection.events(data))
+            self.take(self.settings.queue if self.reader is None else 1)
 
     def eof_received(self) -> None:
         """Take note that the peer sends no more; asyncio then closes, but may have to write yet."""
@@ -223,12 +240,13 @@ class Driver(asyncio.Protocol):
         """Tell everybody who waits."""
         if self.connection is not None:
             self._draining = True
-            self._take()
+            self.take(self.settings.queue)
             for event in self.connection.receive_eof():
                 self.apply(event)
         self.stop_timer()
         self.writable.set()
-        self.wake()
+        if self.reader is not None and not self.reader.done():
+            self.reader.set_result(None)
         if not self.lost.done():
             self.lost.set_result(None)
 

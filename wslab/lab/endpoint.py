@@ -48,7 +48,6 @@ class Endpoint(Driver):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._reader: asyncio.Future[None] | None = None  # a recv() that waits
         self._pongs: dict[bytes, asyncio.Future[None]] = {}  # that pings wait for, oldest first
 
     @property
@@ -60,16 +59,18 @@ class Endpoint(Driver):
 
     async def recv(self) -> Message:
         """Return the next message; ConnectionEnded when there will be none."""
+        if self.has_rest and not self.messages:
+            self.take(1)
         while not self.messages:
             if self.close_code is not None:
                 raise self._ended()
-            if self._reader is not None:
+            if self.reader is not None:
                 raise RuntimeError("recv() is already waiting: a message goes to one reader only")
-            self._reader = self.loop.create_future()
+            self.reader = self.loop.create_future()
             try:
-                await self._reader
+                await self.reader
             finally:
-                self._reader = None
+                self.reader = None
         message = self.messages.popleft()
         if self.stopped:
             self.read_on()
@@ -156,11 +157,6 @@ class Endpoint(Driver):
         return ConnectionEnded(code, self.close_reason or "", self.clean)
 
     # What the driver tells
-
-    def wake(self) -> None:
-        """Let recv() go on."""
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
 
     def apply(self, event: Event) -> None:
         """Let ping() go on: with its pong, or a later one, which answers for both (§5.5.3)."""

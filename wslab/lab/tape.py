@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from wslab.lab.chunks import chunk_head
 from wslab.protocol.errors import HandshakeError
 from wslab.protocol.frames import Header
 from wslab.protocol.http import HEAD_LIMIT, Headers, content_length, parse_head
@@ -22,7 +23,7 @@ __all__ = ["KEEP", "Piece", "Side", "Tape", "Tracker", "Who"]
 
 Side = Literal["client", "server"]
 Who = Literal["client", "server", "cable"]
-Kind = Literal["http", "body", "frame", "raw", "tls", "note"]
+Kind = Literal["http", "body", "chunk", "frame", "raw", "tls", "note"]
 
 Reader = Callable[[bytes, int], int]
 
@@ -35,7 +36,7 @@ PIECES = 10_000  # pieces kept on a tape
 
 @dataclass(slots=True)
 class Piece:
-    """One message on the tape: an HTTP header, a body, a frame, raw bytes, or a note.
+    """One message on the tape: a header, a body, a chunk, a frame, raw bytes, or a note.
 
     connection: 1, 2, … as the cable met them. side: who sent it, "cable" for a remark.
     head: its first bytes, all of a header and about `KEEP` of what follows.
@@ -86,7 +87,7 @@ class Tape:
 
 
 def _body_length(status: int, headers: Headers) -> int:
-    """Return the bytes of a message's body; sys.maxsize if it goes on up to the end."""
+    """Return the bytes of a message's body; sys.maxsize if only its end will tell."""
     if 0 < status < 200 or status in (204, 304):
         return 0
     if headers.all("Transfer-Encoding") or (status and not headers.all("Content-Length")):
@@ -98,7 +99,8 @@ class Tracker:
     """Follows one direction of one connection and knows where its messages begin.
 
     It starts in HTTP; when the server's 101 goes by, both directions turn to frames. Anything
-    that is neither stays raw. A body without Content-Length counts as one, up to the end.
+    that is neither stays raw. A chunked body is one piece per chunk, the last chunk included;
+    any other body without Content-Length counts as one, up to the end.
     """
 
     def __init__(self, tape: Tape, connection: int, side: Side) -> None:
@@ -191,6 +193,10 @@ class Tracker:
             self.turn(self.frame if self.other.read == self.other.frame else self._wait)
         else:
             length = _body_length(status, headers)
+            codings = headers.tokens("Transfer-Encoding")
+            if length == sys.maxsize and codings and codings[-1].lower() == "chunked":
+                self.turn(self._chunk)
+                return
             self.turn(self._body if length else self.http)
             self.left = length
 
@@ -202,6 +208,33 @@ class Tracker:
         if self.piece is None:
             self.read = self.http
         return end
+
+    def _chunk(self, data: bytes, start: int) -> int:
+        if self.left:
+            return self._rest(data, start)
+        if self.piece is None:
+            self.piece = self._begin("chunk", b"", 0, None)
+        piece, before = self.piece, len(self.piece.head)
+        room = HEAD_LIMIT - before
+        piece.head += data[start : start + room]
+        piece.size = len(piece.head)
+        malformed = piece.size == HEAD_LIMIT
+        try:
+            head = chunk_head(piece.head)
+        except ValueError:
+            head, malformed = None, True
+        if head is None:
+            if malformed:  # nobody can tell where the next one begins
+                piece.kind = "raw"
+                self.turn(self._raw)
+            return min(len(data), start + room)
+        end, size = head
+        piece.head, piece.size = piece.head[:end], end
+        self.left = size + 2 if size else 0  # the data ends in CR LF
+        piece.total = end + self.left
+        if not size:
+            self.turn(self.http)
+        return start + end - before
 
     def frame(self, data: bytes, start: int) -> int:
         """Read a frame: its header, then its payload."""

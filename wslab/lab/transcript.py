@@ -14,6 +14,7 @@ from wslab.lab.anatomy import (
     dissect,
     opcode_name,
 )
+from wslab.lab.chunks import chunk_head
 from wslab.lab.tables import escaped, hex_bytes, printable, text_table
 from wslab.lab.tape import Piece, Side, Tape
 from wslab.protocol.errors import PeerError
@@ -31,9 +32,10 @@ class Row:
     """One message of a transcript.
 
     number: its place on the tape. who: "client", "server" or "cable". size: bytes.
-    kind: "HTTP", "body", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG", "raw",
-    "TLS" or "note".
-    wire: its bytes, or the first of them. payload: of a frame, unmasked; of the rest, wire.
+    kind: "HTTP", "body", "chunk", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG",
+    "raw", "TLS" or "note".
+    wire: its bytes, or the first of them.
+    payload: of a frame, unmasked; of a chunk, its data; of the rest, wire.
     """
 
     def __init__(self, number: int, piece: Piece, started: float) -> None:
@@ -55,7 +57,10 @@ class Row:
 
     @cached_property
     def payload(self) -> bytes:
-        """What the frame carries, unmasked, as far as it was kept."""
+        """What a frame carries, unmasked, or a chunk, as far as it was kept."""
+        if self.piece.kind == "chunk":
+            end, size = (self.piece.total and chunk_head(self.wire)) or (0, 0)
+            return self.wire[end : end + size]
         if self.header is None:
             return self.wire
         data = self.wire[self.header.size :]
@@ -69,7 +74,7 @@ class Row:
     @property
     def is_complete(self) -> bool:
         """Whether all of it has passed."""
-        has_end = self.piece.kind in ("http", "frame") or self.piece.total is not None
+        has_end = self.piece.kind in ("http", "chunk", "frame") or self.piece.total is not None
         return not has_end or self.piece.total == self.size
 
     @property
@@ -106,6 +111,9 @@ class Row:
             said = "\n".join(map(_header_line, lines))
         elif kind == "tls":
             said = f"{self.size} bytes of ciphertext"
+        elif kind == "chunk":  # with its size, which is text
+            said = printable(self.wire.decode("utf-8", "backslashreplace"))
+            said += ", the last chunk" * (self.is_complete and not self.payload)
         elif kind in ("body", "raw"):
             said = printable(self.text)
         elif kind == "note":
@@ -131,7 +139,7 @@ class Row:
     def cells(self) -> tuple[str, str, str, str, str, str]:
         """Return what a table shows: number, who, kind, size, bytes, meaning."""
         size = f"{self.size} B" if self.piece.kind != "note" else ""
-        shown = "" if self.piece.kind in ("http", "note", "body") else self.bytes_shown
+        shown = "" if self.piece.kind in ("http", "note", "body", "chunk") else self.bytes_shown
         return (str(self.number), self.who, self.kind, size, shown, self.meaning)
 
     def text_cells(self) -> list[str]:

@@ -82,8 +82,7 @@ class Close(NamedTuple):
         Source: RFC 6455 §5.5.1, §7.4.
         """
         if not (isinstance(self.code, int) and isinstance(self.reason, str)):
-            seen = f"code {self.code!r} and reason {self.reason!r}"
-            raise TypeError(f"{seen}, not a number and a text (RFC 6455 §5.5.1)")
+            raise TypeError(f"code {self.code!r}, reason {self.reason!r}: not a number and a text")
         if self == Close():
             return b""
         if not CloseCode.is_sendable(self.code):

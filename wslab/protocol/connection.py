@@ -123,6 +123,11 @@ class Connection:
 
     # What comes in
 
+    @property
+    def has_more(self) -> bool:
+        """Tell if there are bytes that `events` has not looked at yet."""
+        return self._frames.has_more
+
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes that the peer sent, cut anywhere; return what happened, in order.
 

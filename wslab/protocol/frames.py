@@ -265,11 +265,12 @@ def serialize(
     if type(payload) is not bytes:
         payload = _as_bytes(payload)
     length = len(payload)
-    if not 0 <= opcode <= 2 or rsv & ~0b111:  # seldom: most frames carry data
-        _check_sizes(opcode, rsv)
-        if check:
-            Header(fin, rsv, opcode, mask, length, size=2).check(rsv=rsv)
-    first = fin << 7 | rsv << 4 | opcode
+    numbers = rsv << 4 | opcode
+    if not 0 <= numbers <= 2:  # most frames carry data and no reserved bit: nothing to check
+        _check_numbers(opcode, rsv, check)
+        if check and opcode & 0x8:
+            _check_control(opcode, fin, length)
+    first = fin << 7 | numbers
     mask_bit = 0 if mask is None else 0x80
     if length < 126:
         header = _HEADER.pack(first, mask_bit | length)
@@ -282,16 +283,14 @@ def serialize(
     return header + mask + apply_mask(payload, mask)
 
 
-def _as_bytes(payload: Data) -> bytes | bytearray:
-    if isinstance(payload, memoryview):
-        return payload.tobytes()  # its items may be larger than a byte
-    if isinstance(payload, (bytes, bytearray)):
-        return payload
-    hint = ", encode it first: text.encode()" if isinstance(payload, str) else ""
-    raise TypeError(f"payload is of type {type(payload).__name__}, not bytes{hint}")
+def _as_bytes(payload: Data) -> bytes:
+    if isinstance(payload, (bytes, bytearray, memoryview)):
+        return bytes(payload)  # a memoryview's items may be larger than a byte
+    raise TypeError(f"payload is {type(payload).__name__}, not bytes; encode text: text.encode()")
 
 
-def _check_sizes(opcode: int, rsv: int) -> None:
-    for name, value, largest in (("opcode", opcode, 15), ("rsv", rsv, 7)):
-        if not 0 <= value <= largest:
-            raise ValueError(f"{name} is {value}, not 0 to {largest} (RFC 6455 §5.2)")
+def _check_numbers(opcode: int, rsv: int, check: bool) -> None:
+    if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
+        raise ValueError(f"opcode {opcode} and rsv {rsv} do not fit 4 and 3 bits (RFC 6455 §5.2)")
+    if check and opcode & 0x7 > 2:
+        raise ProtocolError(f"opcode {opcode:#x} is reserved", "RFC 6455 §5.2")

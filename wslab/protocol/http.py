@@ -24,7 +24,7 @@ _STATUS_LINE = re.compile(rf"({_VERSION}) ([1-5][0-9]{{2}}) ([\t -~\x80-\xff]*)"
 _FIELD = re.compile(rf"({_TOKEN}):([\t -~\x80-\xff]*)")
 # A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
 # as the comma that joins two Host fields.
-_HOST = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?", re.ASCII)
+_HOST = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?", re.ASCII)
 _URI = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"  # path and query, no fragment
 _TARGET = re.compile(rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?")
 _BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
@@ -202,7 +202,7 @@ def _body_length(status: int, headers: Headers) -> int:
 def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, int] | None:
     """Read the header that begins at data[start]: start line, fields, and the index after it.
 
-    Returns None if more bytes are needed; raises HandshakeError, 400, 414 or 431 (RFC 9112 §2, §3,
+    Returns None if more bytes are needed; raises HandshakeError: 400, 414 or 431 (RFC 9112 §2 to
     §5).
     """
     if data.startswith(b"\r\n", start):
@@ -213,12 +213,12 @@ def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, i
     if not head.count(b"\n") == head.count(b"\r\n") == head.count(b"\r") - head.endswith(b"\r"):
         raise HandshakeError("a line does not end in CR LF", "RFC 9112 §2.2")
     if end < 0:
-        if len(head) == HEAD_LIMIT and b"\r\n" not in head:
+        if len(head) < HEAD_LIMIT:
+            return None
+        if b"\r\n" not in head:
             raise HandshakeError(f"start line is over {HEAD_LIMIT} bytes", "RFC 9112 §3", 414)
-        if len(head) == HEAD_LIMIT:
-            seen = f"header is over {HEAD_LIMIT} bytes"
-            raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        return None
+        seen = f"header is over {HEAD_LIMIT} bytes"
+        raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     line, *fields = head.decode("latin-1").split("\r\n")[:-1]
     if len(fields) > FIELD_LIMIT:
         seen = f"{len(fields)} header fields, limit {FIELD_LIMIT}"
@@ -245,8 +245,7 @@ def check_target(target: str, host: str) -> None:
     """
     match = _TARGET.fullmatch(target)
     if match is None:
-        seen = f"target {target[:40]!r} is not a valid path or URI"
-        raise HandshakeError(seen, "RFC 9112 §3.2")
+        raise HandshakeError(f"target {target[:40]!r} is not a valid path or URI", "RFC 9112 §3.2")
     for name in (host, match[1] or host):
         parts = _HOST.fullmatch(name)
         if parts is None or int(parts[1] or 0) > 65535:

@@ -55,6 +55,7 @@ class FrameReader:
         self._rest = b""  # at most a header or a control frame, of which a part is missing
         self._header: Header | None = None  # of the data frame that is under way
         self._done = 0  # bytes of its payload that were read
+        self.has_more = False  # whether bytes follow the piece that was given last
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Take bytes as they came from TCP, give the pieces that they make.
@@ -79,8 +80,9 @@ class FrameReader:
             payload = data[begin:end]
             if header.mask is not None:  # go on with the key where the last piece left off
                 payload = apply_mask(payload, header.mask[done % 4 :] + header.mask[: done % 4])
-            yield header, payload, first, last
             start = begin + len(payload)
+            self.has_more = start < len(data)
+            yield header, payload, first, last
             header, done = (None, 0) if last else (header, done + len(payload))
         self._rest, self._header, self._done = data[start:], None if first else header, done
 

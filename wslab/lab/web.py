@@ -1,0 +1,163 @@
+"""HTTP servers beside the notebook: for what was there before WebSocket, and still is.
+
+`serve_app(app)` is to `aiohttp.web.run_app` what `serve` is to the library's: the same application,
+on the lab's thread, with a name, a record and an end that comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from wslab.lab.base import BaseServer
+from wslab.lab.record import record_prints
+from wslab.lab.registry import LOOPBACK, replace
+
+if TYPE_CHECKING:  # aiohttp is imported when first used: most lessons never need it
+    from aiohttp import web
+
+__all__ = ["WebServer", "serve_app"]
+
+SHUTDOWN = 0.1  # seconds that requests have to end when the server stops, then they are cancelled
+SHOWN = 60  # characters of a request's path in the record
+
+# As for WebSocket servers: the record has it, and no cell's stderr.
+_logger = logging.getLogger("wslab.web")
+_logger.propagate = False
+_logger.setLevel(logging.CRITICAL + 1)
+
+
+class WebServer(BaseServer):
+    """An HTTP server of the lab; made by `serve_app`.
+
+    connections: those with a request that is being answered.
+    """
+
+    scheme = "http"
+
+    def __init__(self, name: str, app: web.Application, host: str) -> None:
+        super().__init__(name, host)
+        self.app = app
+        self._runner: web.AppRunner | None = None
+        self._numbered: WeakKeyDictionary[asyncio.BaseTransport, int] = WeakKeyDictionary()
+
+    async def answer(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Run a request's handler; record the request with its status, or the handler's error."""
+        from aiohttp import web
+
+        protocol, transport = request.protocol, request.transport
+        if transport is None:
+            raise ConnectionResetError("the client left before its request was looked at")
+        if transport not in self._numbered:
+            self._numbered[transport] = next(self.numbers)
+        number = self._numbered[transport]
+        found: web.StreamResponse | None = None
+        status: object = "cut short"
+
+        async def work() -> None:
+            nonlocal found
+            try:
+                found = await handler(request)
+            except web.HTTPException as answer:  # such as 404: an answer, not an error
+                found = answer
+            if not isinstance(found, web.StreamResponse):
+                raise TypeError(f"a handler returns a web.Response, this one returned {found!r}")
+
+        self.connections.add(protocol)
+        self.touch()
+        try:
+            if not await self.run_handler(number, work):
+                status = 500
+                raise RuntimeError("handler failed")  # the library then answers with 500
+            if found is None:
+                raise ConnectionResetError("the client left before its answer was complete")
+            status = found.status
+        finally:
+            self.connections.discard(protocol)
+            self.record(number, "request", f"{request.method} {request.path[:SHOWN]} {status}")
+        if isinstance(found, web.HTTPException):
+            raise found
+        return found
+
+    def _cut_off(self) -> None:
+        # A handler may still be at work when its connection is gone already.
+        self.connections = {one for one in self.connections if one.transport is not None}
+        super()._cut_off()
+
+    async def _open(self, listener: socket.socket) -> None:
+        from aiohttp import web
+
+        self._runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            logger=_logger,
+            handler_cancellation=True,  # a handler ends when its client leaves
+            shutdown_timeout=SHUTDOWN,
+        )
+        try:
+            await self._runner.setup()
+            await web.SockSite(self._runner, listener).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+
+    async def _close(self) -> None:
+        assert self._runner is not None  # set by _open()
+        await self._runner.cleanup()
+
+
+class _Watch:
+    """The middleware by which a server hears of requests; an application keeps it for life."""
+
+    __middleware_version__ = 1  # what aiohttp's decorator `middleware` sets
+
+    def __init__(self, server: WebServer) -> None:
+        self.server = server
+
+    async def __call__(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        return await self.server.answer(request, handler)
+
+
+def _watch(app: web.Application, server: WebServer) -> None:
+    """Let the server record what the application answers, also one that has run before."""
+    for middleware in app.middlewares:
+        if isinstance(middleware, _Watch):
+            if middleware.server.is_running and middleware.server.name != server.name:
+                raise ValueError(
+                    f"this application is served by {middleware.server.name!r} already: stop that "
+                    "server, or make another application"
+                )
+            middleware.server = server
+            return
+    app.middlewares.insert(0, _Watch(server))
+
+
+def serve_app(app: web.Application, *, name: str | None = None, port: int = 0) -> WebServer:
+    """Start an HTTP server beside the notebook, at once.
+
+    app: an `aiohttp.web.Application`. Its handlers' exceptions go to `errors`, their prints and
+    every request, when it has been answered, to `events`.
+    name, port: as for `serve`; the name is "web" if left out.
+    Raises TypeError for anything else than an application, OSError if the port is taken.
+    """
+    from aiohttp import web
+
+    if not isinstance(app, web.Application):
+        raise TypeError(f"an application is an aiohttp.web.Application, this is {app!r:.60}")
+    record_prints()
+    server = WebServer(name or "web", app, LOOPBACK)
+    _watch(app, server)
+    server.replaced = replace(server, port, server.start)
+    return server
