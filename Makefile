@@ -65,7 +65,7 @@ constraints: ## write the newest versions allowed into constraints.txt (needs py
 	    found = [package["metadata"] for package in json.load(sys.stdin)["install"]]; \
 	    pins = [m["name"] + "==" + m["version"] for m in found if m["name"] != "wslab"]; \
 	    print("# The exact versions that were tested. Made by `make constraints`, not by hand."); \
-	    print(*sorted(pins, key=str.lower), sep="\n")' < "$$tmp/report" > "$$tmp/pins"; \
+	    print(*sorted(pins, key=lambda pin: pin.lower().split("==")), sep="\n")' < "$$tmp/report" > "$$tmp/pins"; \
 	cp "$$tmp/pins" constraints.txt
 
 clean: ## remove .venv and everything that was generated

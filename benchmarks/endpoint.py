@@ -10,8 +10,11 @@ counts is the CPU time of the server's process per message, as the server itself
     one way  binary messages one after the other on one connection, one text message at the end
 
 In a round each server is measured once, in turn, and only ratios of one round count; the table
-shows their median and quartiles. All servers run without compression and without keepalive, and
-`wsproto`, which has no server, is driven by an `asyncio.Protocol` written like ours.
+shows their median and quartiles. Of an echo, the kernel and asyncio take about half, whoever does
+the rest; what they take is measured with a server that knows no WebSocket and sends back the bytes
+that the client expects. "Beyond asyncio" are the ratios without that. All servers run without
+compression and without keepalive, and `wsproto`, which has no server, is driven by an
+`asyncio.Protocol` written like ours.
 
 Memory is what a process grows by, per connection that does nothing: three processes for each.
 """
@@ -37,7 +40,7 @@ SIZES = {"16 B": 16, "1 KiB": 1024, "64 KiB": 65536}
 ECHO_CONNECTIONS = 16
 WORK = 0.08  # seconds of CPU time of one measurement
 MASK = bytes.fromhex("37fa213d")
-OURS = "wslab"
+OURS, BARE = "wslab", "bare"
 
 
 # The servers: each starts on a port of its own and returns it
@@ -66,6 +69,32 @@ async def start_websockets() -> int:
 async def start_wsproto() -> int:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(wsproto_endpoint(), "127.0.0.1", 0)
+    return server.sockets[0].getsockname()[1]
+
+
+async def start_bare() -> int:
+    """Start a server that answers frames without looking at them; one wake-up per read, as all."""
+    loop = asyncio.get_running_loop()
+
+    class Bare(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+            self.reader: asyncio.Future[bytes] | None = None
+
+        def data_received(self, data: bytes) -> None:
+            if self.reader is not None:
+                self.reader.set_result(data)
+                return
+            self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            self.reader = loop.create_future()
+            self.task = loop.create_task(self.echo())
+
+        async def echo(self) -> None:
+            while data := await self.reader:
+                self.reader = loop.create_future()
+                self.transport.write(data[len(MASK) :])  # without a mask, a frame is shorter
+
+    server = await loop.create_server(Bare, "127.0.0.1", 0)
     return server.sockets[0].getsockname()[1]
 
 
@@ -148,6 +177,7 @@ SERVERS: dict[str, Callable[[], Awaitable[int]]] = {
     OURS: start_ours,
     "websockets": start_websockets,
     "wsproto": start_wsproto,
+    BARE: start_bare,
 }
 
 
@@ -298,7 +328,8 @@ class Claim(NamedTuple):
 def costs(load: Load, size: int, rounds: int) -> list[dict[str, float]]:
     """Return the CPU time per message of each server, round by round, in seconds."""
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(running(name)) for name in SERVERS}
+        names = [name for name in SERVERS if name != BARE or (load is echo and size <= 1024)]
+        servers = {name: stack.enter_context(running(name)) for name in names}
         sockets = {
             name: [server.connect() for _ in range(ECHO_CONNECTIONS)]
             for name, server in servers.items()
@@ -316,7 +347,7 @@ def costs(load: Load, size: int, rounds: int) -> list[dict[str, float]]:
             return wanted - wanted % (ECHO_CONNECTIONS * 64)
 
         counts = {name: count_for(name) for name in servers}
-        found, names = [], list(servers)
+        found = []
         for turn in range(rounds):
             start = turn % len(names)
             found.append({name: cost(name, counts[name]) for name in names[start:] + names[:start]})
@@ -333,6 +364,9 @@ def speed(rounds: int) -> Iterator[Claim]:
                 each = statistics.median(costs[OURS] for costs in found) * 1e6
                 what = f"{kind}, {label}, {other} (ours {each:.1f} µs)"
                 yield Claim(what, ratios, goal)
+                if BARE in found[0]:
+                    net = [(c[other] - c[BARE]) / (c[OURS] - c[BARE]) for c in found]
+                    yield Claim(f"{kind}, {label}, {other}, beyond asyncio", net)
 
 
 def memory_per_connection(name: str, connections: int) -> float:

@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -25,6 +25,8 @@ START_TIMEOUT = 60  # seconds until JupyterLab must answer
 UI_TIMEOUT = 30_000  # milliseconds until something must appear on the page
 RUN_TIMEOUT = 120_000  # milliseconds until every cell of a notebook must have run
 
+REMOTE_HOST = "hub.test"  # for Chromium a name of this machine that is not known as its own
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # in a container one is root, and Chromium's sandbox refuses root
     "--disable-gpu",
@@ -33,6 +35,7 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",  # nothing but the lesson is talking
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {REMOTE_HOST} 127.0.0.1",  # a page that came from elsewhere
 ]
 # The course must look the same everywhere: no news, no pop-ups about them.
 PAGE_CONFIG = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
@@ -49,6 +52,10 @@ class Lab:
     def page_of(self, name: str) -> str:
         return f"{self.url}lab/tree/{name}?token={self.token}&reset"
 
+    def from_elsewhere(self) -> Lab:
+        """The same, opened as by a browser on another machine."""
+        return replace(self, url=self.url.replace("127.0.0.1", REMOTE_HOST))
+
     def write_notebook(self, name: str, *cells: str) -> None:
         """Write a notebook of code cells into the folder."""
         notebook = nbformat.v4.new_notebook(
@@ -63,6 +70,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on a free port, at `/`."""
     with running_lab(tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def start_lab() -> Callable[..., AbstractContextManager[Lab]]:
+    """Starts a JupyterLab of another kind: `with start_lab(home, *options) as lab:`."""
+    return running_lab
 
 
 @contextmanager
@@ -199,3 +212,9 @@ class Driver:
 @pytest.fixture
 def driver(lab: Lab) -> Driver:
     return Driver(lab)
+
+
+@pytest.fixture
+def drive() -> type[Driver]:
+    """Makes a driver for another JupyterLab than the usual one."""
+    return Driver

@@ -680,3 +680,59 @@ async def test_before_the_opening_handshake_there_is_nothing_to_close():
     await ws.close()
     with pytest.raises(ConnectionEnded):
         await ws.send("x")
+
+
+class TestTheTurnOfTheApplication:
+    """What comes in one piece with a message is looked at when the message was answered."""
+
+    async def start_echo(self, pair: Pair, count: int) -> Future[None]:
+        async def echo() -> None:
+            for _ in range(count):
+                await pair.ws.send(await pair.ws.recv())
+
+        echoing = pair.start(echo())
+        await pair.do(wait_until(lambda: pair.ws.reader is not None))
+        return echoing
+
+    @pytest.mark.parametrize("count", [1, 3])
+    async def test_comes_before_a_violation(self, make, count):
+        pair = await make(close_timeout=SOON)
+        echoing = await self.start_echo(pair, count + 1)
+        texts = [Frame(TEXT, b"%d" % n) for n in range(count)]
+        await pair.peer.write(pair.peer.wire(*texts, Frame(Opcode.CONTINUATION)))
+        assert [await pair.peer.frame() for _ in range(count)] == texts
+        assert Close.parse((await pair.peer.frame()).payload).code == 1002
+        with pytest.raises(ConnectionEnded):
+            await asyncio.wrap_future(echoing)
+
+    async def test_comes_before_a_close(self, make):
+        pair = await make(close_timeout=SOON)
+        echoing = await self.start_echo(pair, 1)
+        await pair.peer.send(Frame(TEXT, b"x"), close_frame(1000))
+        assert [await pair.peer.frame() for _ in range(2)] == [Frame(TEXT, b"x"), close_frame(1000)]
+        await asyncio.wrap_future(echoing)
+
+    async def test_is_one_turn_and_no_more(self, pair):
+        """An application that is busy does not keep a ping waiting."""
+        receiving = pair.start(pair.ws.recv())
+        await pair.do(wait_until(lambda: pair.ws.reader is not None))
+        await pair.peer.send(Frame(TEXT, b"a"), Frame(TEXT, b"b"), Frame(PING, b"there?"))
+        assert await pair.peer.frame() == Frame(PONG, b"there?")
+        assert await asyncio.wrap_future(receiving) == "a"
+        assert await pair.do(pair.ws.recv()) == "b"
+
+    async def test_does_not_disturb_the_order(self, make):
+        pair = await make(queue=3)
+        count = 3000
+        texts = [Frame(TEXT, b"%d" % n) for n in range(count)]
+        data = pair.peer.wire(*texts, close_frame(1000))
+
+        async def write() -> None:  # cut anywhere, and with pauses of no length
+            for start in range(0, len(data), 997):
+                await pair.peer.write(data[start : start + 997])
+                await asyncio.sleep(0)
+            pair.peer.hang_up()
+
+        writing = asyncio.create_task(write())
+        assert await pair.all() == [str(n) for n in range(count)]
+        await writing

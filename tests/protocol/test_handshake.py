@@ -798,3 +798,14 @@ class TestOracle:
         assert (
             event.body == b"origin 'http://example.com' is not accepted (RFC 6455 \xc2\xa710.2)\n"
         )
+
+
+def test_what_browsers_send_unescaped_in_a_target_is_welcome():
+    # By the URL standard of the WHATWG these stay as they are, whatever RFC 3986 says.
+    request = Request.parse(
+        b"GET /a[1]|b^c?x={y}|z`\\ HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert request is not None
+    assert answer(request[0]).status == 101

@@ -195,7 +195,8 @@ def websocket_handler(feed: Feed) -> Callable[[ServerConnection], Awaitable[None
                 await connection.send(event.json)
 
     async def events(connection: ServerConnection) -> None:
-        query = parse_qs(urlsplit(connection.request.path if connection.request else "").query)
+        path = connection.request.path if connection.request else ""
+        query = parse_qs(urlsplit(path).query, keep_blank_values=True)
         try:
             after = _number(query.get("after", ["0"])[0], "after")
         except ValueError as error:

@@ -254,14 +254,14 @@ async def measure(
     _check(transport, headers, events=events, period=period, interval=interval, clients=clients)
     texts = list(_texts(events, payload))
     schedule = [(at * period, text) for at, text in zip(moments(events), texts, strict=True)]
-    bench = _Bench(transport, events)
-    async with (
-        bench.server,
-        bench.cable,
-        asyncio.timeout((events + 2 * interval) * period + PATIENCE),
-    ):
+    bench, limit = _Bench(transport, events), (events + 2 * interval) * period + PATIENCE
+    async with bench.server, bench.cable:
         new_client = partial(bench.client, headers, interval * period)
-        before, after, arrivals = await bench.deliver(schedule, new_client, clients)
+        try:
+            async with asyncio.timeout(limit):
+                before, after, arrivals = await bench.deliver(schedule, new_client, clients)
+        except TimeoutError:
+            raise TimeoutError(f"{events} events did not arrive within {limit:.1f} s") from None
     published = {event.number: event.published for event in bench.feed.since(0)}
     return Measured(
         transport=transport,

@@ -114,16 +114,16 @@ class Client {
       this.report({ connection, type: "close", code, reason, wasClean }, text);
       // The proxy accepts before it knows whether it reaches the server, and then drops us.
       const reached = way.chosen === "proxy" ? code !== 1006 : opened;
-      if (!reached && socket === this.socket && !this.replaced) this.failed(way, connection);
+      if (!reached && socket === this.socket && !this.replaced) this.failed(way, connection, socket);
     };
   }
 
   /** A connection never opened: say what to do. The first one may have gone to the wrong machine;
    *  the kernel knows whether its server runs and saw nothing, and then has us use the proxy. */
-  async failed({ url, route, chosen }, connection) {
+  async failed({ url, route, chosen }, connection, socket) {
     if (route === "auto" && chosen === "direct" && connection === 1 && proxied(url, this.page))
       this.tell({ unreached: true });
-    const advice = await advise(chosen, url, this.page);
+    const advice = await advise(chosen, url, socket.url, this.page);
     if (connection !== this.count) return; // there has been another attempt since
     this.problem = advice;
     this.changed();
@@ -222,7 +222,7 @@ function render(client, root) {
     const fresh = client.log.slice(Math.max(0, shown - client.forgotten));
     shown = total;
     if (!fresh.length) return;
-    log.append(...fresh.map(line));
+    log.append(...fresh.map(entry));
     while (log.children.length > LOG_LIMIT) log.firstChild.remove();
     log.scrollTop = log.scrollHeight;
     earlier.textContent = client.forgotten ? `${client.forgotten} earlier lines are not shown.` : "";
@@ -232,10 +232,10 @@ function render(client, root) {
     panel(
       `WebSocket in this page: ${client.model.get("state").name}`,
       el("p", {}, el("span", {}, "readyState "), state, el("span", {}, " bufferedAmount "), buffered),
-      form(connect, labelled("URL", url), labelled("Way", route), connectButton),
-      form(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
-      form(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
-      form(close, labelled("Close code", code), labelled("Reason", reason), el("button", {}, "Close")),
+      line(connect, labelled("URL", url), labelled("Way", route), connectButton),
+      line(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
+      line(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
+      line(close, labelled("Close code", code), labelled("Reason", reason), el("button", {}, "Close")),
       problem,
       earlier,
       log,
@@ -246,17 +246,20 @@ function render(client, root) {
   return () => client.views.delete(draw);
 }
 
-function line({ connection, type, text }) {
+function entry({ connection, type, text }) {
   return el("li", {}, connection ? `#${connection} ` : "", el("b", {}, type), type && text ? " " : "", text);
 }
 
-/** A line of controls; Enter in any of them does what its button does. */
-function form(action, ...children) {
-  const submit = (event) => {
+/** A line of controls; Enter in any field does what the button, the last of them, does. */
+function line(action, ...children) {
+  const onkeydown = (event) => {
+    // Not the Enter that ends the writing of 你好; and a <form> would not hear it in a notebook.
+    if (event.key !== "Enter" || event.isComposing || event.target.matches("button")) return;
     event.preventDefault();
     action();
   };
-  return el("form", { onsubmit: submit }, ...children);
+  children.at(-1).addEventListener("click", action);
+  return el("div", { class: "wslab-row", onkeydown }, ...children);
 }
 
 export default () => {

@@ -11,11 +11,10 @@ The socket belongs to the page, not to Python: `client.js` opens it, and reports
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import make_widget, mimebundle
-from wslab.lab.cable import resolve
 from wslab.lab.loop import kept, settle
 from wslab.lab.registry import Listener, registry
 
@@ -29,6 +28,16 @@ NO_PAGE = """\
 no page has answered within {within:g} s: a Browser lives in the page that shows the notebook. Run
 the cell in JupyterLab or Notebook 7, and leave its tab open. If you see the widget and it works,
 your kernel hears the page only between cells: ask in the next cell, or update ipykernel."""
+
+
+class Reachable(Protocol):
+    """A server or a cable of the lab: something with a URL to connect to."""
+
+    name: str
+
+    @property
+    def url(self) -> str:
+        """The URL; raises if it is stopped."""
 
 
 class Browser:
@@ -49,7 +58,7 @@ class Browser:
 
     def __init__(
         self,
-        target: str | Listener,
+        target: str | Reachable,
         *,
         name: str | None = None,
         route: Route = "auto",
@@ -58,10 +67,8 @@ class Browser:
     ) -> None:
         if route not in ROUTES:
             raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
-        if not isinstance(target, str):
-            resolve(target)  # raises if it is stopped
         # Any text is passed on: that a URL is no URL is for the browser to say.
-        self.url = target if isinstance(target, str) else str(getattr(target, "url", ""))
+        self.url = target if isinstance(target, str) else target.url
         self.name = name or str(getattr(target, "name", target))
         self.events = PageEvents()
         self.origin: str | None = None
@@ -165,7 +172,8 @@ class Browser:
         del self.events[:excess]
         self.events.dropped += excess + int(message.get("dropped", 0))
         self._activity += 1
-        if message.get("unreached") and self._target and _seen(self._target) == self._seen_before:
+        runs = self._target is not None and self._target.port != 0
+        if message.get("unreached") and runs and _seen(self._target) == self._seen_before:
             # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
             self._widget.send({"do": "connect", "route": "proxy"})
 

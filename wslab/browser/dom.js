@@ -7,6 +7,8 @@ function el(name, attributes = {}, ...children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value != null) node.setAttribute(key, value);
   }
+  // A key pressed here is meant for this widget, not for one of JupyterLab's shortcuts.
+  if (/^(button|input|ol|select)$/.test(name)) node.setAttribute("data-lm-suppress-shortcuts", "");
   node.append(...children);
   return node;
 }
@@ -20,10 +22,9 @@ function option(value, text = value) {
   return el("option", { value }, text);
 }
 
-/** The frame around a widget. JupyterLab's one-key shortcuts ("d d" deletes a cell) stay out. */
+/** The frame around a widget. */
 function panel(title, ...children) {
-  const attributes = { class: "wslab", role: "group", "aria-label": title };
-  return el("section", { ...attributes, "data-lm-suppress-shortcuts": "true" }, ...children);
+  return el("section", { class: "wslab", role: "group", "aria-label": title }, ...children);
 }
 
 /** Quote what a peer sent; what cannot be seen is escaped, so that nothing passes unnoticed. */

@@ -113,9 +113,13 @@ def parse_hex(text: str) -> bytes:
 def flip(data: bytes, byte: int, bit: int) -> bytes:
     """Turn one bit of data over; bit 0 is the leftmost, as the RFC draws them.
 
+    Raises ValueError if there is no such bit.
+
     >>> flip(b"\\x81", 0, 0)
     b'\\x01'
     """
+    if not (0 <= byte < len(data) and 0 <= bit < 8):
+        raise ValueError(f"no such bit: byte {byte}, bit {bit} of {len(data)} bytes")
     changed = bytearray(data)
     changed[byte] ^= 0x80 >> bit
     return bytes(changed)

@@ -19,6 +19,7 @@ function pick(object, names) {
 
 /** The same server through JupyterLab, or null: the proxy reaches ports of the kernel's machine. */
 function proxied(url, page) {
+  if (!URL.canParse(url)) return null;
   const target = new URL(url);
   if (!page.baseUrl || target.protocol !== "ws:" || !LOOPBACK.test(target.hostname)) return null;
   const port = target.port || "80";
@@ -34,13 +35,16 @@ function chooseRoute(url, page) {
   return local || !proxied(url, page) ? "direct" : "proxy";
 }
 
-/** What to do when a connection never opened. */
-async function advise(route, url, page) {
+/** What to do when a connection never opened. asked: the URL as somebody wrote it; url: as the
+ *  browser took it. */
+async function advise(route, asked, url, page) {
+  if (!/^(ws|http)s?:/i.test(asked))
+    return `${printable(asked)} is no WebSocket URL: without ws:// the browser took it for ${url}`;
   const loopback = LOOPBACK.test(new URL(url).hostname);
   const running = "Nothing there accepted the connection. Is the server running?";
   if (route === "proxy") {
     const status = await proxyStatus(page);
-    if (status === 200) return `JupyterLab's proxy is there, but lost or never had the server. Is it running?`;
+    if (status === 200) return "JupyterLab's proxy is there, but it lost the server or never reached it. Is the server running?";
     if (status === 404)
       return "JupyterLab has no proxy: where JupyterLab runs, `pip install jupyter-server-proxy`, then restart JupyterLab.";
     return `JupyterLab's proxy did not answer (${status}): reload the page, log in again.`;

@@ -26,9 +26,8 @@ __all__ = ["Driver", "Settings"]
 # Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
 REPLY_LIMIT = 1 << 16
 
-# asyncio reads into a fresh block of 256 KiB every time. The C library of Linux gets such a block
-# from the system and returns it, at the price of half a message, until it has once seen a larger
-# one come and go; from then on it keeps some memory ready (mallopt(3), M_MMAP_THRESHOLD).
+# asyncio reads into a fresh block of 256 KiB every time. glibc takes it from the system and returns
+# it, for more than a small message costs, until once a larger one was freed (mallopt(3)).
 bytes(1 << 20)
 
 _OPEN, _MESSAGE = State.OPEN, (Text, Binary)  # looked up once, compared very often
@@ -51,7 +50,6 @@ class Settings:
     queue: int = 16
 
     def __post_init__(self) -> None:
-        """Refuse a queue that nothing passes through."""
         if self.queue < 1:
             raise ValueError(f"queue is {self.queue} messages, it must be at least 1")
 
@@ -59,16 +57,15 @@ class Settings:
 class Driver(asyncio.Protocol):
     """Reads, writes and waits for one connection; `endpoint.Endpoint` is its other half.
 
-    request, response: those of the opening handshake.
-    connection: the protocol's, once that is done.
+    request, response: those of the opening handshake. connection: the protocol's, after it.
     close_code, close_reason: the peer's, None while the connection is open.
-    violation: the rule that the peer broke, if it did.
-    timed_out: whether the peer took too long, and was cut off.
+    clean: whether both sides have sent a Close frame.
+    violation: the rule that the peer broke, if it did. timed_out: whether it took too long.
     messages: what the application has not received yet. reader: it waits for more.
     has_rest: whether more was read, which the application may first answer the last message to.
     stopped: whether nothing is read, until application and peer keep up.
-    writable: set while the peer keeps up.
-    lost: done when TCP has ended.
+    draining: whether messages for which there is no room are dropped.
+    writable: set while the peer keeps up. lost: done when TCP has ended.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -78,21 +75,19 @@ class Driver(asyncio.Protocol):
         self.connection: Connection | None = None
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self.clean = False  # whether both sides had sent a Close frame
+        self.clean = self.timed_out = False
         self.violation: Violation | None = None
-        self.timed_out = False
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport
         self.lost = self.loop.create_future()
         self.messages: deque[str | bytes] = deque()
         self.reader: asyncio.Future[None] | None = None
-        self.stopped = False
+        self.has_rest = self.stopped = False
         self.writable = asyncio.Event()
         self.writable.set()
         self._head = b""  # of the handshake, as far as it is there
         self._events: Iterator[Event] = iter(())  # of what was read; may have a rest
-        self.has_rest = False
-        self._draining = False  # messages for which there is no room are dropped
+        self.draining = False
         self._replies = 0  # bytes of them since the peer does not keep up
         self._timer: asyncio.TimerHandle | None = None
 
@@ -103,10 +98,7 @@ class Driver(asyncio.Protocol):
         raise NotImplementedError
 
     def open(self, connection: Connection, response: Response, rest: bytes) -> None:
-        """Go on as a WebSocket connection.
-
-        rest: what came glued to the handshake.
-        """
+        """Go on as a WebSocket connection; rest: what came glued to the handshake."""
         self.connection, self.response, self._head = connection, response, b""
         self.stop_timer()
         if rest:
@@ -123,30 +115,30 @@ class Driver(asyncio.Protocol):
 
     def take(self, room: int) -> None:
         """Take the events of what was read, up to where so many messages wait."""
-        connection, messages, noted = self.connection, self.messages, False
-        assert connection is not None  # there are events only after the opening handshake
+        messages, noted = self.messages, False
         for event in self._events:
             if not isinstance(event, _MESSAGE):
                 self.apply(event)
                 noted = True
             elif len(messages) < self.settings.queue:
                 messages.append(event.data)
-                if len(messages) >= room and not self._draining:
-                    self._leave_rest(connection)
+                if self.reader is not None:
+                    self._wake(self.reader)
+                if len(messages) >= room and not self.draining:
+                    self._leave_rest()
                     break
         if noted:
             self.flush()  # to messages nobody replies but the application
-        if messages and self.reader is not None and not self.reader.done():
-            self.reader.set_result(None)
 
-    def _leave_rest(self, connection: Connection) -> None:
-        """Go on when there is room again, or, if there is, when the application has had a turn.
+    def _leave_rest(self) -> None:
+        """Go on when there is room again, or, if there is, when the reader has had its turn.
 
         With that it can still answer a message that a Close or a violation comes right after.
         """
+        assert self.connection is not None  # this is after the opening handshake
         if len(self.messages) >= self.settings.queue:
             self._stop()
-        elif connection.has_more and not self.has_rest:
+        elif self.connection.has_more and not self.has_rest:
             self.has_rest = True
             self.loop.call_soon(self._take_rest)
 
@@ -159,19 +151,18 @@ class Driver(asyncio.Protocol):
         self.stopped = True
         self.transport.pause_reading()
 
+    def _wake(self, reader: asyncio.Future[None]) -> None:
+        if not reader.done():
+            reader.set_result(None)
+
     def read_on(self) -> None:
         """Read on after a stop, if both the application and the peer keep up by now."""
-        is_low = len(self.messages) <= self.settings.queue // 4 or self._draining
+        is_low = len(self.messages) <= self.settings.queue // 4 or self.draining
         if self.stopped and is_low and self._replies <= REPLY_LIMIT:
             self.stopped = False
             self.take(self.settings.queue)
             if not self.stopped:
                 self.transport.resume_reading()
-
-    def drain(self) -> None:
-        """Do not wait for the application any more: what the peer says last must be read."""
-        self._draining = True
-        self.read_on()
 
     # What goes out
 
@@ -193,8 +184,7 @@ class Driver(asyncio.Protocol):
     def hang_up(self) -> None:
         """Send nothing more, and read until the peer has ended TCP too (RFC 6455 §7.1.1).
 
-        To close at once, with bytes still on the way, would reset the connection: the peer might
-        never see what was sent last.
+        To close with bytes still unread would be a reset: what was sent last might get lost.
         """
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -239,14 +229,14 @@ class Driver(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits."""
         if self.connection is not None:
-            self._draining = True
+            self.draining = True
             self.take(self.settings.queue)
             for event in self.connection.receive_eof():
                 self.apply(event)
         self.stop_timer()
         self.writable.set()
-        if self.reader is not None and not self.reader.done():
-            self.reader.set_result(None)
+        if self.reader is not None:
+            self._wake(self.reader)
         if not self.lost.done():
             self.lost.set_result(None)
 

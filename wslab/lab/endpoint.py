@@ -132,7 +132,8 @@ class Endpoint(Driver):
         if self.connection is not None and self.connection.state is _OPEN:
             self.connection.close(code, reason)
             self.flush()
-            self.drain()
+            self.draining = True
+            self.read_on()  # to where the peer's Close is
         await self.wait_closed()
 
     async def wait_closed(self) -> None:

@@ -30,6 +30,7 @@ class End(asyncio.Protocol):
         self.tracker = Tracker(link.tape, link.number, side)
         self.flow: Flow  # what this end's peer sends, on its way to the other end
         self.reasons: set[str] = set()  # why nothing is read from this end at the moment
+        self.early: list[bytes] = []  # what is to be written before there is a connection
         self.finished = False  # the peer has sent FIN
         self.ended = False
         self.verdict: bool | None = None  # how to close (reset or not) what is not connected yet
@@ -40,7 +41,11 @@ class End(asyncio.Protocol):
         self.transport = transport
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.link.connected(self)
+        for data in self.early:
+            transport.write(data)
+        self.early.clear()
+        # Python 3.11.2 begins to read after this callback, even if it says pause_reading().
+        asyncio.get_running_loop().call_soon(self.link.connected, self)
         if self.verdict is not None:
             self.close(self.verdict)
 
@@ -82,7 +87,11 @@ class End(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send to this end's peer; what nobody can get any more is lost."""
-        if self.transport is not None and not self.ended:
+        if self.ended:
+            return
+        if self.transport is None:
+            self.early.append(data)
+        else:
             self.transport.write(data)
 
     def write_eof(self) -> None:

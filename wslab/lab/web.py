@@ -38,6 +38,7 @@ class WebServer(BaseServer):
     """
 
     scheme = "http"
+    peer_left = ()  # a handler may well have other connections: see `answer`
 
     def __init__(self, name: str, app: web.Application, host: str) -> None:
         super().__init__(name, host)
@@ -68,6 +69,10 @@ class WebServer(BaseServer):
                 found = await handler(request)
             except web.HTTPException as answer:  # such as 404: an answer, not an error
                 found = answer
+            except ConnectionError:
+                if transport.is_closing():
+                    return  # the client left while it was written to
+                raise
             if not isinstance(found, web.StreamResponse):
                 raise TypeError(f"a handler returns a web.Response, this one returned {found!r}")
 
@@ -88,8 +93,10 @@ class WebServer(BaseServer):
         return found
 
     def _cut_off(self) -> None:
-        # A handler may still be at work when its connection is gone already.
-        self.connections = {one for one in self.connections if one.transport is not None}
+        # Those that wait for their next request, too; and a handler may outlive its connection.
+        server = self._runner.server if self._runner is not None else None
+        known = self.connections.union(server.connections if server is not None else ())
+        self.connections = {one for one in known if one.transport is not None}
         super()._cut_off()
 
     async def _open(self, listener: socket.socket) -> None:

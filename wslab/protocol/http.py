@@ -25,7 +25,8 @@ _FIELD = re.compile(rf"({_TOKEN}):([\t -~\x80-\xff]*)")
 # A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
 # as the comma that joins two Host fields.
 _HOST = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?", re.ASCII)
-_URI = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"  # path and query, no fragment
+# Path and query, no fragment. RFC 3986 has no []{}|^`\ there, but browsers send them unescaped.
+_URI = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?\[\]{}|^`\\-]|%[0-9A-Fa-f]{2})*"
 _TARGET = re.compile(rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?")
 _BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
 

@@ -1,0 +1,198 @@
+"""What the frame explorer's kernel side makes of an edit; the page is played by the test."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wslab.browser import FrameExplorer, explorer
+from wslab.browser.editing import EXAMPLE_KEY, LIMIT, Draft, flip, judge, parse_hex
+from wslab.protocol import Frame, Opcode, ProtocolError
+
+HELLO = b"\x81\x05Hello"
+MASKED = bytes.fromhex("818537fa213d7f9f4d5158")  # RFC 6455 §5.7
+
+
+class Page:
+    """The page of an explorer: sends edits, keeps the answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[dict[str, object]] = []
+        self.state: dict[str, object] = {}
+        self.model_id = "0"
+        monkeypatch.setattr(explorer, "make_widget", self.make)
+
+    def make(self, *_scripts: str, state: dict[str, object], on_message: object) -> Page:
+        self.state, self.on_message = state, on_message
+        return self
+
+    def send(self, message: dict[str, object]) -> None:
+        json.dumps(message)  # goes over the wire
+        self.answers.append(message)
+
+    def edit(self, field: str, value: object) -> dict[str, object]:
+        self.on_message({"edit": field, "value": value, "number": len(self.answers) + 1})
+        return self.answers[-1]
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    return Page(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "after"),
+    [
+        ("opcode", "2", b"\x82\x05Hello"),
+        ("opcode", "11", b"\x8b\x05Hello"),
+        ("fin", False, b"\x01\x05Hello"),
+        ("rsv", 4, b"\xc1\x05Hello"),
+        ("masked", True, MASKED),
+        ("text", "Hé", b"\x81\x03H\xc3\xa9"),
+        ("payload", "00 ff", b"\x81\x02\x00\xff"),
+        ("raw", "8902 6869", b"\x89\x02hi"),
+        ("bit", [0, 0], b"\x01\x05Hello"),
+        ("bit", [1, 7], b"\x81\x04Hello"),
+    ],
+)
+def test_an_edit_reaches_the_bytes(page: Page, field: str, value: object, after: bytes) -> None:
+    shown = FrameExplorer(HELLO)
+    answer = page.edit(field, value)
+    assert shown.data == after
+    assert answer["raw"] == after.hex(" ")
+    assert (answer["number"], answer["problem"]) == (1, "")
+    assert page.state["raw"] == after.hex(" ")  # for a page that is loaded later
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("raw", "8", "a byte is two hex digits, here are 1 characters"),
+        ("raw", "zz", "a character that is no digit"),
+        ("raw", "00" * (LIMIT + 1), "at most 4096"),
+        ("text", "x" * LIMIT, "at most 4096"),
+        ("key", "37 fa 21", "a masking key is 4 bytes, this one is 3 (RFC 6455 §5.3)"),
+        ("opcode", "16", "0 to 15"),
+        ("rsv", 8, "0 to 7"),
+        ("bit", [9, 0], "no such bit"),
+        ("colour", "red", "no field 'colour'"),
+    ],
+)
+def test_a_bad_edit_changes_nothing_and_says_why(
+    page: Page, field: str, value: object, problem: str
+) -> None:
+    shown = FrameExplorer(HELLO)
+    assert problem in str(page.edit(field, value)["problem"])
+    assert shown.data == HELLO
+
+
+def test_half_a_header_keeps_the_fields(page: Page) -> None:
+    shown = FrameExplorer(HELLO)
+    answer = page.edit("raw", "81")
+    assert (answer["valid"], answer["text"]) == (None, "Hello")
+    page.edit("fin", False)
+    assert shown.data == b"\x01\x05Hello"
+
+
+def test_the_sender_counts(page: Page) -> None:
+    shown = FrameExplorer(HELLO, sender="client")
+    assert shown.verdict.valid is False
+    assert "not masked (RFC 6455 §5.1)" in shown.verdict.text
+    assert page.edit("sender", "server")["valid"] is True
+    assert page.edit("sender", "nobody")["sender"] == ""
+
+
+def test_assigning_data_reaches_the_page(page: Page) -> None:
+    shown = FrameExplorer(HELLO)
+    shown.data = MASKED
+    assert page.state["key"] == EXAMPLE_KEY.hex(" ")
+    assert (page.state["text"], page.state["masked"]) == ("Hello", True)
+    with pytest.raises(ValueError, match="at most 4096"):
+        shown.data = bytes(LIMIT + 1)
+
+
+def test_every_bit_has_a_name(page: Page) -> None:
+    FrameExplorer(b"\x81\x85")
+    bits = page.edit("raw", "c1 85")["bits"]
+    first, second = [f"{name}={value}" for name, value in bits[0]], bits[1]
+    assert first[:4] == ["FIN=1", "RSV1=1", "RSV2=0", "RSV3=0"]
+    assert first[4:] == ["opcode 8=0", "opcode 4=0", "opcode 2=0", "opcode 1=1"]
+    names = ["MASK", *(f"length {size}" for size in (64, 32, 16, 8, 4, 2, 1))]
+    assert second == [
+        [name, bit] for name, bit in zip(names, [1, 0, 0, 0, 0, 1, 0, 1], strict=True)
+    ]
+
+
+def test_text_for_where_there_is_no_page() -> None:
+    shown = FrameExplorer(HELLO)
+    first, *_, last = repr(shown).splitlines()
+    assert first == "FrameExplorer: run this cell in JupyterLab to edit the frame"
+    assert last == "a valid TEXT frame"
+    assert shown._repr_mimebundle_()["text/plain"] == repr(shown)
+    with pytest.raises(ValueError, match='must be "client"'):
+        FrameExplorer(HELLO, sender="nobody")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("data", "valid", "text"),
+    [
+        ("", None, "more bytes of the header"),
+        ("81", None, "more bytes of the header"),
+        ("817e00", None, "more bytes of the header"),
+        ("810248", None, "1 more bytes of payload"),
+        ("8100", True, "a valid TEXT frame"),
+        ("810000ff", True, "2 more bytes belong to the next frame"),
+        ("8300", False, "opcode 0x3 is reserved (RFC 6455 §5.2): closed with 1002"),
+        ("c100", False, "RSV bits are 100"),
+        ("0900", False, "PING is fragmented (RFC 6455 §5.5)"),
+        ("897e007e", False, "limit 125"),
+        ("817e0001 61", False, "fewer suffice"),
+        ("817f8000000000000000", False, "top bit"),
+        ("8101ff", False, "(RFC 6455 §8.1): closed with 1007 INVALID_PAYLOAD"),
+        ("0101c3", True, "a valid TEXT frame"),  # the rest of the character may follow
+        ("8101c3", False, "not UTF-8"),
+        ("880103", False, "§5.5.1"),
+        ("880203ee", False, "close code 1006 may not be sent (RFC 6455 §7.4)"),
+        ("880203e8", True, "a valid CLOSE frame"),
+    ],
+)
+def test_verdicts(data: str, valid: bool | None, text: str) -> None:
+    verdict = judge(bytes.fromhex(data))
+    assert verdict.valid is valid
+    assert text in verdict.text
+
+
+@given(st.integers(0, 15), st.binary(max_size=200), st.booleans(), st.integers(0, 7), st.booleans())
+def test_drafts_survive_the_bytes_and_agree_with_the_protocol(
+    opcode: int, payload: bytes, fin: bool, rsv: int, masked: bool
+) -> None:
+    draft = Draft(opcode, payload, fin, rsv, EXAMPLE_KEY if masked else None)
+    data = draft.serialize()
+    assert Draft.parse(data) == draft
+    try:
+        parsed = Frame.parse(data)
+    except ProtocolError:
+        assert judge(data).valid is False
+    else:
+        assert parsed is not None
+        if parsed[0].opcode in (Opcode.BINARY, Opcode.PING, Opcode.PONG, Opcode.CONTINUATION):
+            assert judge(data).valid is True
+
+
+@given(st.binary(max_size=40), st.sampled_from([None, "client", "server"]))
+def test_any_bytes_can_be_judged(data: bytes, sender: str | None) -> None:
+    assert judge(data, sender).text
+
+
+@given(st.binary(min_size=1, max_size=20), st.data())
+def test_a_bit_flipped_twice_is_as_before(data: bytes, draw: st.DataObject) -> None:
+    byte = draw.draw(st.integers(0, len(data) - 1))
+    bit = draw.draw(st.integers(0, 7))
+    assert flip(flip(data, byte, bit), byte, bit) == data
+
+
+def test_hex_is_read_as_people_write_it() -> None:
+    assert parse_hex(" 81 05\n48") == b"\x81\x05H"
