@@ -340,13 +340,13 @@ class TestBehindAHub:
     """JupyterLab at /user/learner/, with its token."""
 
     @pytest.fixture(scope="class")
-    def lab(self, tmp_path_factory, start_lab):
-        with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as lab:
-            yield lab
+    def hub(self, tmp_path_factory, start_lab):
+        with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
+            yield hub
 
     @pytest.mark.parametrize("place", ["here", "elsewhere"])
-    def test_through_the_proxy(self, page, lab, drive, place, peer):
-        driver = drive(lab if place == "here" else lab.from_elsewhere())
+    def test_through_the_proxy(self, page, hub, drive, place, peer):
+        driver = drive(hub if place == "here" else hub.from_elsewhere())
         options = ', route="proxy"' if place == "here" else ""
         widget = open_widget(page, driver, *cells_for(f"{peer.url}chat?room=1", options))
         way = driver.lab.url.replace("http", "ws")
@@ -372,12 +372,13 @@ class TestBehindAHub:
         widget.expect("OPEN (1)", "#4 open")
         expect(widget.problem).to_be_empty()
 
-    def test_directly_from_the_same_machine(self, page, driver, peer):
+    def test_directly_from_the_same_machine(self, page, hub, drive, peer):
+        driver = drive(hub)
         widget = open_widget(page, driver, *cells_for(peer.url))
         widget.expect("OPEN (1)", f'#1 new WebSocket("{peer.url}")', "#1 open")
 
-    def test_cells_drive_it_through_the_proxy(self, page, lab, drive):
-        driver = drive(lab.from_elsewhere())
+    def test_cells_drive_it_through_the_proxy(self, page, hub, drive):
+        driver = drive(hub.from_elsewhere())
         open_widget(
             page,
             driver,
@@ -397,7 +398,7 @@ def test_without_the_proxy_it_says_what_to_install(page, tmp_path, start_lab, dr
         widget.expect("CLOSED (3)", "#1 close code 1006")
         expect(widget.problem).to_contain_text("pip install jupyter-server-proxy")
         driver.screenshot(page, "browser_client_no_proxy")
-        widget.field("Way").select_option("direct")
+        widget.root.get_by_role("combobox", name="Way").select_option("direct")
         widget.field("URL").fill("ws://127.0.0.1:9/")  # nothing of this page's machine is meant
         widget.press("Reconnect")
         expect(widget.problem).to_contain_text("This page came from hub.test")

@@ -372,3 +372,17 @@ async def test_one_message_end_to_end():
             4,
             2,
         ]
+
+
+async def test_settle_waits_for_what_is_only_late():
+    server = lab.serve(lab.echo, name="late echo")
+    cable = lab.cable(server)
+    async with connect(cable.url) as ws:
+        await cable.settle()
+        cable.delay(0.3)
+        await ws.send("Hello")
+        transcript = await cable.settle(lambda: len(cable.transcript.frames) >= 1)
+        assert [row.text for row in transcript.frames] == ["Hello", "Hello"]
+        cable.mend()
+    await cable.stop()
+    await server.stop()

@@ -463,3 +463,20 @@ async def test_what_every_kind_of_server_must_say_for_itself():
     assert not base.is_running
     with pytest.raises(NotImplementedError):
         await base._close()
+
+
+async def test_only_the_newest_errors_are_kept(monkeypatch):
+    monkeypatch.setattr("wslab.lab.base.ERRORS", 2)
+
+    async def fails(connection):
+        message = await connection.recv()
+        raise ValueError(message)
+
+    async with lab.serve(fails) as server:
+        for i in range(4):
+            async with connect(server.url) as ws:
+                await ws.send(str(i))
+                await ws.wait_closed()
+        await server.settle(lambda: len(server.events.only("close")) == 4)
+        assert [str(error.exception) for error in server.unseen_errors()] == ["2", "3"]
+        assert server.unseen_errors() == []

@@ -12,19 +12,20 @@ from wslab.protocol.frames import Frame, Opcode
 MASK = bytes.fromhex("37fa213d")
 REQUEST = b"GET /chat HTTP/1.1\r\nHost: 127.0.0.1:8765\r\nUpgrade: websocket\r\n\r\n"
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+COMPRESSING = SWITCHING[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
 
 
 class Recorder:
     """Both trackers of one connection, already in WebSocket unless told otherwise."""
 
-    def __init__(self, *, upgraded=True, limit=100):
+    def __init__(self, *, upgraded=True, limit=100, deflate=False):
         self.tape = Tape(limit)
         self.client = Tracker(self.tape, 1, "client")
         self.server = Tracker(self.tape, 1, "server")
         self.client.other, self.server.other = self.server, self.client
         if upgraded:
             self.client.feed(REQUEST)
-            self.server.feed(SWITCHING)
+            self.server.feed(COMPRESSING if deflate else SWITCHING)
 
     @property
     def transcript(self):
@@ -158,7 +159,7 @@ class TestRow:
             ("client", (Opcode.TEXT, b"x"), {"mask": None}, "a client's frame is not masked"),
             ("server", (Opcode.TEXT, b"x"), {"mask": MASK}, "a server's frame is masked"),
             ("server", (3, b"x"), {}, "opcode 0x3 is reserved"),
-            ("server", (Opcode.TEXT, b"x"), {"rsv": 0b010}, "RSV bits are 010, in use are 100"),
+            ("server", (Opcode.TEXT, b"x"), {"rsv": 0b010}, "RSV bits are 010, in use are 000"),
             ("server", (Opcode.PING, bytes(126)), {}, "PING payload is 126 bytes, limit 125"),
             ("server", (Opcode.PING, b""), {"fin": False}, "PING is fragmented"),
         ],
@@ -173,8 +174,44 @@ class TestRow:
         assert Recorder().frame("server", 0xB, b"").kind == "reserved 0xb"
 
     def test_of_a_compressed_frame(self):
-        row = Recorder().frame("server", Opcode.TEXT, b"zip", rsv=0b100)
+        row = Recorder(deflate=True).frame("server", Opcode.TEXT, b"zip", rsv=0b100)
         assert (row.meaning, row.problem) == ("3 bytes, compressed", "")
+
+    def test_of_a_compressed_frame_that_nobody_agreed_on(self):
+        row = Recorder().frame("server", Opcode.TEXT, b"zip", rsv=0b100)
+        assert row.problem == "RSV bits are 100, in use are 000 (RFC 6455 §5.2)"
+
+    @pytest.mark.parametrize(
+        ("opcode", "rsv", "meaning"),
+        [
+            (Opcode.TEXT, 0, '"lo"'),
+            (Opcode.BINARY, 0, "2 bytes"),
+            (Opcode.TEXT, 0b100, "2 bytes, compressed"),
+        ],
+    )
+    def test_of_a_continuation_goes_on_as_its_message_began(self, opcode, rsv, meaning):
+        seen = Recorder(deflate=True)
+        seen.frame("server", opcode, b"Hel", fin=False, rsv=rsv)
+        seen.frame("client", Opcode.TEXT, b"another message, of the other side")
+        seen.frame("server", Opcode.PING, b"")
+        assert seen.frame("server", Opcode.CONTINUATION, b"lo").meaning == meaning
+
+    @pytest.mark.parametrize(
+        ("payload", "problem"),
+        [
+            (b"\x03", "CLOSE payload is 1 byte"),
+            (b"\x03\xed", "close code 1005 may not be sent"),
+            (b"\x03\xe8\xff", "the close reason is not UTF-8"),
+        ],
+    )
+    def test_of_a_bad_close_names_the_rule(self, payload, problem):
+        row = Recorder().frame("server", Opcode.CLOSE, payload)
+        assert row.problem.startswith(problem)
+
+    def test_of_several_connections_says_which(self):
+        seen = Recorder()
+        Tracker(seen.tape, 2, "server").feed(b"\x00raw")
+        assert [row.cells()[1] for row in seen.transcript] == ["client 1", "server 1", "server 2"]
 
     @pytest.mark.parametrize("size", [KEEP - 4, KEEP - 3, 100_000])
     def test_of_a_large_payload_is_shortened_and_says_so(self, size):

@@ -122,7 +122,7 @@ class Feed:
 def _number(value: str, name: str) -> int:
     """Read the number of the last event that a client has; ValueError if it is none."""
     if not re.fullmatch(r"[0-9]{1,15}", value):
-        raise ValueError(f"{name} is {value[:20]!a}, it must be the number of an event, or 0")
+        raise ValueError(f"{name} must be the number of an event, or 0; it is {value[:20]!a}")
     return int(value)
 
 

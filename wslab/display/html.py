@@ -69,7 +69,7 @@ def _rows_table(caption: str, rows: Iterable[Row]) -> str:
     cells = []
     for one in rows:
         number, who, kind, size, shown, meaning = one.cells()
-        first = (number, _ARROWS[who], kind, size)
+        first = (number, _ARROWS[one.who].replace(one.who, who), kind, size)
         is_text = not shown and kind != "note"  # an HTTP header needs the room of both columns
         cells.append((*first, meaning) if is_text else (*first, shown, meaning))
     head = ("#", "who", "kind", "size", "bytes", "meaning")

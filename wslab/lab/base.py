@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import itertools
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,8 @@ from wslab.lab.record import Event, Events, HandlerError, recorder
 from wslab.lab.registry import listen, registry
 
 __all__ = ["BaseServer", "check_handler"]
+
+ERRORS = 100  # how many of a server's errors are kept, the newest ones
 
 
 def check_handler(handler: object, *parameters: str) -> None:
@@ -186,11 +189,18 @@ class BaseServer:
             pass  # the peer left while the handler was at work: recorded as the close
         except (Exception, SystemExit) as error:
             self.record(number, "error", f"{type(error).__name__}: {error}")
-            self._errors.append(HandlerError.of(self.name, number, error))
+            self._add_error(HandlerError.of(self.name, number, error))
             return False
         finally:
             self._handlers.discard(task)
         return True
+
+    def _add_error(self, error: HandlerError) -> None:
+        traceback.clear_frames(error.exception.__traceback__)  # a server may run for long
+        self._errors.append(error)
+        if len(self._errors) > ERRORS:
+            del self._errors[0]
+            self._errors_seen = max(0, self._errors_seen - 1)
 
     # Starting and stopping, on the lab's thread
 

@@ -153,7 +153,7 @@ def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T
 
 
 async def settle(
-    activity: Callable[[], int],
+    activity: Callable[[], object],
     until: int | Callable[[], object] | None,
     seen: Callable[[], Sized],
     *,
@@ -162,7 +162,7 @@ async def settle(
 ) -> None:
     """Wait, on the caller's loop, until something has happened and then nothing more does.
 
-    activity: a counter that grows with everything that happens.
+    activity: what changes with everything that happens, such as a counter.
     until: a condition, or how many things seen() is to have, to be reached first; None for none.
     within: seconds to wait for it, then TimeoutError with what was seen.
     quiet: seconds without activity that count as nothing more.

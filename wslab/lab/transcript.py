@@ -2,165 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from wslab.lab.anatomy import (
-    MASK_MARKS,
-    MASKED_MARKS,
-    Anatomy,
-    describe_payload,
-    dissect,
-    opcode_name,
-)
-from wslab.lab.chunks import chunk_head
-from wslab.lab.tables import escaped, hex_bytes, printable, text_table
-from wslab.lab.tape import Piece, Side, Tape
-from wslab.protocol.errors import PeerError
-from wslab.protocol.frames import Header, apply_mask
+from wslab.lab.row import HEAD, Context, Row
+from wslab.lab.tables import text_table
+from wslab.lab.tape import Piece, Side, Tape, Who
+from wslab.protocol.frames import RSV1, Header, Opcode
 
 __all__ = ["Row", "Transcript"]
-
-SHOWN = 16  # bytes of a payload that a row shows
-LINE = 200  # characters of a header line
-# Notebooks are saved and shared: what these fields say lets others in. A row's `wire` has it.
-SECRET = ("authorization", "cookie", "proxy-authorization", "set-cookie")
-
-
-class Row:
-    """One message of a transcript.
-
-    number: its place on the tape. who: "client", "server" or "cable". size: bytes.
-    kind: "HTTP", "body", "chunk", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG",
-    "raw", "TLS" or "note".
-    wire: its bytes, or the first of them.
-    payload: of a frame, unmasked; of a chunk, its data; of the rest, wire.
-    """
-
-    def __init__(self, number: int, piece: Piece, started: float) -> None:
-        self.number = number
-        self.piece = piece
-        self.who = piece.side
-        self.connection = piece.connection
-        self.size = piece.size
-        self.wire = bytes(piece.head)
-        self.seconds = piece.time - started
-        self.header = Header.parse(self.wire) if piece.kind == "frame" else None
-
-    @property
-    def kind(self) -> str:
-        """What it is, in one word."""
-        if self.piece.kind != "frame":
-            return {"http": "HTTP", "tls": "TLS"}.get(self.piece.kind, self.piece.kind)
-        return "frame" if self.header is None else opcode_name(self.header.opcode)
-
-    @cached_property
-    def payload(self) -> bytes:
-        """What a frame carries, unmasked, or a chunk, as far as it was kept."""
-        if self.piece.kind == "chunk":
-            end, size = (self.piece.total and chunk_head(self.wire)) or (0, 0)
-            return self.wire[end : end + size]
-        if self.header is None:
-            return self.wire
-        data = self.wire[self.header.size :]
-        return apply_mask(data, self.header.mask) if self.header.mask is not None else data
-
-    @property
-    def text(self) -> str:
-        """The payload as text; bytes that are not UTF-8 as escapes."""
-        return self.payload.decode("utf-8", "backslashreplace")
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of it has passed."""
-        has_end = self.piece.kind in ("http", "chunk", "frame") or self.piece.total is not None
-        return not has_end or self.piece.total == self.size
-
-    @property
-    def problem(self) -> str:
-        """The rule that this frame breaks by itself, with its section; empty if none."""
-        if self.header is None:
-            return ""
-        try:
-            # RSV1 is allowed here: whether an extension uses it was settled in the handshake.
-            self.header.check(masked=self.who == "client", rsv=0b100)
-        except PeerError as error:
-            return str(error)
-        return ""
-
-    @property
-    def bytes_shown(self) -> str:
-        """The bytes of a frame: header, [masking key], {masked payload}."""
-        header = self.header
-        if header is None:
-            return hex_bytes(self.wire, SHOWN)
-        if header.mask is None:
-            return hex_bytes(self.wire, header.size + SHOWN)
-        parts = [self.wire[: header.size - 4].hex(" "), header.mask.hex(" ").join(MASK_MARKS)]
-        if data := self.wire[header.size :]:
-            parts.append(hex_bytes(data, SHOWN).join(MASKED_MARKS))
-        return " ".join(parts)
-
-    @property
-    def meaning(self) -> str:
-        """What it says, in words."""
-        kind = self.piece.kind
-        if kind == "http":
-            lines = self.wire.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-            said = "\n".join(map(_header_line, lines))
-        elif kind == "tls":
-            said = f"{self.size} bytes of ciphertext"
-        elif kind == "chunk":  # with its size, which is text
-            said = printable(self.wire.decode("utf-8", "backslashreplace"))
-            said += ", the last chunk" * (self.is_complete and not self.payload)
-        elif kind in ("body", "raw"):
-            said = printable(self.text)
-        elif kind == "note":
-            said = self.text
-        elif self.header is None:
-            said = "part of a header"
-        else:
-            parts = [describe_payload(self.header, self.payload)]
-            parts += ["more follows"] * (not self.header.fin)
-            said = ", ".join(filter(None, parts))
-        if not self.is_complete:
-            total = f" of {self.piece.total}" if self.piece.total else ""
-            said += f"\nnot complete: {self.size}{total} B so far"
-        return said + (f"\nnot allowed: {self.problem}" if self.problem else "")
-
-    @property
-    def anatomy(self) -> Anatomy:
-        """The frame taken apart, field by field."""
-        if self.header is None:
-            raise ValueError(f"row {self.number} is {self.kind}, only frames have an anatomy")
-        return dissect(self.wire)
-
-    def cells(self) -> tuple[str, str, str, str, str, str]:
-        """Return what a table shows: number, who, kind, size, bytes, meaning."""
-        size = f"{self.size} B" if self.piece.kind != "note" else ""
-        shown = "" if self.piece.kind in ("http", "note", "body", "chunk") else self.bytes_shown
-        return (str(self.number), self.who, self.kind, size, shown, self.meaning)
-
-    def text_cells(self) -> list[str]:
-        """Return the same for text, with bytes and meaning in one column."""
-        *first, shown, meaning = self.cells()
-        return [*first, "   ".join(filter(None, (shown, meaning)))]
-
-    def __repr__(self) -> str:
-        """Render the row; below a frame, its anatomy."""
-        table = text_table(HEAD, [self.text_cells()])
-        return f"{table}\n\n{self.anatomy!r}" if self.header is not None else table
-
-
-def _header_line(line: str) -> str:
-    name, colon, value = line.partition(":")
-    if colon and name.lower() in SECRET:
-        return f"{escaped(name)}: ({len(value.strip())} characters, not shown)"
-    return escaped(line[:LINE]) + (" …" if len(line) > LINE else "")
-
-
-HEAD = ("#", "who", "kind", "size", "what")
 
 
 class Transcript(Sequence[Row]):
@@ -175,7 +25,10 @@ class Transcript(Sequence[Row]):
         if rows is None:
             pieces = tape.pieces.copy()
             first = self.dropped = tape.count - len(pieces)
-            rows = [Row(first + i, p, tape.started) for i, p in enumerate(pieces)]
+            rows = [
+                Row(first + i, piece, tape.started, context)
+                for i, (piece, context) in enumerate(zip(pieces, contexts(pieces), strict=True))
+            ]
         self.rows = rows
 
     def __len__(self) -> int:
@@ -254,3 +107,19 @@ class Transcript(Sequence[Row]):
         table = text_table(HEAD, [row.text_cells() for row in self.rows])
         lost = f"{self.dropped} earlier rows were dropped: the tape keeps {self.tape.pieces.maxlen}"
         return f"{lost}\n{table}" if self.dropped else table
+
+
+def contexts(pieces: Iterable[Piece]) -> Iterator[Context]:
+    """Yield for each piece what those before it say about it."""
+    pieces = list(pieces)
+    several = any(piece.connection > 1 for piece in pieces)
+    rsv: dict[int, int] = {}  # connection: the reserved bits agreed on, unknown without the 101
+    first: dict[tuple[int, Who], Header] = {}  # of the message that is under way
+    for piece in pieces:
+        where = (piece.connection, piece.side)
+        header = Header.parse(piece.head) if piece.kind == "frame" else None
+        if piece.kind == "http" and piece.side == "server":
+            rsv[piece.connection] = RSV1 if b"permessage-deflate" in piece.head.lower() else 0
+        yield Context(rsv.get(piece.connection, RSV1), first.get(where), several)
+        if header is not None and header.opcode in (Opcode.TEXT, Opcode.BINARY):
+            first[where] = header
