@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
+from wslab import __main__ as cli
 from wslab import conformance
 from wslab.lab.registry import LOOPBACK, registry
 
@@ -180,3 +181,13 @@ async def test_serve_echo_from_scratch():
         assert caught.value.rcvd.code == 1001
         output, errors = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
     assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_serve_echo_from_scratch_is_a_server_of_the_lab(monkeypatch, capsys):
+    def press(_seconds: float) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(cli.time, "sleep", press)
+    assert cli.main(["serve", "echo", "--from-scratch"]) == 0
+    assert capsys.readouterr().out.startswith(f"ws://{LOOPBACK}:")
+    assert type(registry()["echo"]).__name__ == "ScratchServer"

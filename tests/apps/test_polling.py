@@ -30,7 +30,7 @@ CLIENTS = {
 }
 HTTP = [name for name in CLIENTS if name != "WebSocket"]
 # What a client raises when its connection breaks in the middle.
-BROKEN = (aiohttp.ClientError, ConnectionClosed, OSError)
+BROKEN = (aiohttp.ClientError, ConnectionClosed, ConnectionError)
 
 
 def serve(transport, feed, **options):
@@ -194,7 +194,7 @@ class TestEveryTransport:
     async def test_the_server_stops_while_they_wait(self, transport):
         server = serve(transport, Feed())
         task = asyncio.create_task(take(CLIENTS[transport](server.url), 1))
-        await server.settle(lambda: server.connections or server.events)
+        await server.settle(lambda: server.connections or server.events, quiet=0)
         await server.stop()
         with pytest.raises((*BROKEN, StopAsyncIteration)):
             await task

@@ -18,8 +18,12 @@ FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
 WITHOUT_PROXY = "--ServerApp.jpserver_extensions={'jupyter_server_proxy': False}"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
 
-# What a browser writes to its console by itself when a connection or a request fails.
-NOT_OURS = re.compile(r"^WebSocket connection to .* failed|^Failed to load resource: .* 404")
+# What a browser writes to its console by itself: a connection or a request failed, or a message
+# was sent after the end.
+NOT_OURS = re.compile(
+    r"^WebSocket connection to .* failed|^Failed to load resource: .* 404"
+    r"|^WebSocket is already in CLOSING or CLOSED state"
+)
 
 PEER = """
 import asyncio, sys
@@ -58,7 +62,8 @@ class Peer:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
 
     @property
     def url(self) -> str:
@@ -73,12 +78,12 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.fixture(autouse=True)
-def console(page: Page) -> Iterator[None]:
+def console(page: Page) -> Iterator[list[str]]:
     """No error on the console, whatever a test does."""
     errors: list[str] = []
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    yield
+    yield errors
     assert [error for error in errors if not NOT_OURS.match(error)] == []
 
 
@@ -162,7 +167,7 @@ def test_bad_input_is_explained_and_does_no_harm(page, driver, peer):
     widget = open_widget(page, driver, *cells_for(peer.url))
     widget.expect("OPEN (1)")
     for label, text, problem in [
-        ("Bytes in hex", "4", "1 hex digits: a byte has two of them"),
+        ("Bytes in hex", "4", "a byte has two hex digits, and 1 is an odd number"),
         ("Bytes in hex", "0x41", '"x" is no hex digit'),
         ("Close code", "1001", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
         ("Close code", "five", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
@@ -284,6 +289,17 @@ def test_before_the_connection_is_open(page, driver, peer):
     widget.expect("OPEN (1)", "#1 open")
 
 
+def test_a_page_that_is_loaded_again_waits_to_be_asked(page, driver, peer):
+    widget = open_widget(page, driver, *cells_for(peer.url))
+    widget.expect("OPEN (1)", "#1 open")
+    driver.menu(page, "File", "Save Notebook")
+    expect(page.locator("#jp-main-dock-panel .lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+    page.reload()
+    widget.expect("no socket yet")
+    widget.press("Connect")
+    widget.expect("OPEN (1)", "#1 open")
+
+
 def test_nobody_listens(page, driver):
     port = free_port()
     url = f"ws://127.0.0.1:{port}/"
@@ -320,7 +336,7 @@ def test_a_port_of_another_machine(page, driver):
     widget.expect("OPEN (1)", '#2 message "far away"')
 
 
-def test_notebook_7(page, driver, peer):
+def test_notebook_7(page, driver, peer, console):
     driver.lab.write_notebook(NOTEBOOK, *cells_for(peer.url))
     page.goto(f"{driver.lab.url}notebooks/notebooks/{NOTEBOOK}?token={driver.lab.token}")
     cell = page.locator(".jp-CodeCell").first
@@ -329,6 +345,7 @@ def test_notebook_7(page, driver, peer):
         page.locator(".jp-NotebookKernelStatus, .jp-Notebook-ExecutionIndicator").first
     ).to_be_attached()
     widget = Widget(page)
+    console.clear()  # its own start is not ours to judge
     page.keyboard.press("Shift+Enter")
     widget.expect("OPEN (1)", "#1 open")
     widget.type("Text", "in Notebook 7")
@@ -336,13 +353,14 @@ def test_notebook_7(page, driver, peer):
     driver.screenshot(page, "browser_client_notebook7")
 
 
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, start_lab):
+    with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
+        yield hub
+
+
 class TestBehindAHub:
     """JupyterLab at /user/learner/, with its token."""
-
-    @pytest.fixture(scope="class")
-    def hub(self, tmp_path_factory, start_lab):
-        with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
-            yield hub
 
     @pytest.mark.parametrize("place", ["here", "elsewhere"])
     def test_through_the_proxy(self, page, hub, drive, place, peer):
@@ -363,7 +381,8 @@ class TestBehindAHub:
         widget.press("Reconnect")
         widget.expect("OPEN (1)", "#2 open")
         peer.kill()
-        widget.expect("CLOSED (3)", "#2 close code 1006")
+        # The proxy says goodbye by itself: what became of the server stays hidden.
+        widget.expect("CLOSED (3)", "#2 close code 1005", "The proxy passes no close codes on")
         widget.press("Reconnect")
         widget.expect("CLOSED (3)", "#3 close code 1006")
         expect(widget.problem).to_contain_text("JupyterLab's proxy is there")

@@ -134,6 +134,13 @@ async def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
     assert len(sent) == 1
 
 
+def test_only_the_first_page_connects_by_itself(sent: object) -> None:
+    browser = Browser("ws://127.0.0.1:9/")
+    assert browser._widget.state["connect"] is True
+    browser._on_message(HELLO)
+    assert browser._widget.state["connect"] is False
+
+
 def test_events_are_bounded(sent: object) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     message = {"connection": 1, "type": "message", "data": "x", "size": 1}

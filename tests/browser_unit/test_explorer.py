@@ -70,8 +70,8 @@ def test_an_edit_reaches_the_bytes(page: Page, field: str, value: object, after:
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("raw", "8", "a byte is two hex digits, here are 1 characters"),
-        ("raw", "zz", "a character that is no digit"),
+        ("raw", "8", "an odd number, 1"),
+        ("raw", "zz", "a character that is none"),
         ("raw", "00" * (LIMIT + 1), "at most 4096"),
         ("text", "x" * LIMIT, "at most 4096"),
         ("key", "37 fa 21", "a masking key is 4 bytes, this one is 3 (RFC 6455 §5.3)"),
@@ -142,9 +142,9 @@ def test_text_for_where_there_is_no_page() -> None:
         ("", None, "more bytes of the header"),
         ("81", None, "more bytes of the header"),
         ("817e00", None, "more bytes of the header"),
-        ("810248", None, "1 more bytes of payload"),
+        ("810248", None, "payload 1 of 2 bytes"),
         ("8100", True, "a valid TEXT frame"),
-        ("810000ff", True, "2 more bytes belong to the next frame"),
+        ("810000ff", True, "what follows is the next frame's (2 B)"),
         ("8300", False, "opcode 0x3 is reserved (RFC 6455 §5.2): closed with 1002"),
         ("c100", False, "RSV bits are 100"),
         ("0900", False, "PING is fragmented (RFC 6455 §5.5)"),

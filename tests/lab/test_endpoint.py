@@ -451,6 +451,16 @@ class TestClose:
         assert not pair.ws.timed_out
         assert await pair.all() == ["0", "1"]  # as many as the queue holds, the others are dropped
 
+    async def test_finds_it_behind_more_messages_than_the_queue_holds(self, make):
+        pair = await make(queue=2)
+        closing = pair.start(pair.ws.close())
+        assert await pair.peer.frame() == close_frame(1000)
+        await pair.peer.send(*[Frame(TEXT, b"%d" % n) for n in range(9)], close_frame(1000))
+        pair.peer.hang_up()
+        await asyncio.wrap_future(closing)
+        assert pair.ws.clean
+        assert await pair.all() == ["0", "1"]
+
     async def test_leaves_what_was_on_its_way(self, pair):
         closing = pair.start(pair.ws.close())
         await pair.peer.frame()
@@ -614,7 +624,10 @@ class TestBackpressure:
 
     async def test_pings_of_a_peer_that_does_not_read(self, pair):
         """Their pongs must not pile up: then nothing more is read until it has read some."""
-        count = 100_000
+        count = 20_000
+        sock = pair.ws.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        pair.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
         pings = pair.peer.wire(*[Frame(PING, bytes(125))] * 1000)
         sending = asyncio.create_task(pair.peer.write(pings * (count // 1000)))
         await pair.do(wait_until(lambda: pair.ws.stopped))

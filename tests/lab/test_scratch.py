@@ -128,10 +128,13 @@ class TestTheServersHandshake:
         await server.settle(1)
         assert server.events.rows() == [("1", "refused", f"{status} {response.reason}")]
 
-    async def test_a_bad_request_that_does_not_end_gets_its_status_too(self):
+    async def test_a_bad_request_that_does_not_end_gets_its_status_once(self, caplog):
         server = serve_from_scratch(echo)
         answered = await ask(server, b"GET / HTTP/1.1\r\nX: " + b"x" * (1 << 20))
         assert answered.startswith(b"HTTP/1.1 431 ")
+        assert answered.count(b"HTTP/1.1") == 1
+        await server.settle(1)
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
     async def test_origins(self):
         server = serve_from_scratch(echo, origins=["https://example.com"])

@@ -112,6 +112,7 @@ class Client {
       const { code, reason, wasClean } = event;
       const text = `code ${code}, reason ${printable(reason)}, wasClean ${wasClean}`;
       this.report({ connection, type: "close", code, reason, wasClean }, text);
+      if (opened && way.chosen === "proxy") this.note("The proxy passes no close codes on: this one is its own.");
       // The proxy accepts before it knows whether it reaches the server, and then drops us.
       const reached = way.chosen === "proxy" ? code !== 1006 : opened;
       if (!reached && socket === this.socket && !this.replaced) this.failed(way, connection, socket);

@@ -49,7 +49,8 @@ class Browser:
     route: "direct" goes to the URL itself, "proxy" through JupyterLab (jupyter-server-proxy),
     which alone works when the kernel's machine is not the browser's; "auto" finds out. The proxy
     loses things on the way: close codes become 1005, and it accepts before the server does.
-    protocols: the subprotocols to offer. connect: whether to connect at once.
+    protocols: the subprotocols to offer. connect: whether the page connects at once; one that is
+    loaded again waits for its button.
 
     events: what the browser reported, in order, the newest `EVENTS` of them.
     origin: where the page came from, which is what a server sees as its Origin; None if no page
@@ -162,9 +163,12 @@ class Browser:
     def _on_message(self, message: dict[str, Any]) -> None:
         """Take a report: {"origin", "via"} on every connect, {"events", "dropped"} after that.
 
-        ipykernel 7.4 calls this on the kernel's loop also while a cell awaits; others may call it
-        on a thread of its own, or not before the cell has ended. Adding to a list suits all.
+        ipykernel 7.4 calls this while a cell awaits, or on a thread of its own even while a cell
+        is busy; older ones only after the cell has ended. Adding to a list suits all of them.
         """
+        if self.origin is None:
+            # A page that is loaded later, or a second one, is not to connect unasked.
+            self._widget.state = {**self._widget.state, "connect": False}
         self.origin = message.get("origin", self.origin)
         self.via = message.get("via", self.via)
         self.events.extend(event_of(report) for report in message.get("events", []))

@@ -45,6 +45,6 @@ function parseHex(text) {
   const digits = text.replace(/\s+/g, "");
   const wrong = digits.match(/[^0-9a-f]/iu);
   if (wrong) throw new Error(`${printable(wrong[0])} is no hex digit: write bytes as 48 65 6c`);
-  if (digits.length % 2) throw new Error(`${digits.length} hex digits: a byte has two of them`);
+  if (digits.length % 2) throw new Error(`a byte has two hex digits, and ${digits.length} is an odd number of them`);
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }

@@ -103,7 +103,7 @@ def parse_hex(text: str) -> bytes:
     try:
         data = bytes.fromhex(digits)
     except ValueError:
-        seen = f"{len(digits)} characters" if len(digits) % 2 else "a character that is no digit"
+        seen = f"an odd number, {len(digits)}" if len(digits) % 2 else "a character that is none"
         raise ValueError(f"a byte is two hex digits, here are {seen}") from None
     if len(data) > LIMIT:
         raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
@@ -143,14 +143,16 @@ def judge(data: bytes, sender: str | None = None) -> Verdict:
         header.check(masked={"client": True, "server": False}.get(sender or ""))
         missing = header.size + header.length - len(data)
         if missing > 0:
-            return Verdict(None, f"not complete: {missing} more bytes of payload must follow")
+            return Verdict(
+                None, f"not complete: payload {header.length - missing} of {header.length} bytes"
+            )
         draft = Draft.parse(data)
         assert draft is not None  # its header is complete
         _check_payload(draft)
     except ProtocolError as error:
         code = CloseCode(error.code)
         return Verdict(False, f"{error}: closed with {code} {code.name}")
-    more = f"; {-missing} more bytes belong to the next frame" if missing else ""
+    more = f"; what follows is the next frame's ({-missing} B)" if missing else ""
     return Verdict(True, f"a valid {opcode_name(header.opcode)} frame{more}")
 
 

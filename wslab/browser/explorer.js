@@ -18,11 +18,15 @@ class Explorer {
 
   edit(field, value) {
     this.number++;
-    this.model.send({ edit: field, value, number: this.number });
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
       this.problem.textContent = "Waiting for the kernel: it is busy, or it was restarted (then run the cell again).";
     }, PATIENCE);
+    try {
+      this.model.send({ edit: field, value, number: this.number });
+    } catch {
+      // There is no kernel any more, and after a while we say so.
+    }
   }
 
   answer(view) {

@@ -1,7 +1,6 @@
 """What drives a `protocol.Connection`: the bytes of one TCP or TLS connection, and a clock.
 
-This is all that a sans-I/O protocol leaves to do. Nothing here is unbounded: who sends faster than
-the other reads is made to wait, by TCP, and who does not answer is waited for only so long.
+Nothing here is unbounded: who sends too fast has to wait, who does not answer is given up.
 
     TCP → data_received → Connection.events → messages → recv()    full: nothing more is read
     TCP ← transport ← Connection.data_to_send         ← send()    full: send() waits

@@ -1,0 +1,58 @@
+"""The picture of a state machine has every state and every arrow of its table."""
+
+from __future__ import annotations
+
+import io
+from enum import Enum
+
+import pytest
+
+from wslab.display import png
+from wslab.display.diagram import layers, state_diagram
+from wslab.protocol.connection import TRANSITIONS, State
+
+
+class Light(Enum):
+    RED = "stop"
+    GREEN = "go"
+
+
+class Switch(Enum):
+    ON = "turned on"
+    OFF = "turned off"
+
+
+def test_states_stand_in_the_order_of_the_longest_way():
+    depth = layers(TRANSITIONS)
+    assert depth[State.OPEN] == 0
+    assert depth[State.CLOSED] == max(depth.values())
+    assert set(depth) == set(State)
+    assert all(depth[state] < depth[target] for (state, _), target in TRANSITIONS.items())
+
+
+def test_a_circle_has_no_order():
+    circle = {(Light.RED, Switch.ON): Light.GREEN, (Light.GREEN, Switch.OFF): Light.RED}
+    with pytest.raises(ValueError, match="the transitions have a circle"):
+        layers(circle)
+
+
+def test_every_state_and_every_step_is_drawn():
+    texts = [text.get_text() for text in state_diagram(TRANSITIONS).axes[0].texts]
+    arrows = {(state, target) for (state, _), target in TRANSITIONS.items()}
+    assert {state.name for state in State} <= set(texts)
+    drawn = [line for text in texts for line in text.split("\n")]
+    for _, step in TRANSITIONS:
+        assert drawn.count(step.value) == sum(one is step for _, one in TRANSITIONS)
+    # An arrow is a text of its own without words.
+    assert texts.count("") == len(arrows)
+
+
+def test_steps_with_the_same_ends_share_an_arrow():
+    both = {(Light.RED, Switch.ON): Light.GREEN, (Light.RED, Switch.OFF): Light.GREEN}
+    texts = [text.get_text() for text in state_diagram(both).axes[0].texts]
+    assert "turned on\nturned off" in texts
+    assert texts.count("") == 1
+
+
+def test_a_figure_becomes_a_picture():
+    assert io.BytesIO(png(state_diagram(TRANSITIONS))).read(8) == b"\x89PNG\r\n\x1a\n"
