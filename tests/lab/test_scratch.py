@@ -14,10 +14,10 @@ import pytest
 import trustme
 
 from wslab import lab
-from wslab.lab.endpoint import ConnectionEnded, Endpoint
+from wslab.lab.endpoint import ConnectionEnded, Endpoint, Settings
 from wslab.lab.record import Event
 from wslab.lab.registry import LOOPBACK, registry
-from wslab.lab.scratch_client import RESPONSE_LIMIT, connect_from_scratch
+from wslab.lab.scratch_client import RESPONSE_LIMIT, ClientEndpoint, connect_from_scratch
 from wslab.lab.scratch_server import ScratchServer, serve_from_scratch
 from wslab.protocol import Close, Frame, HandshakeError, Opcode, Request, Response, answer
 from wslab.protocol.deflate import Deflate
@@ -338,6 +338,19 @@ class TestTheClientsHandshake:
         assert connecting.cancelled()
         async with asyncio.timeout(PATIENCE):
             await left.wait()
+
+    async def test_an_answer_that_comes_in_the_moment_of_giving_up(self):
+        class Transport(asyncio.Transport):
+            def write(self, data: object) -> None:
+                pass
+
+        request = connect_from_scratch("ws://127.0.0.1").request
+        endpoint = ClientEndpoint(request, Settings())
+        endpoint.connection_made(Transport())
+        endpoint.opened.cancel()
+        endpoint.data_received(answer(request).serialize())
+        assert endpoint.connection is not None
+        assert endpoint.opened.cancelled()
 
     async def test_nobody_there(self):
         server = serve_from_scratch(echo)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # aiohttp is imported when first used: most lessons never nee
 
 __all__ = ["WebServer", "serve_app"]
 
+Handler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
+
 SHUTDOWN = 0.1  # seconds that requests have to end when the server stops, then they are cancelled
 SHOWN = 60  # characters of a request's path in the record
 
@@ -38,7 +40,7 @@ class WebServer(BaseServer):
     """
 
     scheme = "http"
-    peer_left = ()  # a handler may well have other connections: see `answer`
+    peer_left = ()  # a handler may well have other connections: see `_respond`
 
     def __init__(self, name: str, app: web.Application, host: str) -> None:
         super().__init__(name, host)
@@ -46,11 +48,7 @@ class WebServer(BaseServer):
         self._runner: web.AppRunner | None = None
         self._numbered: WeakKeyDictionary[asyncio.BaseTransport, int] = WeakKeyDictionary()
 
-    async def answer(
-        self,
-        request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    ) -> web.StreamResponse:
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Run a request's handler; record the request with its status, or the handler's error."""
         from aiohttp import web
 
@@ -60,21 +58,12 @@ class WebServer(BaseServer):
         if transport not in self._numbered:
             self._numbered[transport] = next(self.numbers)
         number = self._numbered[transport]
-        found: web.StreamResponse | None = None
+        response: web.StreamResponse | None = None
         status: object = "cut short"
 
         async def work() -> None:
-            nonlocal found
-            try:
-                found = await handler(request)
-            except web.HTTPException as answer:  # such as 404: an answer, not an error
-                found = answer
-            except ConnectionError:
-                if transport.is_closing():
-                    return  # the client left while it was written to
-                raise
-            if not isinstance(found, web.StreamResponse):
-                raise TypeError(f"a handler returns a web.Response, this one returned {found!r}")
+            nonlocal response
+            response = await _respond(request, handler)
 
         self.connections.add(protocol)
         self.touch()
@@ -82,15 +71,15 @@ class WebServer(BaseServer):
             if not await self.run_handler(number, work):
                 status = 500
                 raise RuntimeError("handler failed")  # the library then answers with 500
-            if found is None:
+            if response is None:
                 raise ConnectionResetError("the client left before its answer was complete")
-            status = found.status
+            status = response.status
         finally:
             self.connections.discard(protocol)
             self.record(number, "request", f"{request.method} {request.path[:SHOWN]} {status}")
-        if isinstance(found, web.HTTPException):
-            raise found
-        return found
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
 
     def _cut_off(self) -> None:
         # Those that wait for their next request, too; and a handler may outlive its connection.
@@ -121,6 +110,23 @@ class WebServer(BaseServer):
         await self._runner.cleanup()
 
 
+async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse | None:
+    """Return a handler's answer; None if the client left while it was written to."""
+    from aiohttp import web
+
+    try:
+        response = await handler(request)
+    except web.HTTPException as answer:  # such as 404: an answer, not an error
+        return answer
+    except ConnectionError:
+        if request.transport is None or request.transport.is_closing():
+            return None
+        raise
+    if not isinstance(response, web.StreamResponse):
+        raise TypeError(f"a handler returns a web.Response, this one returned {response!r}")
+    return response
+
+
 class _Watch:
     """The middleware by which a server hears of requests; an application keeps it for life."""
 
@@ -129,11 +135,7 @@ class _Watch:
     def __init__(self, server: WebServer) -> None:
         self.server = server
 
-    async def __call__(
-        self,
-        request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    ) -> web.StreamResponse:
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         return await self.server.answer(request, handler)
 
 
