@@ -297,6 +297,24 @@ class TestTheClientsHandshake:
             ws = await connect_from_scratch(url, close_timeout=SOON)
             assert [message async for message in ws] == ["Hello"]
 
+    async def test_a_message_and_a_violation_glued_to_the_response(self):
+        frames = Frame(Opcode.TEXT, b"Hello").serialize() + b"\x83\x00"
+        received = bytearray()
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            request, _ = Request.parse(await reader.readuntil(b"\r\n\r\n")) or pytest.fail("none")
+            writer.write(good(request) + frames)
+            received.extend(await reader.readexactly(11))
+
+        server = lab.serve_tcp(talk)
+        async with connect_from_scratch(f"ws://{LOOPBACK}:{server.port}") as ws:
+            await ws.send(await ws.recv())  # in time, before what follows is looked at
+            with pytest.raises(ConnectionEnded):
+                await ws.recv()
+            assert ws.violation.code == 1002
+        frame, _ = Frame.parse(bytes(received)) or pytest.fail("none")
+        assert frame.payload == b"Hello"
+
     async def test_a_server_that_leaves(self):
         async with server_that(lambda request: None) as url:
             with pytest.raises(ConnectionError, match="amid the opening handshake"):
@@ -638,3 +656,28 @@ async def test_the_endpoints_of_both_roles_understand_each_other_in_pieces():
                 await ws.send([message[:50], message[50:]])
                 assert await ws.recv() == message
             await ws.ping()
+
+
+async def test_interim_responses_before_the_101_are_passed_over():
+    async def early_hints(reader, writer):
+        request = Request.parse(await reader.readuntil(b"\r\n\r\n"))
+        assert request is not None
+        for status in (b"100 Continue", b"103 Early Hints"):
+            writer.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
+            await writer.drain()
+        writer.write(answer(request[0]).serialize() + b"\x81\x05Hello")
+        await reader.read()
+
+    async with lab.serve_tcp(early_hints) as server:
+        async with asyncio.timeout(5):
+            ws = await connect_from_scratch(f"ws://127.0.0.1:{server.port}/")
+            assert await ws.recv() == "Hello"
+            ws.transport.abort()
+            await ws.wait_closed()
+
+
+@pytest.mark.parametrize("option", ["subprotocols", "origins"])
+def test_a_text_is_no_list(option):
+    with pytest.raises(TypeError, match=f"{option} is 'chat', not a list"):
+        serve_from_scratch(lab.echo, name="never", **{option: "chat"})
+    assert "never" not in registry()

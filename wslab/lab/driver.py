@@ -130,7 +130,7 @@ class Driver(asyncio.Protocol):
             self.flush()  # to messages nobody replies but the application
 
     def _leave_rest(self) -> None:
-        """Go on when there is room again, or, if there is, when the reader has had its turn.
+        """Go on when there is room again; if there is, when the application has had a turn.
 
         With that it can still answer a message that a Close or a violation comes right after.
         """
@@ -219,7 +219,7 @@ class Driver(asyncio.Protocol):
             self.handshake(data)
         else:
             self._events = chain(self._events, self.connection.events(data))
-            self.take(self.settings.queue if self.reader is None else 1)
+            self.take(1)
 
     def eof_received(self) -> None:
         """Take note that the peer sends no more; asyncio then closes, but may have to write yet."""

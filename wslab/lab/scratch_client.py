@@ -46,7 +46,7 @@ class ClientEndpoint(Endpoint):
         """Read the server's response, and check it once it is complete."""
         self._head += data
         try:
-            parsed = Response.parse(self._head)
+            parsed = self._final_response()
             if parsed is None:
                 if len(self._head) > RESPONSE_LIMIT:
                     seen = f"response is over {RESPONSE_LIMIT} bytes, it begins {self._head[:40]!r}"
@@ -60,9 +60,18 @@ class ClientEndpoint(Endpoint):
             return
         masks, limits = partial(secrets.token_bytes, 4), self.settings.limits
         connection = Connection(Role.CLIENT, masks=masks, deflate=deflate, limits=limits)
-        self.open(connection, response, self._head[end:])
-        if not self.opened.done():
+        if not self.opened.done():  # or cancelled
             self.opened.set_result(None)
+        self.open(connection, response, self._head[end:])
+
+    def _final_response(self) -> tuple[Response, int] | None:
+        """Read the response, past interim ones such as 103, of which there may be some."""
+        start = 0
+        while (parsed := Response.parse(self._head, start)) is not None and parsed[0].is_interim:
+            start = parsed[1]
+        if parsed is None:
+            self._head = self._head[start:]
+        return parsed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits for the opening handshake that it will not come (asyncio's callback)."""

@@ -117,6 +117,9 @@ class ScratchServer(BaseServer):
         subprotocols: Iterable[str],
         origins: Iterable[str | None] | None,
     ) -> None:
+        for option, value in (("subprotocols", subprotocols), ("origins", origins)):
+            if isinstance(value, str):  # iterable too, but its letters are never what is meant
+                raise TypeError(f"{option} is {value!r}, not a list: write [{value!r}]")
         super().__init__(name, host)
         self.handler = handler
         self.settings = settings
