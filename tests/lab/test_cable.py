@@ -332,7 +332,7 @@ class TestRefusals:
             getattr(wire.cable, fault)(value)
 
 
-async def test_ciphertext_is_shown_as_such(wire):
+async def test_tls_is_shown_as_such(wire):
     import ssl
 
     peers = await wire.connect()
@@ -345,7 +345,7 @@ async def test_ciphertext_is_shown_as_such(wire):
     assert await peers["server"].exactly(len(hello)) == hello
     (row,) = await wire.cable.settle(1)
     assert (row.kind, row.size) == ("TLS", len(hello))
-    assert row.meaning == f"{len(hello)} bytes of ciphertext"
+    assert row.meaning == f"{len(hello)} bytes of TLS handshake"
 
 
 async def test_one_message_end_to_end():

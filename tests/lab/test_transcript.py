@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wslab import lab
-from wslab.lab.tape import KEEP, Tape, Tracker
+from wslab.lab.row import Row
+from wslab.lab.tape import KEEP, Piece, Tape, Tracker
 from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
@@ -298,3 +299,9 @@ class TestHostile:
             *("0", "client", "raw", "5 B"),
             *("1b 5b 33 31 6d", '"\\x1b[31m"'),
         )
+
+
+@pytest.mark.parametrize(("first", "what"), [(b"\x16", "TLS handshake"), (b"\x17", "ciphertext")])
+def test_a_tls_record_says_whether_it_is_readable(first, what):
+    piece = Piece(1, "client", "tls", first + b"\x03\x03\x00\x01x", 6, None)
+    assert Row(0, piece, 0.0).meaning == f"6 bytes of {what}"

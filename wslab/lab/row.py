@@ -130,7 +130,8 @@ class Row:
             lines = self.wire.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
             said = "\n".join(map(_header_line, lines))
         elif kind == "tls":
-            said = f"{self.size} bytes of ciphertext"
+            what = "TLS handshake" if self.wire[:1] == b"\x16" else "ciphertext"  # RFC 8446 §5.1
+            said = f"{self.size} bytes of {what}"
         elif kind == "chunk":  # with its size, which is text
             said = printable(self.wire.decode("utf-8", "backslashreplace"))
             said += ", the last chunk" * (self.is_complete and not self.payload)
