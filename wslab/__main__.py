@@ -54,8 +54,56 @@ def add_echo_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def start_chat(options: argparse.Namespace) -> BaseServer:
+    """Start the chat server of lesson 06."""
+    from wslab.apps.chat.share import start
+
+    return start(options)
+
+
+def add_chat_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the chat server has of its own."""
+    parser.add_argument(
+        "--lan",
+        action="store_true",
+        help="let the whole network in, with a link and a QR code; without it only this machine",
+    )
+    parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
+    parser.add_argument(
+        "--classic", action="store_true", help="the document's own words and fields, in Chinese"
+    )
+    parser.add_argument(
+        "--rate",
+        type=message_rate,
+        default=5.0,
+        metavar="N",
+        help='messages a second of one member, 5 by default; "off" for any number',
+    )
+    parser.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a page elsewhere that may connect, as https://hub.example; may be repeated",
+    )
+
+
+def message_rate(text: str) -> float | None:
+    """Read the value of --rate."""
+    if text == "off":
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(f'{text!r} is no rate: a number above 0, or "off"')
+    return rate
+
+
 SERVERS = {
     "echo": Offer("sends every message back", start_echo, add_echo_options),
+    "chat": Offer("a room to talk in, with its page", start_chat, add_chat_options),
 }
 
 

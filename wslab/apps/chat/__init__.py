@@ -1,0 +1,17 @@
+"""The chatroom: the document's protocol, kept; what it did not check, checked.
+
+    from wslab.apps import chat
+
+    room = chat.serve()
+    async with chat.ChatClient(room.url, "Ada") as ada: ...
+
+`rules` is what a member may send, `room` who hears what, both without sockets; `fanout` writes to
+everybody and waits for nobody, `gate` looks at Origin and token, `server` puts them together.
+"""
+
+from wslab.apps.chat.client import ChatClient, Message
+from wslab.apps.chat.room import Member, Room
+from wslab.apps.chat.rules import Rules
+from wslab.apps.chat.server import ChatServer, serve
+
+__all__ = ["ChatClient", "ChatServer", "Member", "Message", "Room", "Rules", "serve"]

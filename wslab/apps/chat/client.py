@@ -1,0 +1,191 @@
+"""A member that is a program: the document's protocol, from Python.
+
+    async with ChatClient(room.url, "Ada") as ada:
+        await ada.say("Hello")
+        print(await ada.until(lambda said: said.text == "Hello"))
+
+It talks to the document's Node server as well. What comes in is read all the time, so that a
+client that nobody looks at is not one that is slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from wslab.apps.chat.words import SERVER
+from wslab.lab.tables import printable
+
+__all__ = ["ChatClient", "Heard", "Message"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that was said. name: None if the server sent none, as the document's may.
+
+    fields: all that came, such as `seq`, `time`, `kind` and `error`.
+    """
+
+    name: str | None
+    text: str
+    fields: dict[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, data: str | bytes) -> Message:
+        """Read a message as it came; one of another form becomes a text without a name."""
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            return cls(None, data if isinstance(data, str) else data.hex(" "), {})
+        name, text = value.get("name"), value.get("text")
+        return cls(
+            name if isinstance(name, str) else None,
+            text if isinstance(text, str) else "" if text is None else json.dumps(text),
+            value,
+        )
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether the room itself says it."""
+        return self.name == SERVER
+
+    def __str__(self) -> str:
+        """Write it as a line of a transcript."""
+        return f"{printable(self.name) if self.name is not None else '?'}: {printable(self.text)}"
+
+
+class Heard(list[Message]):
+    """What a client has heard, in order; prints as a transcript."""
+
+    def __repr__(self) -> str:
+        """One line each."""
+        return "\n".join(map(str, self)) if self else "nothing heard"
+
+
+class ChatClient:
+    """A member of a room; an asynchronous context manager, connected inside.
+
+    url: of the room. name: said on arrival; None to listen only. history: ask for what was said
+    before; the document's server ignores that.
+    connect_options: passed on to `websockets.connect`.
+    heard: all messages so far. resumed: what the server answered to the wish for history, else
+    None. closed: the close code and reason when the connection has ended, None before.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str | None = None,
+        *,
+        history: bool = False,
+        **connect_options: Any,
+    ) -> None:
+        self.url = url
+        self.name = name
+        self.history = history
+        self.heard = Heard()
+        self.resumed: dict[str, Any] | None = None
+        self.closed: tuple[int, str] | None = None
+        self._options = {"proxy": None, "compression": None, **connect_options}
+        self._connection: ClientConnection | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._bell = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Connect, and say the name. Raises what `websockets.connect` raises."""
+        self._connection = await connect(self.url, **self._options)
+        self._reading = asyncio.create_task(self._read(self._connection))
+        try:
+            if self.history:
+                await self.send({"type": "resume", "epoch": None, "after": 0, "client": None})
+            if self.name is not None:
+                await self.rename(self.name)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Leave."""
+        await self.close()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Leave the room; once more does nothing."""
+        if self._connection is not None and self._reading is not None:
+            await self._connection.close(code, reason)
+            await self._reading
+
+    # What a member does
+
+    async def rename(self, name: str) -> None:
+        """Say a name, the first or another one."""
+        await self.send({"type": "setName", "text": name})
+
+    async def say(self, text: str) -> None:
+        """Say something to everybody, oneself included."""
+        await self.send({"type": "chat", "text": text})
+
+    async def send(self, message: dict[str, Any] | str | bytes) -> None:
+        """Send any message: an object as JSON, a text or bytes as they are."""
+        if self._connection is None:
+            raise RuntimeError("not connected: use it in `async with ChatClient(…) as client:`")
+        if isinstance(message, dict):
+            message = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        await self._connection.send(message)
+
+    # What a member hears
+
+    async def until(
+        self,
+        wanted: Callable[[Message], object] | str | int,
+        *,
+        within: float = 5.0,
+    ) -> Message:
+        """Wait until a message has been heard, and return it; one that came earlier counts.
+
+        wanted: a condition, a text, or how many messages there must be.
+        within: seconds to wait, then TimeoutError with what was heard.
+        Raises ConnectionError if the connection ends before.
+        """
+        try:
+            async with asyncio.timeout(within):
+                while (found := self._find(wanted)) is None:
+                    if self.closed is not None:
+                        raise ConnectionError(f"closed with {self.closed} before it was heard")
+                    self._bell.clear()
+                    await self._bell.wait()
+        except TimeoutError:
+            raise TimeoutError(f"not heard within {within:g} s. So far:\n{self.heard!r}") from None
+        return found
+
+    def _find(self, wanted: Callable[[Message], object] | str | int) -> Message | None:
+        if isinstance(wanted, int):
+            return self.heard[wanted - 1] if len(self.heard) >= wanted else None
+        if isinstance(wanted, str):
+            return next((said for said in self.heard if said.text == wanted), None)
+        return next((said for said in self.heard if wanted(said)), None)
+
+    async def _read(self, connection: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for data in connection:
+                self._take(Message.read(data))
+        self.closed = (connection.close_code or 1006, connection.close_reason or "")
+        self._bell.set()
+
+    def _take(self, message: Message) -> None:
+        kind = message.fields.get("type")
+        if kind == "resumed":
+            self.resumed = message.fields
+            self.heard.clear()  # what came before it comes again, with numbers
+        elif kind != "ack":
+            self.heard.append(message)
+        self._bell.set()

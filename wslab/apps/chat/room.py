@@ -1,0 +1,291 @@
+"""A room: who is in it, what is said in it, and what it does not put up with.
+
+It knows no sockets, no loop and no clock of its own. It is told that somebody comes, sends bytes
+or leaves, and tells its audience what goes out to whom; `wslab.apps.chat.fanout` is the audience
+with real connections, a list will do in a test.
+
+The protocol is the document's: {"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
+everybody, also to those who have not said their name, and to the sender. Who opens with `resume`
+(see `wslab.apps.resume`) gets more fields with every message, and what was said before:
+
+    seq, time     its number, and when it was said, in seconds since 1970
+    kind          "chat", "join", "leave" or "rename"
+    who, was      of a notice: whom it is about, and the name before, of a "rename"
+
+and with the answer `resumed` the fields "room", "members" (the names of those who are in now, in
+the order in which they came: apply to it only the notices after number `last`) and "you" (the
+name that was kept for this client, or null).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from wslab.apps.chat.messages import Fields, Said
+from wslab.apps.chat.names import Names
+from wslab.apps.chat.rules import Bucket, Incoming, Refused, Rules, check_text, parse
+from wslab.apps.chat.words import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.resume import TAKEN_OVER, Log, ResumeError, Session
+
+__all__ = ["Audience", "Member", "Room"]
+
+POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
+
+
+class Member:
+    """Somebody who is connected to a room. name: None until said. number: for the record."""
+
+    __slots__ = ("bucket", "name", "number", "session")
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.name: str | None = None
+        self.bucket: Bucket | None = None  # these two are made by the room
+        self.session: Session | None = None
+
+
+class Audience(Protocol):
+    """Where a room's words go. None of this waits for anybody."""
+
+    def publish(self, said: Said) -> None:
+        """Send to everybody; `said.full` to those that have been upgraded."""
+
+    def tell(self, member: Member, fields: Fields) -> None:
+        """Send to one member, after everything that was published before."""
+
+    def upgrade(self, member: Member) -> None:
+        """Send this member `said.full` from now on."""
+
+    def remove(self, member: Member) -> None:
+        """Send this member nothing more."""
+
+    def close(self, member: Member, code: int, reason: str) -> None:
+        """Send this member nothing more, and begin to close its connection."""
+
+
+class Room:
+    """One room.
+
+    name: what it is called, "" for the main one. language: of its notices and errors.
+    classic: the document's words, its two fields, and nothing of `resume`.
+    log: the history to go on with, that of a predecessor; a new one if left out.
+    clock: seconds for the rate limit; now: seconds since 1970 for time stamps.
+    note: called with a member, a kind and a text for everything that happens but what is said.
+    refused: how often each rule was broken, by code.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        *,
+        name: str = "",
+        rules: Rules | None = None,
+        language: Language = "en",
+        classic: bool = False,
+        log: Log | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        note: Callable[[Member, str, str], None] = lambda member, kind, text: None,
+    ) -> None:
+        self.audience = audience
+        self.name = name
+        self.rules = rules or Rules()
+        self.language = language
+        self.classic = classic
+        self.log = log or Log(self.rules.history)
+        self.refused: Counter[str] = Counter()
+        self._clock, self._now, self._note = clock, now, note
+        self._members: dict[Member, None] = {}  # a set that keeps the order
+        self._names: Names[Member] = Names(self.rules, suffixes=classic)
+        self._clients: dict[str, Member] = {}  # by secret
+
+    def __len__(self) -> int:
+        """How many connections there are, those without a name too."""
+        return len(self._members)
+
+    @property
+    def members(self) -> list[str]:
+        """The names of those who are in, in the order in which they came."""
+        return self._names.all
+
+    @property
+    def history(self) -> list[Fields]:
+        """What was said and announced, as far as it is kept, with all fields."""
+        return self.log.since(0)
+
+    # Who comes, says something and goes
+
+    def enter(self, member: Member) -> None:
+        """Let a connection in: it has no name yet, and hears everything."""
+        member.bucket = Bucket(self.rules, self._clock())
+        member.session = Session(self.log)
+        self._members[member] = None
+
+    def join(self, member: Member, name: str) -> int | None:
+        """Give a member a name, its first; return the notice's number. Raises Refused."""
+        member.name = name = self._names.take(name, member, old=None)
+        self._note(member, "join", name)
+        return self._notice("join", name=name)
+
+    def rename(self, member: Member, name: str) -> int | None:
+        """Give a member another name; return the notice's number, None if it is the same name."""
+        old = member.name
+        member.name = name = self._names.take(name, member, old=old)
+        self._note(member, "rename", f"{old} → {name}")
+        if self.classic:
+            return self._notice("join", name=name)  # as the document does it
+        return None if name == old else self._notice("rename", name=name, old=old)
+
+    def say(self, member: Member, text: str) -> int:
+        """Pass on what a member says; return its number. Raises Refused."""
+        text = check_text(text, self.rules)
+        if member.name is None:
+            raise Refused("no_name")
+        return self._publish(member.name, text, kind="chat")
+
+    def leave(self, member: Member) -> None:
+        """Let a member go; once more does nothing."""
+        if member not in self._members:
+            return
+        self._forget(member)
+        self.audience.remove(member)
+        if member.name is not None:
+            self._note(member, "leave", member.name)
+            self._notice("leave", name=member.name)
+        elif self.classic:
+            self._notice("leave", name="undefined")  # what JavaScript makes of it
+
+    # What comes from a connection
+
+    def delay(self, member: Member) -> float:
+        """Return how many seconds a member's next message has to wait, before `receive`.
+
+        Who numbers his messages sends all that was not acknowledged again when he comes back.
+        Refusing those would lose them for good; not reading on makes the sender wait.
+        """
+        if member.bucket is None or member.session is None or member.session.client is None:
+            return 0.0
+        return member.bucket.wait(self.rules, self._clock())
+
+    def receive(self, member: Member, data: str | bytes) -> None:
+        """Do what a member's message says, or tell that member why not. Never raises for it."""
+        if member not in self._members or self._floods(member):
+            return
+        try:
+            answer = self._answer(member, data)
+        except ResumeError as error:
+            self.refuse(member, error.error)
+            self.audience.tell(member, error.message)
+            self._show_out(member, error.close_code, error.error)
+        else:
+            if answer is not None:
+                self.audience.tell(member, answer)
+
+    def drop(self, member: Member, why: str) -> None:
+        """Let go a member whose connection is being closed; why: for the record."""
+        self._note(member, "dropped", why)
+        self.leave(member)
+
+    def refuse(self, member: Member, code: str) -> None:
+        """Count what was against the rules; code: which of them."""
+        self.refused[code] += 1
+        self._note(member, "refused", code)
+
+    def _show_out(self, member: Member, code: int, reason: str) -> None:
+        self.audience.close(member, code, reason)
+        self.drop(member, reason)
+
+    def _floods(self, member: Member) -> bool:
+        assert member.bucket is not None  # set by enter()
+        left = member.bucket.take(self.rules, self._clock())
+        if left >= 0:
+            return False
+        refused = Refused("too_fast", rate=self.rules.rate)
+        self.audience.tell(member, self._error(member, refused))
+        if left <= -self.rules.burst:
+            self._show_out(member, POLICY_VIOLATION, "too many messages")
+        return True
+
+    def _answer(self, member: Member, data: str | bytes) -> Fields | None:
+        session = member.session
+        assert session is not None  # set by enter()
+        try:
+            message = parse(data)
+        except Refused as refused:
+            if self.classic and refused.code in ("not_object", "bad_type"):
+                return None  # what the document's server ignores
+            return session.duplicate(refused.fields) or self._error(member, refused)
+        if message.type == "resume":
+            if not self.classic:  # which does not know it
+                self._resume(member, message.fields)
+            return None
+        if (answer := session.duplicate(message.fields)) is not None:
+            return answer
+        try:
+            seq = self._do(member, message)
+        except Refused as refused:
+            refused.fields = message.fields
+            return self._error(member, refused)
+        return session.applied(message.fields, seq)
+
+    def _do(self, member: Member, message: Incoming) -> int | None:
+        if message.type == "chat":
+            return self.say(member, message.text)
+        return (self.join if member.name is None else self.rename)(member, message.text)
+
+    def _resume(self, member: Member, fields: Fields) -> None:
+        """Bring a member up to date; take its name over from its connection that was before."""
+        session = member.session
+        assert session is not None  # set by enter()
+        resumed, *missed = session.resume(fields)
+        if session.client is not None:
+            if (ghost := self._clients.get(session.client)) is not None:
+                self._take_over(ghost, member)
+            self._clients[session.client] = member
+        more = {"room": self.name, "members": self.members, "you": member.name}
+        self.audience.tell(member, {**resumed, **more})
+        for message in missed:
+            self.audience.tell(member, message)
+        self.audience.upgrade(member)
+
+    def _take_over(self, ghost: Member, member: Member) -> None:
+        if ghost.name is not None:
+            member.name = ghost.name
+            self._names.hand_over(ghost.name, member)
+            ghost.name = None
+        del self._members[ghost]
+        self._note(ghost, "dropped", "taken over")
+        self.audience.close(ghost, TAKEN_OVER, "taken over")
+
+    def _forget(self, member: Member) -> None:
+        del self._members[member]
+        if member.name is not None:
+            self._names.drop(member.name)
+        client = member.session.client if member.session else None
+        if client is not None and self._clients.get(client) is member:
+            del self._clients[client]
+
+    # What goes out
+
+    def _notice(self, kind: str, *, name: str, old: str | None = None) -> int:
+        text = NOTICES[self.language][kind].format(name=name, old=old)
+        was = {} if old is None else {"was": old}
+        return self._publish(SERVER, text, kind=kind, who=name, **was)
+
+    def _publish(self, name: str, text: str, **more: Any) -> int:
+        plain = {"name": name, "text": text}
+        full = self.log.publish({**plain, "time": round(self._now(), 3), **more})
+        self.audience.publish(Said(plain, full))
+        seq: int = full["seq"]
+        return seq
+
+    def _error(self, member: Member, refused: Refused) -> Fields:
+        """Count what was refused, and make the message that says so."""
+        self.refuse(member, refused.code)
+        text = ERRORS[self.language][refused.code].format(**refused.details)
+        if self.classic or member.session is None:
+            return {"name": SERVER, "text": text}
+        return member.session.refused(refused.fields, refused.code, text)

@@ -1,0 +1,203 @@
+"""What a member may send: everything that a room checks before it believes it.
+
+All of this is pure: a message in, a value or `Refused` out. Nothing that a peer sends gets past
+here as an object, a number or an invisible name.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from wslab.apps.chat.words import SERVER
+
+__all__ = [
+    "Bucket",
+    "Incoming",
+    "Refused",
+    "Rules",
+    "check_name",
+    "check_text",
+    "name_key",
+    "parse",
+]
+
+EXAMPLE = '{"type":"chat","text":"Hello"}'
+TYPES = ("setName", "chat", "resume")
+
+# Letters and symbols by category, but nothing to be seen: fillers of Hangul, the empty Braille cell
+BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+JOINERS = "\u200c\u200d"  # between letters of Persian or Hindi, and inside emoji
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How much of everything a room allows.
+
+    name_length, text_length: in characters. message_size: in bytes, of a message on the wire;
+    more is closed with 1009 (RFC 6455 §7.4.1). rate: messages a second of one member, None for any
+    number; burst: so many at once. members: of all rooms of a server, None for any number.
+    rooms: of a server. history: messages that a room keeps for newcomers.
+    backlog: bytes that may wait for one member, who is dropped when there are more. grace: seconds
+    that one who is dropped has for reading the rest.
+    """
+
+    name_length: int = 30
+    text_length: int = 2000
+    message_size: int = 32 * 1024
+    rate: float | None = 5.0
+    burst: int = 20
+    members: int | None = None
+    rooms: int = 20
+    history: int = 200
+    backlog: int = 256 * 1024
+    grace: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} is {value}, it must be positive")
+
+
+class Refused(Exception):
+    """What was sent is against the rules.
+
+    code: a key of `words.ERRORS`; details: for its text. fields: those of the message, if it has.
+    """
+
+    def __init__(
+        self, code: str, *, fields: dict[str, Any] | None = None, **details: object
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.fields = fields or {}
+        self.details = details
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message of the right form. type: one of `TYPES`; fields: all that was in it."""
+
+    type: str
+    text: str
+    fields: dict[str, Any] = field(repr=False)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is Python's, not JSON (RFC 8259 §6)")
+
+
+def parse(data: str | bytes) -> Incoming:
+    """Read a message: JSON, an object, with a string as its text if its type wants one.
+
+    Raises Refused for everything else.
+
+    >>> parse('{"type":"chat","text":"Hello"}')
+    Incoming(type='chat', text='Hello')
+    """
+    if not isinstance(data, str):
+        raise Refused("binary")
+    try:
+        value = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):  # a thousand brackets are too deep for Python
+        raise Refused("not_json", example=EXAMPLE) from None
+    if not isinstance(value, dict):
+        raise Refused("not_object", example=EXAMPLE)
+    kind = value.get("type")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise Refused("bad_type", fields=value, types=", ".join(TYPES))
+    if kind == "resume":
+        return Incoming(kind, "", value)
+    if "text" not in value:
+        raise Refused("no_text", fields=value, example=EXAMPLE)
+    if not isinstance(value["text"], str):
+        raise Refused("bad_text", fields=value)
+    return Incoming(kind, value["text"], value)
+
+
+def _is_control(letter: str, *, invisible: bool) -> bool:
+    """Tell whether a letter is none: a control character, half a surrogate pair, unassigned.
+
+    invisible: whether what only changes the look of its neighbours counts too, such as U+202E.
+    """
+    category = unicodedata.category(letter)
+    if category == "Cf":
+        return invisible and letter not in JOINERS
+    return category[0] == "C" or (invisible and category in ("Zl", "Zp"))
+
+
+def check_text(text: str, rules: Rules) -> str:
+    """Return what a member says, unchanged; line breaks and tabs are allowed. Raises Refused."""
+    if len(text) > rules.text_length:
+        raise Refused("long_text", size=len(text), limit=rules.text_length)
+    for letter in text:
+        plain = " " <= letter <= "~" or letter in "\n\t"
+        if not plain and _is_control(letter, invisible=False):
+            raise Refused("control_text", point=ord(letter))
+    if not name_key(text):  # nothing in it that can be seen
+        raise Refused("empty_text")
+    return text
+
+
+def check_name(text: str, rules: Rules) -> str:
+    """Return a name as it is shown: composed (NFC), spaces trimmed and single. Raises Refused.
+
+    >>> check_name("  Ada   Lovelace ", Rules())
+    'Ada Lovelace'
+    """
+    for letter in text:
+        if _is_control(letter, invisible=True):
+            raise Refused("control_name", point=ord(letter))
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if len(name) > rules.name_length:
+        raise Refused("long_name", size=len(name), limit=rules.name_length)
+    if not name_key(name):
+        raise Refused("empty_name")
+    if name_key(name) == RESERVED:
+        raise Refused("reserved_name")
+    return name
+
+
+def name_key(name: str) -> str:
+    """Return what two names have in common that look alike: NFKC, case-folded, nothing invisible.
+
+    >>> name_key("ＡＤＡ") == name_key("Ada")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    shown = (c for c in folded if c not in BLANK and unicodedata.category(c)[0] not in "ZC")
+    return "".join(c for c in shown if not "\ufe00" <= c <= "\ufe0f")  # variation selectors
+
+
+RESERVED = name_key(SERVER)
+
+
+class Bucket:
+    """A token bucket: `burst` messages at once, then `rate` a second; the clock is an argument."""
+
+    __slots__ = ("seen", "tokens")
+
+    def __init__(self, rules: Rules, now: float) -> None:
+        self.tokens = float(rules.burst)
+        self.seen = now
+
+    def take(self, rules: Rules, now: float) -> float:
+        """Take a token and return how many are left; below zero the message is one too many.
+
+        What is taken too much is owed, up to a burst: who goes on flooding stays shut out.
+        """
+        if rules.rate is None:
+            return 0.0
+        self.tokens = min(rules.burst, self.tokens + (now - self.seen) * rules.rate)
+        self.seen = now
+        self.tokens = max(self.tokens - 1, -float(rules.burst))
+        return self.tokens
+
+    def wait(self, rules: Rules, now: float) -> float:
+        """Return in how many seconds there will be a token to take, 0 if there is one."""
+        if rules.rate is None:
+            return 0.0
+        tokens = min(rules.burst, self.tokens + (now - self.seen) * rules.rate)
+        return max(0.0, (1 - tokens) / rules.rate)

@@ -1,0 +1,204 @@
+"""The chat server: rooms on a server of the lab, and the page that talks to them.
+
+room = chat.serve()
+room.url, room.page          # for programs, for a browser
+room.members, room.history, room.refused, room.events
+await room.stop()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, cast
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from wslab.apps.chat.fanout import TRY_AGAIN_LATER, ChatConnection, Fanout
+from wslab.apps.chat.gate import Gate, room_of
+from wslab.apps.chat.messages import Fields
+from wslab.apps.chat.room import Member, Room
+from wslab.apps.chat.rules import Rules
+from wslab.apps.chat.words import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.resume import Log
+from wslab.lab.connection import Connection
+from wslab.lab.record import record_prints
+from wslab.lab.registry import LOOPBACK, replace
+from wslab.lab.server import Server
+
+__all__ = ["ChatServer", "serve"]
+
+# By the close code that the library sends by itself (RFC 6455 §7.4.1): which rule was broken.
+VIOLATIONS = {1002: "protocol", 1007: "not_utf8", 1009: "too_big"}
+
+
+class ChatServer(Server):
+    """A chat server of the lab; made by `serve`. It has a main room, and others by path.
+
+    gate: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of the
+    address that it listens on, as when that is 0.0.0.0.
+    """
+
+    shown_host: str | None = None
+
+    def __init__(
+        self, name: str, host: str, *, gate: Gate, rules: Rules, log: Log | None, **options: Any
+    ) -> None:
+        self.gate = gate
+        self.rules = rules
+        self._said: dict[str, Any] = {key: options.pop(key) for key in ("language", "classic")}
+        self._rooms: dict[str, Room] = {}
+        self._turned_away: Counter[str] = Counter()
+        own = {
+            "process_request": self._process_request,
+            "create_connection": ChatConnection,
+            "max_size": rules.message_size,
+        }
+        super().__init__(name, self._converse, host, {**own, **options})
+        self._room("", log)
+
+    # What a cell asks
+
+    @property
+    def url(self) -> str:
+        """Where a client connects to, with the token; RuntimeError if it is stopped."""
+        url = super().url
+        if self.shown_host is not None:
+            url = f"{self.scheme}://{self.shown_host}:{self.port}/"
+        return url if self.gate.token is None else f"{url}?token={self.gate.token}"
+
+    @property
+    def page(self) -> str:
+        """The address of the chat page, for a browser."""
+        return "http" + self.url.removeprefix("ws")
+
+    @property
+    def rooms(self) -> dict[str, Room]:
+        """The rooms by name; "" is the main one."""
+        return dict(self._rooms)
+
+    @property
+    def members(self) -> list[str]:
+        """The names of those who are in the main room, in the order in which they came."""
+        return self._rooms[""].members
+
+    @property
+    def history(self) -> list[Fields]:
+        """What was said and announced in the main room, as far as it is kept."""
+        return self._rooms[""].history
+
+    @property
+    def log(self) -> Log:
+        """The main room's memory; give it to a successor: `serve(log=room.log)`."""
+        return self._rooms[""].log
+
+    @property
+    def refused(self) -> Counter[str]:
+        """How often each rule was broken, in all rooms and at the door."""
+        return sum((room.refused for room in self.rooms.values()), self._turned_away.copy())
+
+    def allow_origin(self, origin: str) -> None:
+        """Welcome pages of this origin, as "https://hub.example"; ValueError if it is none."""
+        self.gate.allow_origin(origin)
+
+    # On the lab's thread
+
+    def _room(self, name: str, log: Log | None = None) -> Room | None:
+        """Return a room, made when it is first asked for; None if there are too many."""
+        if name in self._rooms:
+            return self._rooms[name]
+        for other in [room for room in self._rooms.values() if room.name and not len(room)]:
+            if len(self._rooms) >= self.rules.rooms:
+                del self._rooms[other.name]  # nobody is in there
+        if len(self._rooms) >= self.rules.rooms:
+            return None
+
+        def dropped(member: Member, backlog: int) -> None:
+            room.drop(member, f"{backlog} bytes were waiting, {self.rules.backlog} are allowed")
+
+        audience = Fanout(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
+        room = Room(audience, name=name, rules=self.rules, log=log, note=self._note, **self._said)
+        self._rooms[name] = room
+        return room
+
+    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        if (response := self.gate.answer(request)) is not None:
+            return response
+        if (refusal := self.gate.refusal(request)) is not None:
+            self._turned_away[refusal[0]] += 1
+            return connection.respond(HTTPStatus.FORBIDDEN, refusal[1])
+        name = room_of(request.path)
+        if name is None or self._room(name) is None:
+            self._turned_away["room"] += 1
+            return connection.respond(HTTPStatus.NOT_FOUND, "There is no such room.\n")
+        return None
+
+    async def _converse(self, connection: ServerConnection) -> None:
+        """Handle one connection: all that happens between its handshake and its end."""
+        assert isinstance(connection, ChatConnection)  # see __init__()
+        assert connection.request is not None  # the handshake is done
+        room = self._room(room_of(connection.request.path) or "")
+        limit = self.rules.members
+        if room is None or (limit is not None and sum(map(len, self._rooms.values())) >= limit):
+            await self._send_away(connection)
+            return
+        member = Member(connection.number if isinstance(connection, Connection) else 0)
+        cast(Fanout, room.audience).add(member, connection)
+        room.enter(member)
+        try:
+            async for data in connection:
+                if (delay := room.delay(member)) > 0:
+                    await asyncio.sleep(delay)
+                room.receive(member, data)
+        finally:
+            room.leave(member)
+            if (sent := connection.protocol.close_sent) is not None and sent.code in VIOLATIONS:
+                room.refuse(member, VIOLATIONS[sent.code])
+
+    async def _send_away(self, connection: ServerConnection) -> None:
+        room = self._rooms[""]
+        self._turned_away["full"] += 1
+        text = ERRORS[room.language]["full"].format(limit=self.rules.members)
+        await connection.send(json.dumps({"name": SERVER, "text": text}, ensure_ascii=False))
+        await connection.close(TRY_AGAIN_LATER, "the room is full")
+
+    def _note(self, member: Member, kind: str, text: str) -> None:
+        self.record(member.number, kind, text)
+
+
+def serve(
+    *,
+    name: str = "chat",
+    host: str = LOOPBACK,
+    port: int = 0,
+    language: Language | None = None,
+    classic: bool = False,
+    rules: Rules | None = None,
+    log: Log | None = None,
+    origins: Iterable[str] = (),
+    token: str | None = None,
+    **websockets_options: Any,
+) -> ChatServer:
+    """Start a chat server beside the notebook, at once.
+
+    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    language: of notices and errors, "en" or "zh"; English, or Chinese if classic.
+    classic: the document's words and its two fields, nothing more.
+    rules: how much it allows. log: a predecessor's memory (`room.log`), so that members can resume.
+    origins: pages that are welcome besides this machine's. token: what ?token= must be, None for
+    anything. websockets_options: passed on to `websockets.serve`.
+    Raises ValueError for what cannot be, OSError if the port is taken.
+    """
+    language = language or ("zh" if classic else "en")
+    if language not in NOTICES or (classic and language != "zh"):
+        raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
+    record_prints()
+    gate, rules = Gate(origins, token=token), rules or Rules()
+    options = {"language": language, "classic": classic, **websockets_options}
+    server = ChatServer(name, host, gate=gate, rules=rules, log=log, **options)
+    server.replaced = replace(server, port, server.start)
+    return server

@@ -1,0 +1,97 @@
+"""A room for a classroom: `python -m wslab serve chat --lan`, with a link that can be scanned.
+
+Without `--lan` the server listens on 127.0.0.1 and only this machine can reach it. With it, the
+network can: so the link carries a token that nobody can guess, the number of members and their
+rate are limited, and what is exposed is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import secrets
+import socket
+import sys
+from dataclasses import replace
+
+from wslab.apps.chat.rules import Rules
+from wslab.apps.chat.server import ChatServer, serve
+
+__all__ = ["CLASSROOM", "address_on_the_network", "invitation", "start"]
+
+EVERYWHERE = "0.0.0.0"
+CLASSROOM = 100  # members, on the network
+
+# No packet is sent to it: "connecting" a UDP socket only asks the system which way it would go.
+ELSEWHERE = ("192.0.2.1", 9)  # RFC 5737: an address that nobody has
+
+
+def start(options: argparse.Namespace) -> ChatServer:
+    """Start what the command line asks for, and say on stderr how to get there.
+
+    Raises OSError with a line to show: the port is taken, there is no network for --lan, or
+    options exclude each other.
+    """
+    if options.lan and options.host != "127.0.0.1":
+        raise OSError("--lan and --host exclude each other: --lan listens on every address")
+    host = options.host
+    rules = replace(Rules(), rate=options.rate)
+    token = None
+    if options.lan:
+        address = address_on_the_network()
+        host, token = EVERYWHERE, secrets.token_urlsafe(12)
+        rules = replace(rules, members=CLASSROOM)
+    try:
+        server = serve(
+            host=host,
+            port=options.port,
+            language=options.lang,
+            classic=options.classic,
+            rules=rules,
+            origins=options.origin,
+            token=token,
+        )
+    except ValueError as error:
+        raise OSError(str(error)) from None  # which the command line shows in one line
+    if options.lan:
+        server.shown_host = address
+    if host != "127.0.0.1":
+        server.allow_origin(server.page.partition("?")[0])
+    note = invitation(server) if options.lan else f"The page: {server.page}"
+    print(note, file=sys.stderr, flush=True)
+    return server
+
+
+def address_on_the_network() -> str:
+    """Return this machine's IPv4 address as its neighbours see it; OSError if it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(ELSEWHERE)
+            address = str(probe.getsockname()[0])
+        except OSError:
+            address = ""
+    if not address or address.startswith(("127.", "0.")):
+        raise OSError("--lan: this machine is on no network; without --lan it can be used alone")
+    return address
+
+
+def invitation(server: ChatServer) -> str:
+    """Return the link to a room as text and QR code, and what it exposes."""
+    rate = server.rules.rate
+    limit = f"{rate:g} messages a second of each" if rate is not None else "no rate limit"
+    return (
+        f"The page, for everybody on this network:\n\n  {server.page}\n\n{qr_code(server.page)}\n"
+        f"This exposes the chat on port {server.port} to everybody on the network who has the "
+        "link: its page, its rooms, nothing else of this machine.\n"
+        f"It is not encrypted: who shares the network can read along. At most "
+        f"{server.rules.members} members, {limit}. Ctrl-C ends it; the next start has a new token."
+    )
+
+
+def qr_code(text: str) -> str:
+    """Return a text as a QR code of block characters, dark on light or light on dark."""
+    import segno  # only who shares needs it
+
+    drawing = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(drawing, compact=True)
+    return drawing.getvalue()
