@@ -3,14 +3,16 @@
     from wslab import browser
 
     browser.Browser(server)                  a real WebSocket, in the page that shows the notebook
+    browser.WebSocket(url)                   the same interface, in the kernel
     browser.FrameExplorer(b"\\x81\\x02Hi")     a frame whose fields and bits can be edited
 
-Both are widgets (anywidget), which is imported when the first one is made.
+The first and the last are widgets (anywidget, which is imported when the first one is made).
 """
 
 from wslab.browser.client import Browser
 from wslab.browser.events import CloseEvent, DOMException, Event, MessageEvent, PageEvents
 from wslab.browser.explorer import FrameExplorer
+from wslab.browser.twin import ScriptError, WebSocket
 
 __all__ = [
     "Browser",
@@ -20,4 +22,6 @@ __all__ = [
     "FrameExplorer",
     "MessageEvent",
     "PageEvents",
+    "ScriptError",
+    "WebSocket",
 ]

@@ -1,0 +1,239 @@
+"""The browser's `WebSocket`, in Python: the same states, the same four events, the same refusals.
+
+    socket = WebSocket("ws://127.0.0.1:8001/")
+    socket.onmessage = lambda event: print(event.data)
+    await socket.settle("open")
+    socket.send("Hello")
+
+What a page's script sees, this shows in the kernel, where a test can look; a test also holds it to
+what Chromium reports. Below it is the `websockets` library. The names are JavaScript's.
+Source: WHATWG WebSockets Standard (websockets.spec.whatwg.org) §3.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Origin, Subprotocol
+
+from wslab.browser.events import CloseEvent, Event, MessageEvent, PageEvents
+from wslab.lab.loop import settle
+
+__all__ = ["ScriptError", "WebSocket"]
+
+CLOSING_TIMEOUT = 60  # seconds that Chromium waits for the peer's Close
+REASON_LIMIT = 123  # bytes: a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
+SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+
+Listener = Callable[[Any], object]
+
+
+class ScriptError(Exception):
+    """What JavaScript would throw, a DOMException. name: such as "InvalidStateError"."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+
+
+class WebSocket:
+    """A WebSocket as a page's script has it. Make it where a loop runs, as in a cell.
+
+    url: ws:, wss:, http: or https:, without a fragment. protocols: the subprotocols to offer.
+    origin: where the page came from; a browser says so in the handshake, whatever the script wants.
+    cookies: those that the browser has for the server; it adds them without being asked.
+    closing_timeout: seconds to wait for the peer's Close after our own.
+
+    events: everything that was fired, in order. protocol: the subprotocol agreed on, or "".
+    Raises ScriptError (SyntaxError) for a URL or a subprotocol that is none.
+    """
+
+    CONNECTING: ClassVar = 0
+    OPEN: ClassVar = 1
+    CLOSING: ClassVar = 2
+    CLOSED: ClassVar = 3
+
+    def __init__(
+        self,
+        url: str,
+        protocols: str | Sequence[str] = (),
+        *,
+        origin: str = "http://localhost:8888",
+        cookies: Mapping[str, str] | None = None,
+        closing_timeout: float = CLOSING_TIMEOUT,
+    ) -> None:
+        self.url = _checked_url(url)
+        offered = _checked_protocols([protocols] if isinstance(protocols, str) else protocols)
+        self.readyState = self.CONNECTING
+        self.bufferedAmount = 0  # bytes that send() took and the network has not yet
+        self.protocol = ""
+        self.onopen: Listener | None = None
+        self.onmessage: Listener | None = None
+        self.onerror: Listener | None = None
+        self.onclose: Listener | None = None
+        self.events = PageEvents()
+        self._activity = 0
+        self._outgoing: asyncio.Queue[str | bytes | tuple[int | None, str]] = asyncio.Queue()
+        cookie = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
+        self._opening = connect(
+            self.url,
+            origin=Origin(origin),
+            subprotocols=[Subprotocol(name) for name in offered] or None,
+            additional_headers={"Cookie": cookie} if cookie else None,
+            ping_interval=None,  # a script cannot ping, and browsers do not
+            max_size=None,
+            close_timeout=closing_timeout,
+            proxy=None,
+        )
+        self._task = asyncio.get_running_loop().create_task(self._live())
+
+    def __repr__(self) -> str:
+        """Say where it goes and how far it has come."""
+        state = ("CONNECTING", "OPEN", "CLOSING", "CLOSED")[self.readyState]
+        return f"<WebSocket {self.url} {state}>"
+
+    # What a script calls
+
+    def send(self, data: str | bytes) -> None:
+        """Send a message: at once or soon, and nobody says whether it arrived.
+
+        Raises ScriptError (InvalidStateError) before `open`. After the end it does nothing but
+        count: the data is lost, as in a page.
+        """
+        if self.readyState == self.CONNECTING:
+            raise ScriptError("InvalidStateError", "still CONNECTING: send when `open` has come")
+        self.bufferedAmount += _size(data)
+        if self.readyState == self.OPEN:
+            self._outgoing.put_nowait(data)
+
+    def close(self, code: int | None = None, reason: str = "") -> None:
+        """Begin to close; what was sent before goes out first. The end is the `close` event.
+
+        Raises ScriptError: InvalidAccessError for a code other than 1000 and 3000 to 4999,
+        SyntaxError for a reason of more than 123 bytes.
+        """
+        if code is not None and code != 1000 and not 3000 <= code <= 4999:
+            raise ScriptError("InvalidAccessError", f"{code} is not 1000 or in 3000 to 4999")
+        if (size := len(reason.encode())) > REASON_LIMIT:
+            raise ScriptError("SyntaxError", f"the reason has {size} bytes, limit {REASON_LIMIT}")
+        if self.readyState == self.CONNECTING:
+            self.readyState = self.CLOSING
+            self._task.cancel()
+            asyncio.get_running_loop().call_soon(self._end, None, True)
+        elif self.readyState == self.OPEN:
+            self.readyState = self.CLOSING
+            self._outgoing.put_nowait((1000 if code is None and reason else code, reason))
+
+    async def settle(
+        self,
+        until: int | str | Callable[[], object] | None = None,
+        *,
+        within: float = 5.0,
+        quiet: float = 0.05,
+    ) -> PageEvents:
+        """Wait until nothing more happens, and return the events; no script has this.
+
+        until: a number of events, a type of event, or a condition, to be reached first.
+        within: seconds to wait for it, then TimeoutError. quiet: seconds without an event.
+        """
+        condition = (lambda: self.events.only(until)) if isinstance(until, str) else until
+        await settle(
+            lambda: self._activity, condition, lambda: self.events, within=within, quiet=quiet
+        )
+        return self.events
+
+    # What happens
+
+    async def _live(self) -> None:
+        """Open the connection, carry messages, and fire the events."""
+        try:
+            connection = await self._opening
+        except (OSError, InvalidHandshake, TimeoutError):
+            self._end(None, failed=True)  # no details: see lesson 05
+            return
+        self.protocol = connection.subprotocol or ""
+        self.readyState = self.OPEN
+        self._fire(Event(1, "open"))
+        sending = asyncio.create_task(self._send_all(connection))
+        try:
+            while True:
+                data = await connection.recv()
+                if self.readyState == self.OPEN:  # what comes after close() is dropped
+                    self._fire(MessageEvent(1, "message", data, _length(data)))
+        except ConnectionClosed as end:
+            # We failed it if we sent a Close that nobody asked for, such as 1002 or 1007.
+            ours = end.sent is not None and not end.rcvd_then_sent
+            self._end(end, failed=ours and self.readyState == self.OPEN)
+        finally:
+            sending.cancel()
+
+    async def _send_all(self, connection: ClientConnection) -> None:
+        while True:
+            item = await self._outgoing.get()
+            try:
+                if isinstance(item, tuple):
+                    close: Any = connection.close  # takes None too: a Close frame without a code
+                    await close(*item)
+                else:
+                    await connection.send(item)
+                    self.bufferedAmount -= _size(item)
+            except ConnectionClosed:
+                return  # `_live` hears of it too
+
+    def _end(self, end: ConnectionClosed | None, failed: bool) -> None:
+        self.readyState = self.CLOSED
+        if failed:
+            self._fire(Event(1, "error"))
+        if end is None or end.rcvd is None:
+            self._fire(CloseEvent(1, "close", 1006, "", False))
+        else:
+            clean = end.sent is not None
+            self._fire(CloseEvent(1, "close", end.rcvd.code, end.rcvd.reason, clean))
+
+    def _fire(self, event: Event) -> None:
+        self.events.append(event)
+        self._activity += 1
+        listener: Listener | None = getattr(self, f"on{event.type}")
+        if listener is None:
+            return
+        try:
+            listener(event)
+        except Exception as error:  # as in a page: it is reported, and the socket lives on
+            context = {"message": f"exception in on{event.type}", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+
+def _size(data: str | bytes) -> int:
+    return len(data.encode() if isinstance(data, str) else data)
+
+
+def _length(data: str | bytes) -> int:
+    """Return the length as JavaScript counts: bytes, or UTF-16 code units."""
+    return (
+        len(data.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(data, str) else len(data)
+    )
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL that begins with ws:// or wss://")
+    if "#" in url:
+        raise ScriptError("SyntaxError", f"{url[:60]!r} has a fragment, a WebSocket URL has none")
+    return parts._replace(scheme=SCHEMES[parts.scheme], path=parts.path or "/").geturl()
+
+
+def _checked_protocols(names: Sequence[str]) -> Sequence[str]:
+    for name in names:
+        if not TOKEN.fullmatch(name) or names.count(name) > 1:
+            raise ScriptError(
+                "SyntaxError", f"subprotocol {name[:60]!r} is no token, or there twice"
+            )
+    return names
