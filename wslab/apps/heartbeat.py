@@ -1,0 +1,203 @@
+"""Heartbeat (心跳): how to notice that a peer is gone, when nobody says so.
+
+A connection over which nothing comes may be idle, or dead: the cable is cut somewhere, the other
+machine has no power, its program hangs. TCP alone tells only who sends, and only after minutes. So
+one side asks for a sign of life from time to time, and gives up when none comes.
+
+    interval        timeout
+    ├──────────────┼───────────┤       misses=1: given up here unless anything arrives
+    last sign      beat
+
+    interval   interval   timeout
+    ├─────────┼─────────┼──────────┤   misses=2
+    last sign  beat      beat
+
+Any message is a sign of life, not only the answer to a beat. The beat is a Ping, which the other
+side's library answers by itself (RFC 6455 §5.5.2), or, where a program cannot send one, as in a
+browser, a message that the other side's program answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from websockets.exceptions import ConnectionClosed
+
+__all__ = ["Heartbeat", "Watchdog", "library_bounds", "watched"]
+
+Beat = Callable[[], Awaitable[object]]  # sends one
+
+DAY = 86_400.0  # seconds
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """When to ask for a sign of life, and when to give up.
+
+    interval: seconds of silence after which a beat is sent, and another one, and another one.
+    misses: how many beats without any sign of life mean death.
+    timeout: seconds that the last of them has, as long as interval if left out.
+    """
+
+    interval: float = 20.0
+    misses: int = 1
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("interval", "timeout"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} is {value} s, it must be positive")
+        if self.misses < 1:
+            raise ValueError(f"misses is {self.misses}, at least 1 beat must be missed")
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the last beat has to be answered."""
+        return self.interval if self.timeout is None else self.timeout
+
+    @property
+    def limit(self) -> float:
+        """Seconds of silence that mean death: no death is noticed later than that."""
+        return self.misses * self.interval + self.patience
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds that an answer may take before a living peer is given up.
+
+        A peer that dies is noticed no sooner than that, less the time that an answer takes.
+        """
+        return self.limit - self.interval
+
+    def beats_per_day(self, clients: int = 1) -> float:
+        """Return the largest number of beats in a day: those of clients that say nothing else."""
+        return clients * DAY / self.interval
+
+
+class Watchdog:
+    """Judges a peer by its signs of life; a policy, which sends nothing and waits for nothing.
+
+    clock: returns seconds. Whoever has one calls `sign` when anything arrives, and `look` when
+    `wakeup` is reached.
+    """
+
+    def __init__(self, heartbeat: Heartbeat, clock: Callable[[], float]) -> None:
+        self.heartbeat = heartbeat
+        self.clock = clock
+        self.last_sign = clock()
+        self.beats = 0  # since the last sign
+
+    def sign(self) -> None:
+        """Take note of a sign of life: anything that has come from the peer."""
+        self.last_sign, self.beats = self.clock(), 0
+
+    @property
+    def wakeup(self) -> float:
+        """When to look next, on the clock."""
+        if self.beats == self.heartbeat.misses:
+            return self.last_sign + self.heartbeat.limit
+        return self.last_sign + (self.beats + 1) * self.heartbeat.interval
+
+    def look(self) -> Literal["beat", "dead"] | None:
+        """Return what it is time for: to send a beat, to give up, or nothing (None).
+
+        Who looks late, because the machine slept, asks again before it gives up: what has come in
+        the meantime may not have been read yet.
+        """
+        now = self.clock()
+        late = now - self.wakeup
+        if late < 0:
+            return None
+        if self.beats == self.heartbeat.misses:
+            if late < self.heartbeat.patience:
+                return "dead"
+            self.beats = 0
+        self.beats += 1
+        self.last_sign = now - self.beats * self.heartbeat.interval  # answered from now on
+        return "beat"
+
+
+@contextlib.asynccontextmanager
+async def watched(
+    ws: Any,
+    heartbeat: Heartbeat,
+    beat: Beat | None = None,
+    *,
+    busy: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[Watchdog]:
+    """Watch over a connection, the library's or one from scratch, a client's or a server's.
+
+        async with watched(ws, Heartbeat(20, timeout=10)) as watchdog:
+            async for message in ws:
+                watchdog.sign()
+
+    A peer that does not answer is cut off, without a closing handshake: a dead one would not answer
+    that either, and the handshake's own time-out comes on top. Whoever receives gets 1006.
+    beat: sends an application's own beat; without it, a Ping, whose Pong is a sign of life.
+    busy: tells that this side itself does not read at the moment, and so cannot see any sign.
+    """
+    watchdog = Watchdog(heartbeat, asyncio.get_running_loop().time)
+    beats: set[asyncio.Task[None]] = set()
+    send = beat or partial(_ping, ws, watchdog)
+    watching = asyncio.create_task(_watch(ws, watchdog, send, busy, beats))
+    try:
+        yield watchdog
+    finally:
+        tasks = [watching, *beats]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _watch(
+    ws: Any,
+    watchdog: Watchdog,
+    beat: Beat,
+    busy: Callable[[], bool],
+    beats: set[asyncio.Task[None]],
+) -> None:
+    while True:
+        await asyncio.sleep(watchdog.wakeup - watchdog.clock())
+        if busy():
+            watchdog.sign()
+        verdict = watchdog.look()
+        if verdict == "dead":
+            ws.transport.abort()
+            return
+        if verdict == "beat":
+            # Nobody waits for it: when the network is full, sending alone may take for ever.
+            beating = asyncio.create_task(_ignoring_the_end(beat))
+            beats.add(beating)
+            beating.add_done_callback(beats.discard)
+
+
+async def _ignoring_the_end(beat: Beat) -> None:
+    with contextlib.suppress(ConnectionClosed, ConnectionError):
+        await beat()
+
+
+async def _ping(ws: Any, watchdog: Watchdog) -> None:
+    pong = await ws.ping()
+    if pong is not None:  # the library's ping() returns what to await, ours has awaited it
+        await pong
+    watchdog.sign()
+
+
+def library_bounds(
+    ping_interval: float = 20, ping_timeout: float = 20, close_timeout: float = 10
+) -> tuple[float, float]:
+    """Return after how many seconds the library's own keepalive ends a dead connection: from, to.
+
+    It sends a Ping every ping_interval; the last one that is answered may have been sent just
+    before the fault, or a whole interval earlier. Then it begins a closing handshake, which a dead
+    peer does not answer either. The arguments are those of `websockets.connect` and `serve`.
+
+    >>> library_bounds()
+    (30, 50)
+    """
+    return ping_timeout + close_timeout, ping_interval + ping_timeout + close_timeout
