@@ -101,9 +101,17 @@ def message_rate(text: str) -> float | None:
     return rate
 
 
+def start_socketio(options: argparse.Namespace) -> BaseServer:
+    """Start the chat of lesson 09."""
+    from wslab.apps.socketio_chat import serve_chat
+
+    return serve_chat(host=options.host, port=options.port)
+
+
 SERVERS = {
     "echo": Offer("sends every message back", start_echo, add_echo_options),
     "chat": Offer("a room to talk in, with its page", start_chat, add_chat_options),
+    "socketio": Offer("the same talk by Socket.IO, with its page", start_socketio),
 }
 
 

@@ -20,6 +20,16 @@ PATTERNS = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
         ('"user-agent: Python/3.11"', '"user-agent: VALUE"'),
         ("+12.3 ms", "+T ms"),
         ("<object at 0x7f3a5c0d1e80>", "<object at 0xID>"),
+        ('0{"sid":"bvJ31OcNWwiXeMHIAAAA","upgrades":[]}', '0{"sid":"SID","upgrades":[]}'),
+        (
+            '{"sid":"rMIS3qPmTsK35WDPAAAA","pid":"9BeYrXr_sVTiX8-pAAAB"}',
+            '{"sid":"SID","pid":"SID"}',
+        ),
+        ("{&quot;sid&quot;: &quot;9BeYrXr_sVTiX8-pAAAB&quot;", "{&quot;sid&quot;: &quot;SID&quot;"),
+        ("{'sid': '9BeYrXr_sVTiX8-pAAAB'}", "{'sid': 'SID'}"),
+        ("34 30 7b 22 73 69 64 22 3a 22 32 73 70 …", "34 30 7b 22 73 69 64 22 3a 22 SID …"),
+        ("?EIO=4&sid=5ZPwff_JUTyZSH7nAAAA HTTP/1.1", "?EIO=4&sid=SID HTTP/1.1"),
+        ("?EIO=4&amp;sid=5ZPwff_JUTyZSH7nAAAA HTTP", "?EIO=4&amp;sid=SID HTTP"),
     ],
 )
 def test_what_varies_is_blanked(seen, blanked):
@@ -35,6 +45,8 @@ def test_what_varies_is_blanked(seen, blanked):
         "closed after 12 ms",
         "Sec-WebSocket-Version: 13",
         "10.0.0.1:80",
+        '{"sid":"too-short"}',
+        "22 73 69 64 22 3a 7b 7d",  # "sid":{}
     ],
 )
 def test_what_is_meant_stays(text):

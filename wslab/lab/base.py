@@ -188,16 +188,17 @@ class BaseServer:
         except self.peer_left:
             pass  # the peer left while the handler was at work: recorded as the close
         except (Exception, SystemExit) as error:
-            self.record(number, "error", f"{type(error).__name__}: {error}")
-            self._add_error(HandlerError.of(self.name, number, error))
+            self.record_error(number, error)
             return False
         finally:
             self._handlers.discard(task)
         return True
 
-    def _add_error(self, error: HandlerError) -> None:
-        traceback.clear_frames(error.exception.__traceback__)  # a server may run for long
-        self._errors.append(error)
+    def record_error(self, number: int, error: BaseException) -> None:
+        """Add what a connection's handler raised to the events and the errors."""
+        self.record(number, "error", f"{type(error).__name__}: {error}")
+        self._errors.append(HandlerError.of(self.name, number, error))
+        traceback.clear_frames(error.__traceback__)  # a server may run for long
         if len(self._errors) > ERRORS:
             del self._errors[0]
             self._errors_seen = max(0, self._errors_seen - 1)

@@ -14,6 +14,7 @@ from wslab.lab.anatomy import (
     opcode_name,
 )
 from wslab.lab.chunks import chunk_head
+from wslab.lab.engineio_rows import describe_body, describe_packet
 from wslab.lab.tables import escaped, hex_bytes, printable, text_table
 from wslab.lab.tape import Piece
 from wslab.protocol.close import Close
@@ -37,11 +38,14 @@ class Context:
     rsv: the reserved bits that the handshake agreed on.
     message: the first frame of the message that a continuation frame goes on with.
     several: whether more than one connection is on the tape.
+    engineio: whether the connection's last request was one of Engine.IO's, so that what follows is
+    its packets.
     """
 
     rsv: int = RSV1
     message: Header | None = None
     several: bool = False
+    engineio: bool = False
 
 
 class Row:
@@ -135,6 +139,8 @@ class Row:
         elif kind == "chunk":  # with its size, which is text
             said = printable(self.wire.decode("utf-8", "backslashreplace"))
             said += ", the last chunk" * (self.is_complete and not self.payload)
+        elif kind == "body" and self.context.engineio:
+            said = describe_body(self.payload, is_complete=self._has_all)
         elif kind in ("body", "raw"):
             said = printable(self.text)
         elif kind == "note":
@@ -146,13 +152,29 @@ class Row:
             if header.opcode == Opcode.CONTINUATION and self.context.message is not None:
                 first = self.context.message
                 header = header._replace(opcode=first.opcode, rsv=first.rsv)
-            parts = [describe_payload(header, self.payload)]
+            parts = [self._packet or describe_payload(header, self.payload)]
             parts += ["more follows"] * (not self.header.fin)
             said = ", ".join(filter(None, parts))
         if not self.is_complete:
             total = f" of {self.piece.total}" if self.piece.total else ""
             said += f"\nnot complete: {self.size}{total} B so far"
         return said + (f"\nnot allowed: {self.problem}" if self.problem else "")
+
+    @property
+    def _has_all(self) -> bool:
+        """Whether all of it has passed, and was kept."""
+        return self.is_complete and len(self.wire) == self.size
+
+    @property
+    def _packet(self) -> str:
+        """What a frame's packet of Engine.IO says; empty if that cannot be told."""
+        header = self.header
+        if header is None or not self.context.engineio or not header.fin or header.rsv:
+            return ""
+        if header.opcode not in (Opcode.TEXT, Opcode.BINARY):
+            return ""
+        is_text = header.opcode == Opcode.TEXT
+        return describe_packet(self.payload, is_text=is_text, is_complete=self._has_all)
 
     @property
     def anatomy(self) -> Anatomy:

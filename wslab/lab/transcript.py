@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
+from wslab.lab.engineio_rows import asks_for_engineio, is_refusal
 from wslab.lab.row import HEAD, Context, Row
 from wslab.lab.tables import text_table
 from wslab.lab.tape import Piece, Side, Tape, Who
@@ -115,11 +117,22 @@ def contexts(pieces: Iterable[Piece]) -> Iterator[Context]:
     several = any(piece.connection > 1 for piece in pieces)
     rsv: dict[int, int] = {}  # connection: the reserved bits agreed on, unknown without the 101
     first: dict[tuple[int, Who], Header] = {}  # of the message that is under way
+    engineio: defaultdict[int, bool] = defaultdict(
+        bool
+    )  # connection: whether its last request was one of Engine.IO's
     for piece in pieces:
         where = (piece.connection, piece.side)
         header = Header.parse(piece.head) if piece.kind == "frame" else None
         if piece.kind == "http" and piece.side == "server":
             rsv[piece.connection] = RSV1 if b"permessage-deflate" in piece.head.lower() else 0
-        yield Context(rsv.get(piece.connection, RSV1), first.get(where), several)
+            engineio[piece.connection] &= not is_refusal(piece.head)
+        elif piece.kind == "http":
+            engineio[piece.connection] = asks_for_engineio(piece.head)
+        yield Context(
+            rsv.get(piece.connection, RSV1),
+            first.get(where),
+            several,
+            engineio[piece.connection],
+        )
         if header is not None and header.opcode in (Opcode.TEXT, Opcode.BINARY):
             first[where] = header

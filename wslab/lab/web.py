@@ -48,16 +48,20 @@ class WebServer(BaseServer):
         self._runner: web.AppRunner | None = None
         self._numbered: WeakKeyDictionary[asyncio.BaseTransport, int] = WeakKeyDictionary()
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Run a request's handler; record the request with its status, or the handler's error."""
-        from aiohttp import web
-
-        protocol, transport = request.protocol, request.transport
+    def number_of(self, request: web.Request) -> int:
+        """Return the number of a request's connection; ConnectionResetError if it is gone."""
+        transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client left before its request was looked at")
         if transport not in self._numbered:
             self._numbered[transport] = next(self.numbers)
-        number = self._numbered[transport]
+        return self._numbered[transport]
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Run a request's handler; record the request with its status, or the handler's error."""
+        from aiohttp import web
+
+        protocol, number = request.protocol, self.number_of(request)
         response: web.StreamResponse | None = None
         status: object = "cut short"
 
@@ -153,12 +157,14 @@ def _watch(app: web.Application, server: WebServer) -> None:
     app.middlewares.insert(0, _Watch(server))
 
 
-def serve_app(app: web.Application, *, name: str | None = None, port: int = 0) -> WebServer:
+def serve_app(
+    app: web.Application, *, name: str | None = None, host: str = LOOPBACK, port: int = 0
+) -> WebServer:
     """Start an HTTP server beside the notebook, at once.
 
     app: an `aiohttp.web.Application`. Its handlers' exceptions go to `errors`, their prints and
     every request, when it has been answered, to `events`.
-    name, port: as for `serve`; the name is "web" if left out.
+    name, host, port: as for `serve`; the name is "web" if left out.
     Raises TypeError for anything else than an application, OSError if the port is taken.
     """
     from aiohttp import web
@@ -166,7 +172,7 @@ def serve_app(app: web.Application, *, name: str | None = None, port: int = 0) -
     if not isinstance(app, web.Application):
         raise TypeError(f"an application is an aiohttp.web.Application, this is {app!r:.60}")
     record_prints()
-    server = WebServer(name or "web", app, LOOPBACK)
+    server = WebServer(name or "web", app, host)
     _watch(app, server)
     server.replaced = replace(server, port, server.start)
     return server

@@ -1,0 +1,106 @@
+"""Engine.IO and Socket.IO packets in a transcript: where they are to be expected, what they say."""
+
+from __future__ import annotations
+
+import re
+from codecs import getincrementaldecoder
+
+from wslab.lab.tables import printable
+from wslab.protocol.engineio import (
+    SEPARATOR,
+    EnginePacket,
+    EngineType,
+    SocketPacket,
+    SocketType,
+)
+from wslab.protocol.errors import PeerError
+
+__all__ = ["asks_for_engineio", "describe_body", "describe_packet", "is_refusal"]
+
+SHOWN = 200  # characters of a packet that a row shows
+
+# Every request of Engine.IO says so in its query: /socket.io/?EIO=4&transport=polling
+_REQUEST = re.compile(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]")
+_Utf8 = getincrementaldecoder("utf-8")
+
+
+def asks_for_engineio(head: bytes) -> bool:
+    """Tell whether the request with this header is Engine.IO's: so are its body, and the answer's.
+
+    >>> asks_for_engineio(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
+    True
+    """
+    return _REQUEST.match(head) is not None
+
+
+def is_refusal(head: bytes) -> bool:
+    """Tell whether a response with this header says no: its body then is no packets."""
+    return head.split(b" ")[1:2] not in ([b"200"], [b"101"])
+
+
+def _text(data: bytes, is_complete: bool) -> str:
+    # The beginning of a text may end inside a character: that is no fault of the sender's.
+    return _Utf8("backslashreplace").decode(data, final=is_complete)
+
+
+def describe_body(body: bytes, *, is_complete: bool) -> str:
+    """Say what an HTTP body of packets says, a line for each; the separator begins a line."""
+    text = _text(body, is_complete)
+    if text == "OK":  # the answer to a POST: there is no packet that says so
+        return printable(text)
+    parts = text.split(SEPARATOR)
+    whole = [is_complete or part is not parts[-1] for part in parts]
+    return "\n\\x1e ".join(map(_line, parts, whole))
+
+
+def describe_packet(payload: bytes, *, is_text: bool, is_complete: bool) -> str:
+    """Say what a frame's packet says."""
+    if not is_text:
+        return f"{len(payload)} bytes{'' if is_complete else ' …'}  message: attachment"
+    return _line(_text(payload, is_complete), is_complete)
+
+
+def _line(text: str, is_complete: bool) -> str:
+    shown = printable(text, SHOWN)
+    more = " …" if not is_complete and len(text) <= SHOWN else ""
+    return f"{shown}{more}  {_names(text, is_complete)}"
+
+
+def _names(text: str, is_complete: bool) -> str:
+    """Name a packet's layers, such as "message: EVENT"; what it is not, if it is none."""
+    try:
+        engine = EnginePacket.parse(text if is_complete else text[:1])
+    except PeerError as error:
+        return f"no packet: {error}"
+    name = engine.type.name.lower()
+    if isinstance(engine.data, bytes):
+        return f"{name}: attachment, Base64"
+    if engine.type != EngineType.MESSAGE:
+        return name
+    if not is_complete:
+        return f"{name}: {_socket_name(text[1:])}"
+    try:
+        return f"{name}: {_describe(SocketPacket.parse(engine.data))}"
+    except PeerError as error:
+        return f"{name}, not of Socket.IO: {error}"
+
+
+def _socket_name(text: str) -> str:
+    names = {str(int(known)): known.name for known in SocketType}
+    return names.get(text[:1], "…")
+
+
+def _describe(packet: SocketPacket) -> str:
+    name = packet.type.name
+    is_answer = packet.type in (SocketType.ACK, SocketType.BINARY_ACK)
+    if is_answer:
+        name += f" {packet.id}"
+    said = [name]
+    if packet.id is not None and not is_answer:
+        said.append(f"wants ACK {packet.id}")
+    if packet.attachments:
+        said.append(f"{packet.attachments} attachments" if packet.attachments > 1 else "attachment")
+        said[-1] += " to follow"
+    if packet.namespace != "/":
+        said.append(f"in {printable(packet.namespace)[1:-1]}")
+    return ", ".join(said)
