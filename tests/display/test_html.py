@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from wslab import lab
+from wslab.browser.events import Event as PageEvent
+from wslab.browser.events import MessageEvent, PageEvents
 from wslab.display import html
 from wslab.lab.doctor import Checkup, Finding
 from wslab.lab.record import Event, Events
@@ -198,6 +200,13 @@ def test_events():
 
 
 HOSTILE_AS_SHOWN = "<script>alert(1)</script>\"'&\\x1b[31m\\x00\\u202e"
+
+
+def test_events_of_a_page():
+    events = [PageEvent(1, "open"), MessageEvent(1, "message", HOSTILE, 9)]
+    page = is_harmless(html.page_events(PageEvents(events)))
+    assert page.rows[:2] == [["connection", "event", "says"], ["1", "open", ""]]
+    assert page.rows[2][:2] == ["1", "message"]
 
 
 def test_a_lessons_own_table():

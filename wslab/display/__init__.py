@@ -41,6 +41,8 @@ def install(shell: Any) -> None:
     formatter = shell.display_formatter.formatters["text/html"]
     for kind, render in RENDERERS.items():
         formatter.for_type(kind, render)
+    # By name, so that the widgets' package is loaded by those who use it.
+    formatter.for_type_by_name("wslab.browser.events", "PageEvents", html.page_events)
     pictures = shell.display_formatter.formatters["image/png"]
     # By name, so that matplotlib is loaded by those who plot, not by everybody.
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)

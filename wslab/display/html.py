@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from wslab.lab.anatomy import Anatomy
 from wslab.lab.doctor import HEAD, Checkup
@@ -11,7 +12,19 @@ from wslab.lab.record import Events
 from wslab.lab.tables import LAYOUT, Table, escaped
 from wslab.lab.transcript import Row, Transcript
 
-__all__ = ["anatomy", "checkup", "events", "plain_table", "row", "table", "transcript"]
+if TYPE_CHECKING:  # the widgets' package is loaded by those who use it
+    from wslab.browser.events import PageEvents
+
+__all__ = [
+    "anatomy",
+    "checkup",
+    "events",
+    "page_events",
+    "plain_table",
+    "row",
+    "table",
+    "transcript",
+]
 
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
@@ -101,6 +114,12 @@ def anatomy(value: Anatomy) -> str:
 def events(value: Events) -> str:
     """Show what happened on a server."""
     return table("Events", ("connection", "event", "text"), value.rows(), numbers=("connection",))
+
+
+def page_events(value: PageEvents) -> str:
+    """Show what a page's WebSocket reported."""
+    head = ("connection", "event", "says")
+    return table("Events in the page", head, value.rows(), numbers=("connection",))
 
 
 def plain_table(value: Table) -> str:
