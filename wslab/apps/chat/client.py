@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from wslab.apps.chat.words import SERVER
-from wslab.lab.tables import printable
+from wslab.lab.tables import escaped
 
 __all__ = ["ChatClient", "Heard", "Message"]
 
@@ -60,7 +60,7 @@ class Message:
 
     def __str__(self) -> str:
         """Write it as a line of a transcript."""
-        return f"{printable(self.name) if self.name is not None else '?'}: {printable(self.text)}"
+        return f"{'?' if self.name is None else escaped(self.name)}: {escaped(self.text)}"
 
 
 class Heard(list[Message]):

@@ -29,16 +29,18 @@ from wslab.apps.chat.room import Member
 __all__ = ["ChatConnection", "Fanout"]
 
 TRY_AGAIN_LATER = 1013  # in IANA's registry of close codes
-TURN = 32 * 1024  # characters that are held back until the end of a turn, at most
+TURN = 32 * 1024  # bytes of text that are held back until the end of a turn, at most
 
 
 class ChatConnection(ServerConnection):
     """The library's connection, which also knows whether its peer is slow to read.
 
-    is_slow: more waits to be sent than `write_limit`, 32 KiB.
+    is_slow: more waits to be sent than `write_limit`, 32 KiB. credit: bytes that may wait beyond
+    the usual bound, since the peer has asked for them: the history.
     """
 
     is_slow = False
+    credit = 0
 
     def pause_writing(self) -> None:
         """Note that bytes pile up (asyncio's callback)."""
@@ -49,6 +51,7 @@ class ChatConnection(ServerConnection):
         """Note that they have gone out (asyncio's callback)."""
         super().resume_writing()
         self.is_slow = False
+        self.credit = 0
 
 
 class _Own:
@@ -64,9 +67,10 @@ class _Own:
 class Fanout:
     """The audience of one room; see `room.Audience`. It belongs to the loop it is used on.
 
-    backlog: bytes that may wait for one member before it is dropped, not counting the turn that
-    made it slow (at most `TURN` characters and one message). grace: seconds until a connection that
-    is closed is aborted. on_drop: called with a member that was dropped, and its backlog.
+    backlog: bytes that may wait for one member, beyond the history that it asked for; one more and
+    it is dropped. (Below some 80 KiB the bound is not exact: what is not slow yet is not counted.)
+    grace: seconds until a connection that is closed is aborted. on_drop: called with a member that
+    was dropped, and its backlog.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class Fanout:
         self._plain: dict[Member, ChatConnection] = {}
         self._full: dict[Member, ChatConnection] = {}
         self._turn: list[Said] = []
-        self._size = 0  # characters in this turn
+        self._size = 0  # bytes of text in this turn
         self._own: dict[Member, _Own] = {}
         self._scheduled: asyncio.Handle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -94,7 +98,7 @@ class Fanout:
     def publish(self, said: Said) -> None:
         """Send to everybody, at the end of this turn."""
         self._turn.append(said)
-        self._size += len(said.plain["text"])
+        self._size += len(said.plain["text"].encode())
         self._schedule()
         if self._size > TURN:
             self.flush()
@@ -106,9 +110,9 @@ class Fanout:
             self._schedule()
 
     def upgrade(self, member: Member) -> None:
-        """Send this member all fields from now on."""
+        """Send this member all fields from now on; what it was told just now is the history."""
         if (connection := self._plain.get(member)) is not None:
-            self._catch_up(member)
+            connection.credit = sum(map(len, self._catch_up(member).pieces))
             self._full[member] = connection
             del self._plain[member]
 
@@ -171,7 +175,7 @@ class Fanout:
                 continue
             if connection.is_slow:
                 backlog = connection.transport.get_write_buffer_size()
-                if backlog + len(data) > self.backlog:
+                if backlog + len(data) > self.backlog + connection.credit:
                     dropped.append((member, backlog))
                     continue
             connection.transport.write(data)

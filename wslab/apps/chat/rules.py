@@ -7,6 +7,7 @@ here as an object, a number or an invisible name.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -30,6 +31,9 @@ TYPES = ("setName", "chat", "resume")
 # Letters and symbols by category, but nothing to be seen: fillers of Hangul, the empty Braille cell
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 JOINERS = "\u200c\u200d"  # between letters of Persian or Hindi, and inside emoji
+# What no text needs: control characters but tab and line feed, and halves of surrogate pairs,
+# which JSON can write (\ud800) and UTF-8 cannot.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -117,26 +121,13 @@ def parse(data: str | bytes) -> Incoming:
     return Incoming(kind, value["text"], value)
 
 
-def _is_control(letter: str, *, invisible: bool) -> bool:
-    """Tell whether a letter is none: a control character, half a surrogate pair, unassigned.
-
-    invisible: whether what only changes the look of its neighbours counts too, such as U+202E.
-    """
-    category = unicodedata.category(letter)
-    if category == "Cf":
-        return invisible and letter not in JOINERS
-    return category[0] == "C" or (invisible and category in ("Zl", "Zp"))
-
-
 def check_text(text: str, rules: Rules) -> str:
     """Return what a member says, unchanged; line breaks and tabs are allowed. Raises Refused."""
     if len(text) > rules.text_length:
         raise Refused("long_text", size=len(text), limit=rules.text_length)
-    for letter in text:
-        plain = " " <= letter <= "~" or letter in "\n\t"
-        if not plain and _is_control(letter, invisible=False):
-            raise Refused("control_text", point=ord(letter))
-    if not name_key(text):  # nothing in it that can be seen
+    if (found := CONTROL.search(text)) is not None:
+        raise Refused("control_text", point=ord(found[0]))
+    if not any(map(_is_visible, text)):
         raise Refused("empty_text")
     return text
 
@@ -148,30 +139,36 @@ def check_name(text: str, rules: Rules) -> str:
     'Ada Lovelace'
     """
     for letter in text:
-        if _is_control(letter, invisible=True):
+        # also what only changes the look of its neighbours, such as U+202E
+        if letter not in JOINERS and unicodedata.category(letter) in ("Cc", "Cs", "Cf"):
             raise Refused("control_name", point=ord(letter))
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if len(name) > rules.name_length:
         raise Refused("long_name", size=len(name), limit=rules.name_length)
-    if not name_key(name):
+    if not any(map(_is_visible, name)):
         raise Refused("empty_name")
-    if name_key(name) == RESERVED:
+    if name_key(name) == name_key(SERVER):
         raise Refused("reserved_name")
     return name
 
 
+def _is_visible(letter: str) -> bool:
+    """Tell whether a letter leaves a mark; one that Unicode does not know yet might (Cn)."""
+    return letter not in BLANK and unicodedata.category(letter) not in (
+        *("Cc", "Cf", "Cs", "Mn", "Me"),
+        *("Zs", "Zl", "Zp"),
+    )
+
+
 def name_key(name: str) -> str:
-    """Return what two names have in common that look alike: NFKC, case-folded, nothing invisible.
+    """Return what names that look alike have in common: NFKC, case-folded, nothing invisible.
 
     >>> name_key("ＡＤＡ") == name_key("Ada")
     True
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    shown = (c for c in folded if c not in BLANK and unicodedata.category(c)[0] not in "ZC")
-    return "".join(c for c in shown if not "\ufe00" <= c <= "\ufe0f")  # variation selectors
-
-
-RESERVED = name_key(SERVER)
+    shown = (c for c in folded if c not in BLANK and unicodedata.category(c) not in ("Cc", "Cf"))
+    return " ".join("".join(c for c in shown if not "\ufe00" <= c <= "\ufe0f").split())
 
 
 class Bucket:
