@@ -1,0 +1,34 @@
+"""Cross-site hijacking in a real browser: its own cookies, its own Origin."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from wslab import lab
+from wslab.apps.hijack import ACCOUNTS, account, evil_page, shop_page
+from wslab.lab.web import serve_app
+
+KNOWN = next(iter(ACCOUNTS.values()))
+
+
+def test_hijacked_and_stopped(page: Page) -> None:
+    server = lab.serve(account, name="account")
+    url = server.url
+    shop = serve_app(shop_page(url), name="shop")
+    evil = serve_app(evil_page(url), name="evil")
+    try:
+        page.goto(shop.url)
+        expect(page.locator("output")).to_contain_text(KNOWN)
+        page.goto(evil.url)
+        expect(page.locator("output")).to_contain_text(KNOWN)
+
+        # The same port, now with the shop's origin as the only one: the pages need no change.
+        server = lab.serve(account, name="account", origins=[shop.url.rstrip("/")])
+        assert server.url == url
+        page.goto(shop.url)
+        expect(page.locator("output")).to_contain_text(KNOWN)
+        page.goto(evil.url)
+        expect(page.locator("output")).to_have_text("[closed: 1006]")
+    finally:
+        for running in (shop, evil, server):
+            running.stop_now()
