@@ -82,8 +82,8 @@ class Heartbeat:
 class Watchdog:
     """Judges a peer by its signs of life; a policy, which sends nothing and waits for nothing.
 
-    clock: returns seconds. Whoever has one calls `sign` when anything arrives, and `look` when
-    `wakeup` is reached.
+    clock: returns seconds. is_dead: its verdict. Whoever has one calls `sign` when anything
+    arrives, and `look` when `wakeup` is reached.
     """
 
     def __init__(self, heartbeat: Heartbeat, clock: Callable[[], float]) -> None:
@@ -91,6 +91,7 @@ class Watchdog:
         self.clock = clock
         self.last_sign = clock()
         self.beats = 0  # since the last sign
+        self.is_dead = False
 
     def sign(self) -> None:
         """Take note of a sign of life: anything that has come from the peer."""
@@ -115,6 +116,7 @@ class Watchdog:
             return None
         if self.beats == self.heartbeat.misses:
             if late < self.heartbeat.patience:
+                self.is_dead = True
                 return "dead"
             self.beats = 0
         self.beats += 1

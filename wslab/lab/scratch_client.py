@@ -53,9 +53,12 @@ class ClientEndpoint(Endpoint):
                     raise HandshakeError(seen, "RFC 9112 §6")
                 return
             response, end = parsed
+            self.response = response
             check_response(response, self.request)
             deflate = agreed(response.headers, self.settings.deflate)
         except HandshakeError as error:
+            if self.response is not None:  # who comes again wants to know its Retry-After
+                error.headers = tuple(self.response.headers)
             self._fail(error)
             return
         masks, limits = partial(secrets.token_bytes, 4), self.settings.limits

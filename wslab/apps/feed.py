@@ -1,0 +1,129 @@
+"""A small numbered server: what anybody says reaches everybody, and nothing is lost or doubled.
+
+    feed = Feed()                              # or Feed(log): a successor that remembers
+    server = lab.serve(feed, name="feed")      # or serve_from_scratch
+    feed.publish({"text": "Hello"})
+
+Clients send JSON objects. {"type": "say", "text": …} is published to all, as number n of the log;
+{"type": "note", "text": …} only takes effect, in `notes`. A client may resume
+(`wslab.apps.resume`). One that does not gets what is published from now on, without numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from wslab.apps.heartbeat import Heartbeat, watched
+from wslab.apps.resume import TAKEN_OVER, Log, Message, ResumeError, Session
+from wslab.apps.talk import decoded, encoded, leave
+
+__all__ = ["Feed"]
+
+BACKLOG = 10_000  # messages that may wait for one slow client; then it is cut off, and may resume
+
+
+class _Member:
+    """One connection, and what waits to be sent to it."""
+
+    def __init__(self, ws: Any, log: Log) -> None:
+        self.ws, self.session = ws, Session(log)
+        self.outgoing: asyncio.Queue[str] = asyncio.Queue(BACKLOG)
+
+    def put(self, message: Message) -> None:
+        if not self.session.is_resumed:
+            message = {key: value for key, value in message.items() if key != "seq"}
+        try:
+            self.outgoing.put_nowait(encoded(message))
+        except asyncio.QueueFull:
+            self.ws.transport.abort()
+
+    async def send(self) -> None:
+        while True:
+            await self.ws.send(await self.outgoing.get())
+
+
+class Feed:
+    """The server's handler; `log` is what to hand to a successor.
+
+    heartbeat: when to give up on a silent client.
+    said, notes: the texts that took effect, in order.
+    """
+
+    __name__ = "feed"
+
+    def __init__(self, log: Log | None = None, *, heartbeat: Heartbeat | None = None) -> None:
+        self.log = log or Log()
+        self.heartbeat = heartbeat or Heartbeat(20, timeout=10)
+        self.said: list[str] = []
+        self.notes: list[str] = []
+        self._members: set[_Member] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def publish(self, fields: Mapping[str, Any]) -> None:
+        """Publish a message to everybody; from any thread."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            self._publish(fields)
+        else:
+            loop.call_soon_threadsafe(self._publish, dict(fields))
+
+    def _publish(self, fields: Mapping[str, Any]) -> int:
+        message = self.log.publish(fields)
+        for member in self._members:
+            member.put(message)
+        return self.log.last
+
+    async def __call__(self, ws: Any) -> None:
+        """Serve one connection."""
+        self._loop = asyncio.get_running_loop()
+        member = _Member(ws, self.log)
+        self._members.add(member)
+        sending = asyncio.create_task(member.send())
+        try:
+            async with watched(ws, self.heartbeat) as watchdog:
+                async for data in ws:
+                    watchdog.sign()
+                    self._receive(member, decoded(data))
+        except ResumeError as error:
+            await ws.send(encoded(error.message))
+            await ws.close(error.close_code, error.error)
+        finally:
+            self._members.discard(member)
+            sending.cancel()
+            await asyncio.wait([sending])
+            if not sending.cancelled():
+                sending.exception()  # the connection ended while something was sent
+
+    def _receive(self, member: _Member, message: Message) -> None:
+        session = member.session
+        if message.get("type") == "resume":
+            for answer in session.resume(message):
+                member.put(answer)
+            self._take_over(member)
+            return
+        reply = session.duplicate(message)
+        if reply is None:
+            reply = self._apply(session, message)
+        if reply is not None:
+            member.put(reply)
+
+    def _apply(self, session: Session, message: Message) -> Message | None:
+        kind, text = message.get("type"), message.get("text")
+        if kind not in ("say", "note") or not isinstance(text, str):
+            return session.refused(message, "bad message", 'expected: type "say" or "note", a text')
+        if kind == "note":
+            self.notes.append(text)
+            return session.applied(message)
+        self.said.append(text)
+        return session.applied(message, self._publish({"text": text}))
+
+    def _take_over(self, member: _Member) -> None:
+        """Close the connection that this client had before."""
+        client = member.session.client
+        for other in list(self._members):
+            if other is not member and client is not None and other.session.client == client:
+                self._members.discard(other)
+                leaving = asyncio.create_task(leave(other.ws, TAKEN_OVER))
+                leaving.add_done_callback(lambda task: task.cancelled() or task.exception())
