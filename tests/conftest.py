@@ -1,4 +1,4 @@
-"""Peers that are no Python packages: a Chromium, and Node with its `ws` library.
+"""Peers that are no Python packages: a Chromium, and Node with its libraries.
 
 A test that needs one asks for the fixture. Where the peer is missing the test is skipped and says
 how to install it; with WSLAB_REQUIRE_PEERS=1 (set by .ci/run) it fails, so that CI cannot pass
@@ -7,6 +7,7 @@ by skipping.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -77,8 +78,9 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The program of a Node whose scripts in tests/interop can load `ws`."""
+    """The program of a Node whose scripts in tests/interop can load what they need."""
     program = shutil.which("node") or missing("Node", "apt install nodejs npm")
-    if not (INTEROP / "node_modules" / "ws").is_dir():
-        missing("Node's ws library", "run `npm install` in tests/interop")
+    for package in json.loads((INTEROP / "package.json").read_bytes())["dependencies"]:
+        if not (INTEROP / "node_modules" / package).is_dir():
+            missing(f"Node's {package} library", "run `npm install` in tests/interop")
     return Path(program)

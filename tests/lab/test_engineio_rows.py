@@ -88,8 +88,9 @@ class TestBody:
             '\\x1e "bAQID"  message: attachment, Base64',
         ]
 
-    def test_that_says_ok_is_no_packet(self):
-        assert Seen(post(b"40"), answer(b"OK")).meaning == '"OK"'
+    @pytest.mark.parametrize("body", ["ok", "OK"])  # npm's server, and python-engineio's
+    def test_that_says_ok_is_no_packet(self, body):
+        assert Seen(post(b"40"), answer(body.encode())).meaning == f'"{body}"'
 
     def test_of_a_refusal_is_no_packet(self):
         body = b'{"code":0,"message":"Transport unknown"}'

@@ -46,7 +46,7 @@ def _text(data: bytes, is_complete: bool) -> str:
 def describe_body(body: bytes, *, is_complete: bool) -> str:
     """Say what an HTTP body of packets says, a line for each; the separator begins a line."""
     text = _text(body, is_complete)
-    if text == "OK":  # the answer to a POST: there is no packet that says so
+    if text in ("OK", "ok"):  # the answer to a POST: there is no packet that says so
         return printable(text)
     parts = text.split(SEPARATOR)
     whole = [is_complete or part is not parts[-1] for part in parts]
