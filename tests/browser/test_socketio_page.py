@@ -1,0 +1,84 @@
+"""The Socket.IO chat's page in Chromium: two tabs, the upgrade, a loss, and what is no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from wslab import lab
+from wslab.apps.socketio_chat import serve_chat
+from wslab.lab.web import WebServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    server = serve_chat(name="page")
+    yield server
+    server.stop_now()
+
+
+def open_tab(page: Page, url: str) -> Page:
+    """Open the page, and wait until it is on WebSocket."""
+    tab = page.context.new_page()
+    tab.set_viewport_size({"width": 640, "height": 400})
+    tab.goto(url)
+    expect(tab.locator("#state")).to_have_text("websocket")
+    return tab
+
+
+def say(tab: Page, text: str) -> None:
+    tab.get_by_label("Message").fill(text)
+    tab.get_by_role("button").click()
+
+
+def test_two_tabs_talk(page, server):
+    complaints: list[str] = []
+    page.context.on("weberror", lambda error: complaints.append(str(error.error)))
+    page.context.on(
+        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+    )
+    one, other = open_tab(page, server.url), open_tab(page, server.url)
+    say(one, "你好")
+    say(other, "你也好")
+    say(one, "   ")  # says nothing
+    say(one, "<img src=x onerror=alert(1)>")
+    for tab in (one, other):
+        expect(tab.locator("#messages li")).to_have_text(
+            ["说：你好", "说：你也好", "说：<img src=x onerror=alert(1)>"]
+        )
+    assert other.locator("#messages img").count() == 0
+    ARTIFACTS.mkdir(exist_ok=True)
+    one.screenshot(path=ARTIFACTS / "socketio_page.png")
+    one.emulate_media(color_scheme="dark")
+    one.screenshot(path=ARTIFACTS / "socketio_page_dark.png")
+    assert complaints == []
+    assert server.errors == []
+    assert not server.events.only("violation")
+
+
+def test_polling_first_then_the_upgrade(page, server):
+    cable = lab.cable(server, name="page cable")
+    open_tab(page, cable.url)
+    requests = [row.meaning.split("\n")[0] for row in cable.transcript.client.http]
+    transports = [text for text in requests if "EIO=4" in text]
+    assert "transport=polling" in transports[0]
+    assert any("transport=websocket" in text for text in transports[1:])
+    cable.stop_now()
+
+
+def test_a_lost_connection_comes_back_by_itself(page, server):
+    cable = lab.cable(server, name="page cable")
+    tab = open_tab(page, cable.url)
+    cable.cut()
+    expect(tab.locator("#state")).to_have_text("transport close")
+    expect(tab.locator("#state")).to_have_text("websocket")
+    say(tab, "又来了")
+    expect(tab.locator("#messages li")).to_have_text(["说：又来了"])
+    cable.stop_now()
