@@ -115,3 +115,10 @@ def test_a_port_can_be_listened_on_again_while_old_connections_linger():
     served.close()  # the side that closes first holds the port, in TIME_WAIT
     client.close()
     listen(*where).close()
+
+
+def test_connections_do_not_hold_small_writes_back():
+    with listen(LOOPBACK, 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

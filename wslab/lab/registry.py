@@ -67,7 +67,11 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise ValueError(f"port is {port}, allowed are 0 (any free one) to 65535")
     try:
-        return socket.create_server((host, port), backlog=1024)
+        listener = socket.create_server((host, port), backlog=1024)
+        # Connections inherit it. asyncio sets it too, but not on sockets that others have made, and
+        # then a second small write waits up to 40 ms for the first one's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
