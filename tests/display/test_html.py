@@ -207,6 +207,7 @@ def test_events_of_a_page():
     page = is_harmless(html.page_events(PageEvents(events)))
     assert page.rows[:2] == [["connection", "event", "says"], ["1", "open", ""]]
     assert page.rows[2][:2] == ["1", "message"]
+    assert "none yet" in html.page_events(PageEvents())
 
 
 def test_a_lessons_own_table():

@@ -119,7 +119,8 @@ def events(value: Events) -> str:
 def page_events(value: PageEvents) -> str:
     """Show what a page's WebSocket reported."""
     head = ("connection", "event", "says")
-    return table("Events in the page", head, value.rows(), numbers=("connection",))
+    rows = value.rows() or [("", "none yet", "")]
+    return table("Events in the page", head, rows, numbers=("connection",))
 
 
 def plain_table(value: Table) -> str:
