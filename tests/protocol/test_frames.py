@@ -289,7 +289,7 @@ class TestChecks:
     )
     def test_a_header_has_four_bits_and_three(self, opcode: int, rsv: int, check: bool) -> None:
         """A larger number would turn up in other fields."""
-        message = rf"^opcode {opcode} and rsv {rsv} do not fit 4 and 3 bits \(RFC 6455 §5.2\)$"
+        message = rf"^opcode {opcode}, rsv {rsv} do not fit 4, 3 bits \(RFC 6455 §5.2\)$"
         for fin in (True, False):
             with pytest.raises(ValueError, match=message):
                 serialize(opcode, b"x", fin, rsv, check=check)

@@ -17,7 +17,6 @@ import zlib
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import HandshakeError, ProtocolError
 from wslab.protocol.handshake import Extension, parse_extensions
 from wslab.protocol.http import Headers
@@ -208,8 +207,7 @@ class Inflater:
                     raise zlib.error("two final blocks")
                 data, self._zlib, self._final = self._zlib.unused_data, None, True
         except zlib.error as error:
-            seen = f"not deflated data: {error}"
-            raise ProtocolError(seen, "RFC 7692 §7.2.2", CloseCode.INVALID_PAYLOAD) from None
+            raise ProtocolError(f"not deflated data: {error}", "RFC 7692 §7.2.2", 1007) from None
         if end:
             self._zlib, self._final = self._zlib if self._takeover else None, False
         return inflated

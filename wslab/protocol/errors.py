@@ -10,6 +10,8 @@ from __future__ import annotations
 
 __all__ = ["HandshakeError", "PeerError", "ProtocolError"]
 
+Fields = tuple[tuple[str, str], ...]
+
 
 class PeerError(ValueError):
     """A peer sent bytes that the protocol does not allow.
@@ -31,13 +33,7 @@ class HandshakeError(PeerError):
     headers: header fields that must go with that status, such as ``Allow``.
     """
 
-    def __init__(
-        self,
-        message: str,
-        section: str,
-        status: int = 400,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> None:
+    def __init__(self, message: str, section: str, status: int = 400, headers: Fields = ()) -> None:
         super().__init__(message, section)
         self.status = status
         self.headers = headers

@@ -8,7 +8,6 @@ clock, and the only random number, the client's nonce, is an argument.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from wslab.protocol.errors import HandshakeError
-from wslab.protocol.http import Headers, Request, Response, check_target, content_length
+from wslab.protocol.http import TCHAR, Headers, Request, Response, check_target, content_length
 
 __all__ = [
     "GUID",
@@ -35,11 +34,13 @@ __all__ = [
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
 
-_TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
-_TOKEN = rf"{_TCHAR}+"
-_QUOTED = rf'"(?:\\?{_TCHAR})+"'  # holds a token too, some of it perhaps escaped (§9.1)
+# What asks for the change of protocol, and grants it; the second goes with every first (RFC 9110
+# §7.8).
+_UPGRADE = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
+
+_QUOTED = rf'"(?:\\?{TCHAR})+"'  # holds a token too, some of it perhaps escaped (§9.1)
 _OWS = "[\t ]*"  # optional white space
-_PARAMETER = re.compile(rf"{_OWS}({_TOKEN}){_OWS}(?:={_OWS}({_TOKEN}|{_QUOTED}){_OWS})?")
+_PARAMETER = re.compile(rf"{_OWS}({TCHAR}+){_OWS}(?:={_OWS}({TCHAR}+|{_QUOTED}){_OWS})?")
 
 
 class Extension(NamedTuple):
@@ -63,6 +64,8 @@ class Extension(NamedTuple):
 # What a server does with an offer of an extension: the extension as agreed, or None to decline.
 Negotiator = Callable[[Extension], Extension | None]
 
+Fields = Iterable[tuple[str, str]]
+
 
 def accept_key(key: str) -> str:
     """Answer a client's challenge: Base64(SHA-1(key + GUID)).
@@ -79,10 +82,9 @@ def accept_key(key: str) -> str:
         raise TypeError(f"key is {type(key).__name__}, not str")
     try:
         size = len(base64.b64decode(key, validate=True))
-    except (binascii.Error, ValueError):
-        raise HandshakeError(
-            f"Sec-WebSocket-Key is not Base64: {key[:40]!r}", "RFC 6455 §4.2.1"
-        ) from None
+    except ValueError:
+        seen = f"Sec-WebSocket-Key is not Base64: {key[:40]!r}"
+        raise HandshakeError(seen, "RFC 6455 §4.2.1") from None
     if size != 16:
         raise HandshakeError(f"Sec-WebSocket-Key is {size} bytes, not 16", "RFC 6455 §4.2.1")
     digest = hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()
@@ -111,7 +113,7 @@ def upgrade_request(
     subprotocols: Iterable[str] = (),
     origin: str | None = None,
     extensions: Iterable[Extension] = (),
-    headers: Iterable[tuple[str, str]] = (),
+    headers: Fields = (),
 ) -> Request:
     """Make the request that opens a connection.
 
@@ -128,8 +130,8 @@ def upgrade_request(
     check_target(target, host)
     if len(nonce) != 16:
         raise ValueError(f"nonce is {len(nonce)} bytes, not 16 (RFC 6455 §4.1)")
-    fields = [("Host", host), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
-    fields.append(("Sec-WebSocket-Key", base64.b64encode(nonce).decode()))
+    key = base64.b64encode(nonce).decode()
+    fields = [("Host", host), *_UPGRADE, ("Sec-WebSocket-Key", key)]
     if origin is not None:
         fields.append(("Origin", origin))
     if names := list(subprotocols):
@@ -147,7 +149,7 @@ def answer(
     subprotocols: Iterable[str] = (),
     origins: Iterable[str | None] | None = None,
     extensions: Mapping[str, Negotiator] | None = None,
-    headers: Iterable[tuple[str, str]] = (),
+    headers: Fields = (),
 ) -> Response:
     """Answer a client's request: with 101 if it may connect, else with the status that says why.
 
@@ -163,22 +165,19 @@ def answer(
     try:
         key = check_request(request, origins=origins)
         offered = offered_subprotocols(request.headers)
-        agreed = _agree_on(parse_extensions(request.headers), extensions or {})
+        offers = parse_extensions(request.headers)
     except HandshakeError as error:
         return reject(error, method=request.method, headers=headers)
-    fields = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
-    fields.append(("Sec-WebSocket-Accept", accept_key(key)))
+    fields = [*_UPGRADE, ("Sec-WebSocket-Accept", accept_key(key))]
     spoken = set(subprotocols)
     if choice := next((name for name in offered if name in spoken), None):
         fields.append(("Sec-WebSocket-Protocol", choice))
-    if agreed:
+    if agreed := _agree_on(offers, extensions or {}):
         fields.append(("Sec-WebSocket-Extensions", ", ".join(map(str, agreed))))
     return Response(101, Headers([*fields, *headers]))
 
 
-def reject(
-    error: HandshakeError, *, method: str = "GET", headers: Iterable[tuple[str, str]] = ()
-) -> Response:
+def reject(error: HandshakeError, *, method: str = "GET", headers: Fields = ()) -> Response:
     """Make the response that refuses a handshake: the error's status, its text as the body.
 
     method: the request's; the answer to HEAD has no body (RFC 9110 §9.3.2).
@@ -218,14 +217,10 @@ def check_request(request: Request, *, origins: Iterable[str | None] | None = No
 
 
 def _check_upgrade(headers: Headers) -> None:
-    wanted = (
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),  # goes with every Upgrade (RFC 9110 §7.8)
-        ("Sec-WebSocket-Version", VERSION),
-    )
-    for name, token in (("Upgrade", "websocket"), ("Connection", "upgrade")):
-        if token not in map(str.lower, headers.tokens(name)):
-            seen = f"{name} is {headers.get(name)!r}, not {token!r}"
+    wanted = (*_UPGRADE, ("Sec-WebSocket-Version", VERSION))
+    for name, token in _UPGRADE:
+        if token.lower() not in map(str.lower, headers.tokens(name)):
+            seen = f"{name} is {headers.get(name)!r}, not {token.lower()!r}"
             raise HandshakeError(seen, "RFC 6455 §4.2.1", 426, wanted)
     if headers.get("Sec-WebSocket-Version") != VERSION:
         seen = f"Sec-WebSocket-Version is {headers.get('Sec-WebSocket-Version')!r}, not '13'"
@@ -245,22 +240,18 @@ def offered_subprotocols(headers: Headers) -> list[str]:
 
 
 def _check_subprotocols(names: list[str]) -> None:
-    bad = [name for name in names if not re.fullmatch(_TOKEN, name)]
+    bad = [name for name in names if not re.fullmatch(f"{TCHAR}+", name)]
     if bad or len(set(names)) < len(names):
         seen = f"not a list of distinct subprotocols: {names!r:.60}"
         raise HandshakeError(seen, "RFC 6455 §4.1")
 
 
-def _agree_on(
-    offers: Iterable[Extension], known: Mapping[str, Negotiator]
-) -> tuple[Extension, ...]:
+def _agree_on(offers: Iterable[Extension], known: Mapping[str, Negotiator]) -> list[Extension]:
     agreed: dict[str, Extension] = {}
     for offer in offers:
-        if offer.name in known and offer.name not in agreed:
-            accepted = known[offer.name](offer)
-            if accepted is not None:
-                agreed[offer.name] = accepted
-    return tuple(agreed.values())
+        if offer.name in known and offer.name not in agreed and (done := known[offer.name](offer)):
+            agreed[offer.name] = done
+    return list(agreed.values())
 
 
 def check_response(response: Response, request: Request) -> None:

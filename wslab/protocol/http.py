@@ -17,11 +17,11 @@ __all__ = ["Headers", "Request", "Response", "check_target", "content_length", "
 HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
 FIELD_LIMIT = 128  # header fields
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # of a token, such as a field's name (RFC 9110 §5.6.2)
 _VERSION = r"HTTP/[0-9]\.[0-9]"
-_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) ({_VERSION})")
+_REQUEST_LINE = re.compile(rf"({TCHAR}+) ([!-~]+) ({_VERSION})")
 _STATUS_LINE = re.compile(rf"({_VERSION}) ([1-5][0-9]{{2}}) ([\t -~\x80-\xff]*)")
-_FIELD = re.compile(rf"({_TOKEN}):([\t -~\x80-\xff]*)")
+_FIELD = re.compile(rf"({TCHAR}+):([\t -~\x80-\xff]*)")
 # A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
 # as the comma that joins two Host fields.
 _HOST = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?", re.ASCII)
@@ -218,12 +218,11 @@ def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, i
             return None
         if b"\r\n" not in head:
             raise HandshakeError(f"start line is over {HEAD_LIMIT} bytes", "RFC 9112 §3", 414)
-        seen = f"header is over {HEAD_LIMIT} bytes"
-        raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        raise HandshakeError(f"header is over {HEAD_LIMIT} bytes", "RFC 6585 §5", 431)
     line, *fields = head.decode("latin-1").split("\r\n")[:-1]
     if len(fields) > FIELD_LIMIT:
         seen = f"{len(fields)} header fields, limit {FIELD_LIMIT}"
-        raise HandshakeError(seen, "RFC 6585 §5", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        raise HandshakeError(seen, "RFC 6585 §5", 431)
     return line, Headers(map(_parse_field, fields)), end + 4
 
 

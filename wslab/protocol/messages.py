@@ -11,7 +11,6 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wslab.protocol.close import CloseCode
 from wslab.protocol.deflate import Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Binary, Text
@@ -119,7 +118,7 @@ class MessageReader:
             message = self._add(data, end)
         except UnicodeDecodeError as error:
             seen = f"text is not UTF-8: {error.reason}"
-            raise ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD) from None
+            raise ProtocolError(seen, "RFC 6455 §8.1", 1007) from None
         if end:
             self._opcode = None
         return message
@@ -142,7 +141,7 @@ class MessageReader:
         if size > limits.message or self._fragments > limits.fragments:
             seen = f"message has {size} bytes in {self._fragments} fragments"
             seen += f", limits are {limits.message} and {limits.fragments}"
-            raise ProtocolError(seen, "RFC 6455 §10.4", CloseCode.MESSAGE_TOO_BIG)
+            raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
 
     def _add(self, data: bytes, end: bool) -> Text | Binary | None:
         is_text = self._opcode == _TEXT
