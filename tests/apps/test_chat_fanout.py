@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from websockets.protocol import State
 
 from wslab.apps.chat.fanout import TURN, Fanout
 from wslab.apps.chat.messages import Said, frame_of
@@ -38,15 +37,18 @@ class Connection:
 
     def __init__(self) -> None:
         self.transport = Transport()
-        self.protocol = self
-        self.state = State.OPEN
-        self.is_slow = False
+        self.is_slow = self.is_closing = False
         self.credit = 0
+        self.on_change: Any = None
         self.closed: list[tuple[int, str]] = []
 
     async def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))
         await asyncio.Event().wait()  # a peer that does not answer
+
+    def becomes(self, **flags: bool) -> None:
+        vars(self).update(flags)
+        self.on_change(self)
 
     def take(self) -> list[list[Any]]:
         """What was written since the last look: the texts of the messages, a list per write."""
@@ -169,11 +171,16 @@ async def test_an_upgrade_counts_from_where_it_stands() -> None:
 
 async def test_nothing_is_written_to_one_that_closes() -> None:
     bench = Bench()
-    _, one = bench.add()
-    one.state = State.CLOSING
+    member, one = bench.add()
+    one.becomes(is_closing=True)
     bench.say("a")
+    bench.fanout.tell(member, {"text": "x"})
     await turn()
-    assert one.take() == []
+    bench.fanout.close(member, 1000, "")
+    await turn()
+    assert (one.take(), one.closed) == ([], [(1000, "")])
+    for task in bench.fanout._closing:
+        task.cancel()
 
 
 async def test_a_long_turn_is_cut() -> None:
@@ -207,7 +214,8 @@ async def test_closing_says_what_was_left_and_waits_for_nobody() -> None:
 async def test_a_slow_member_is_dropped_when_too_much_waits(backlog: int) -> None:
     bench = Bench(backlog=1000)
     (slow, its), (_, other) = bench.add(), bench.add()
-    its.is_slow, its.transport.backlog = True, 100
+    its.transport.backlog = 100
+    its.becomes(is_slow=True)
     bench.say("a")
     await turn()
     assert its.take() == [["a"]]
@@ -221,14 +229,40 @@ async def test_a_slow_member_is_dropped_when_too_much_waits(backlog: int) -> Non
     bench.say("c")
     await turn()
     assert (its.take(), other.take()) == ([], [["c"]])
+    assert its.on_change is None
     for task in bench.fanout._closing:
         task.cancel()
+
+
+async def test_one_that_becomes_slow_while_it_is_written_to_gets_it_once() -> None:
+    bench = Bench()
+    (member, one), (_, two) = bench.add(), bench.add()
+    write = one.transport.write
+
+    def full(data: bytes) -> None:
+        write(data)
+        one.becomes(is_slow=True)
+
+    one.transport.write = full
+    bench.fanout.remove(member)
+    bench.fanout.add(member, one)  # which looks at `write` again
+    bench.say("a")
+    await turn()
+    assert (one.take(), two.take()) == ([["a"]], [["a"]])
+    bench.say("b")
+    await turn()
+    assert (one.take(), two.take()) == ([["b"]], [["b"]])
+    one.becomes(is_slow=False)
+    bench.say("c")
+    await turn()
+    assert (one.take(), two.take()) == ([["c"]], [["c"]])
 
 
 async def test_what_is_for_one_alone_counts_too() -> None:
     bench = Bench(backlog=1000)
     slow, its = bench.add()
-    its.is_slow, its.transport.backlog = True, 1000
+    its.transport.backlog = 1000
+    its.becomes(is_slow=True)
     bench.fanout.tell(slow, {"text": "x"})
     await turn()
     assert bench.dropped == [(slow, 1000)]
@@ -244,7 +278,8 @@ async def test_the_history_that_was_asked_for_is_on_credit() -> None:
     bench.fanout.upgrade(member)
     await turn()
     assert 900 < its.credit < 1000
-    its.is_slow, its.transport.backlog = True, 1800
+    its.transport.backlog = 1800
+    its.becomes(is_slow=True)
     bench.say("a")
     await turn()
     assert bench.dropped == []
@@ -252,6 +287,29 @@ async def test_the_history_that_was_asked_for_is_on_credit() -> None:
     bench.say("b")
     await turn()
     assert [each for each, _ in bench.dropped] == [member]
+    await turn()
+    for task in bench.fanout._closing:
+        task.cancel()
+
+
+async def test_a_transport_that_is_closed_already_stops_nobody() -> None:
+    bench = Bench()
+    (ada, closed), (_, other) = bench.add(), bench.add()
+
+    def fail(_data: bytes) -> None:
+        raise RuntimeError("Cannot call write() after write_eof()")
+
+    closed.transport.write = fail
+    bench.fanout.remove(ada)
+    bench.fanout.add(ada, closed)
+    _, last = bench.add()
+    bench.say("a")
+    await turn()
+    bench.fanout.tell(ada, {"text": "x"})
+    bench.say("b")
+    await turn()
+    bench.fanout.close(ada, 1000, "")
+    assert (other.take(), last.take()) == ([["a"], ["b"]], [["a"], ["b"]])
     await turn()
     for task in bench.fanout._closing:
         task.cancel()

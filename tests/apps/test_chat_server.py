@@ -251,6 +251,19 @@ async def test_a_connection_that_is_cut_leaves_the_room() -> None:
         await ada.until("Bob left the room")
 
 
+async def test_who_answers_no_ping_is_let_go() -> None:
+    room = chat.serve(rules=FREE, ping_interval=0.05, ping_timeout=0.05)
+    async with asyncio.timeout(10), ChatClient(room.url, "Ada") as ada:
+        _, writer = await raw(room)
+        writer.write(masked(Opcode.TEXT, b'{"type":"setName","text":"Bob"}'))
+        await ada.until("Bob joined the room")
+        while "Bob left the room" not in {said.text for said in ada.heard}:
+            await ada.say("still there?")  # meets a transport that the library has closed
+            await ada.until(len(ada.heard) + 1)
+        writer.transport.abort()
+    assert room.errors == []
+
+
 # The door
 
 

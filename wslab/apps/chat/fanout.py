@@ -9,49 +9,30 @@ that they are piling up, marks the member as slow, and only then are they counte
 more than the allowed backlog is dropped: closing is begun with 1013, and after a grace the
 transport is aborted, whatever the peer does.
 
-Only public interfaces of the library are used: `serve(create_connection=…)`, `protocol.state` and
-`transport`. Frames that are made beforehand go past its `send`, so nothing else may send data
-frames on these connections, least of all fragmented ones.
+Only public interfaces of the library are used: `serve(create_connection=…)`, asyncio's callbacks,
+`protocol.state` and `transport`. Frames that are made beforehand go past its `send`, so nothing
+else may send data frames on these connections, least of all fragmented ones.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 
-from websockets.asyncio.server import ServerConnection
-from websockets.protocol import State
-
+from wslab.apps.chat.connection import ChatConnection
 from wslab.apps.chat.messages import Fields, Said, frame_of
 from wslab.apps.chat.room import Member
 
-__all__ = ["ChatConnection", "Fanout"]
+__all__ = ["TRY_AGAIN_LATER", "TURN", "Fanout"]
 
 TRY_AGAIN_LATER = 1013  # in IANA's registry of close codes
+# What a transport's `write` raises when the library has closed by itself, as after a ping that was
+# not answered: the rest of that connection's end is on its way.
+CLOSED = RuntimeError
 TURN = 32 * 1024  # bytes of text that are held back until the end of a turn, at most
-
-
-class ChatConnection(ServerConnection):
-    """The library's connection, which also knows whether its peer is slow to read.
-
-    is_slow: more waits to be sent than `write_limit`, 32 KiB. credit: bytes that may wait beyond
-    the usual bound, since the peer has asked for them: the history.
-    """
-
-    is_slow = False
-    credit = 0
-
-    def pause_writing(self) -> None:
-        """Note that bytes pile up (asyncio's callback)."""
-        super().pause_writing()
-        self.is_slow = True
-
-    def resume_writing(self) -> None:
-        """Note that they have gone out (asyncio's callback)."""
-        super().resume_writing()
-        self.is_slow = False
-        self.credit = 0
 
 
 class _Own:
@@ -62,6 +43,56 @@ class _Own:
     def __init__(self, start: int) -> None:
         self.start = start  # from which message of the turn on it still has to get them
         self.pieces: list[bytes] = []
+
+
+class _Stream:
+    """Those who get the same bytes.
+
+    ready: the transport's `write` of each that keeps up; all a message costs is to call them.
+    slow: those whose backlog has to be looked at.
+    """
+
+    def __init__(self) -> None:
+        self.members: dict[Member, ChatConnection] = {}
+        self.ready: dict[Member, Callable[[bytes], None]] = {}
+        self.slow: dict[Member, ChatConnection] = {}
+
+    def add(self, member: Member, connection: ChatConnection) -> None:
+        self.members[member] = connection
+        self.sort(member)
+
+    def remove(self, member: Member) -> None:
+        for each in (self.members, self.ready, self.slow):
+            each.pop(member, None)
+
+    def sort(self, member: Member) -> None:
+        """Put a member where it belongs."""
+        self.ready.pop(member, None)
+        self.slow.pop(member, None)
+        connection = self.members[member]
+        if not connection.is_closing:
+            if connection.is_slow:
+                self.slow[member] = connection
+            else:
+                self.ready[member] = connection.transport.write
+
+    def write(self, data: bytes, own: dict[Member, _Own]) -> list[Member]:
+        """Write to all who are ready, but not to those who have something of their own.
+
+        Returns those that are slow, whom nothing was written to.
+        """
+        slow = [member for member in self.slow if member not in own]
+        kept = {member: self.ready.pop(member) for member in own if member in self.ready}
+        writes = iter(list(self.ready.values()))  # a write may make somebody slow, and sort
+        while True:
+            try:
+                for write in writes:
+                    write(data)
+                break
+            except CLOSED:  # the next one, please
+                continue
+        self.ready.update(kept)
+        return slow
 
 
 class Fanout:
@@ -79,8 +110,7 @@ class Fanout:
         self.backlog = backlog
         self.grace = grace
         self.on_drop = on_drop
-        self._plain: dict[Member, ChatConnection] = {}
-        self._full: dict[Member, ChatConnection] = {}
+        self._plain, self._full = _Stream(), _Stream()
         self._turn: list[Said] = []
         self._size = 0  # bytes of text in this turn
         self._own: dict[Member, _Own] = {}
@@ -89,7 +119,8 @@ class Fanout:
 
     def add(self, member: Member, connection: ChatConnection) -> None:
         """Send this member what is published from now on."""
-        self._plain[member] = connection
+        connection.on_change = partial(self._sort, member)
+        self._plain.add(member, connection)
         if self._turn:
             self._own[member] = _Own(len(self._turn))
 
@@ -111,24 +142,27 @@ class Fanout:
 
     def upgrade(self, member: Member) -> None:
         """Send this member all fields from now on; what it was told just now is the history."""
-        if (connection := self._plain.get(member)) is not None:
+        if (connection := self._plain.members.get(member)) is not None:
             connection.credit = sum(map(len, self._catch_up(member).pieces))
-            self._full[member] = connection
-            del self._plain[member]
+            self._plain.remove(member)
+            self._full.add(member, connection)
 
     def remove(self, member: Member) -> None:
         """Send this member nothing more."""
+        if (connection := self._connection(member)) is not None:
+            connection.on_change = None
         self._own.pop(member, None)
-        self._plain.pop(member, None)
-        self._full.pop(member, None)
+        self._plain.remove(member)
+        self._full.remove(member)
 
     def close(self, member: Member, code: int, reason: str) -> None:
         """Send this member what it still has to get, and close its connection; wait for nothing."""
         connection = self._connection(member)
         if connection is None:
             return
-        if connection.protocol.state is State.OPEN:
-            connection.transport.write(b"".join(self._catch_up(member).pieces))
+        if not connection.is_closing:
+            with suppress(CLOSED):
+                connection.transport.write(b"".join(self._catch_up(member).pieces))
         self.remove(member)
         loop = asyncio.get_running_loop()
         task = loop.create_task(connection.close(code, reason))
@@ -147,39 +181,29 @@ class Fanout:
             self._catch_up(member)
         turn, own = self._turn, self._own
         self._turn, self._own, self._size = [], {}, 0
-        dropped: list[tuple[Member, int]] = []
-        if turn and self._plain:
+        one_by_one = [(member, b"".join(its.pieces)) for member, its in own.items()]
+        if turn and self._plain.members:
             data = b"".join([said.plain_frame for said in turn])
-            dropped += self._write_all(self._plain, data, own)
-        if turn and self._full:
+            one_by_one += [(member, data) for member in self._plain.write(data, own)]
+        if turn and self._full.members:
             data = b"".join([said.full_frame for said in turn])
-            dropped += self._write_all(self._full, data, own)
-        for member, its in own.items():
-            connection = self._connection(member)
-            if connection is not None and its.pieces:
-                data = b"".join(its.pieces)
-                dropped += self._write_all({member: connection}, data, ())
-        for member, backlog in dropped:
-            reason = f"too slow: {backlog} bytes were waiting"
-            self.close(member, TRY_AGAIN_LATER, reason)
-            self.on_drop(member, backlog)
+            one_by_one += [(member, data) for member in self._full.write(data, own)]
+        for member, data in one_by_one:
+            self._write(member, data)
 
-    def _write_all(
-        self, audience: dict[Member, ChatConnection], data: bytes, but: Iterable[Member]
-    ) -> list[tuple[Member, int]]:
-        """Write the same bytes to many; return those that are too slow, with their backlog."""
-        dropped = []
-        open_ = State.OPEN  # this loop is what a message costs: local names, no calls but the write
-        for member, connection in audience.items():
-            if connection.protocol.state is not open_ or member in but:
-                continue
-            if connection.is_slow:
-                backlog = connection.transport.get_write_buffer_size()
-                if backlog + len(data) > self.backlog + connection.credit:
-                    dropped.append((member, backlog))
-                    continue
+    def _write(self, member: Member, data: bytes) -> None:
+        """Write to one member, or drop it if too much is waiting already."""
+        connection = self._connection(member)
+        if connection is None or connection.is_closing:
+            return
+        if connection.is_slow:
+            backlog = connection.transport.get_write_buffer_size()
+            if backlog + len(data) > self.backlog + connection.credit:
+                self.close(member, TRY_AGAIN_LATER, f"too slow: {backlog} bytes were waiting")
+                self.on_drop(member, backlog)
+                return
+        with suppress(CLOSED):
             connection.transport.write(data)
-        return dropped
 
     def _schedule(self) -> None:
         if self._scheduled is None:
@@ -190,12 +214,15 @@ class Fanout:
         own = self._own.setdefault(member, _Own(0))
         if own.start < len(self._turn):
             frames = islice(self._turn, own.start, None)
-            if member in self._full:
+            if member in self._full.members:
                 own.pieces += [said.full_frame for said in frames]
             else:
                 own.pieces += [said.plain_frame for said in frames]
             own.start = len(self._turn)
         return own
 
+    def _sort(self, member: Member, _: ChatConnection) -> None:
+        (self._full if member in self._full.members else self._plain).sort(member)
+
     def _connection(self, member: Member) -> ChatConnection | None:
-        return self._plain.get(member) or self._full.get(member)
+        return self._plain.members.get(member) or self._full.members.get(member)

@@ -18,7 +18,8 @@ from typing import Any, cast
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from wslab.apps.chat.fanout import TRY_AGAIN_LATER, ChatConnection, Fanout
+from wslab.apps.chat.connection import ChatConnection
+from wslab.apps.chat.fanout import TRY_AGAIN_LATER, Fanout
 from wslab.apps.chat.gate import Gate, room_of
 from wslab.apps.chat.messages import Fields
 from wslab.apps.chat.room import Member, Room
