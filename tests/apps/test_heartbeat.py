@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from websockets.asyncio.client import connect
@@ -32,6 +33,7 @@ POLICIES = [
     Heartbeat(30, misses=3),
     Heartbeat(10, misses=2, timeout=50),
     Heartbeat(30, misses=1, timeout=0.5),
+    Heartbeat(10, misses=1, timeout=50),
 ]
 
 
@@ -200,6 +202,19 @@ class TestWatched:
         assert virtual.run(watch()) == set()
         assert wire.cut_at is None
         assert len(wire.pings) > 1000 * HOUR / 210
+
+    @pytest.mark.parametrize("heartbeat", POLICIES)
+    def test_beats_come_in_every_interval_of_silence(self, heartbeat):
+        wire = Wire(lambda: 0.01)
+
+        async def watch():
+            async with watched(wire, heartbeat):
+                await asyncio.sleep(1000)
+
+        virtual.run(watch())
+        gaps = [b - a for a, b in pairwise(wire.pings)]
+        assert gaps == pytest.approx([heartbeat.interval + 0.01] * len(gaps))
+        assert len(gaps) > 30
 
     def test_messages_are_signs_too(self):
         wire = Wire(lambda: None)

@@ -64,6 +64,9 @@ class TestLog:
         assert [made.seq_of("a", id) for id in (1, 2, 3)] == [None, 6, None]
         assert made.seq_of("b", 1) is None
 
+    def test_an_empty_one_is_not_nothing(self):
+        assert log()
+
     def test_epochs_are_random(self):
         assert len({Log().epoch for _ in range(100)}) == 100
 

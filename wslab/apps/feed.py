@@ -54,7 +54,7 @@ class Feed:
     __name__ = "feed"
 
     def __init__(self, log: Log | None = None, *, heartbeat: Heartbeat | None = None) -> None:
-        self.log = log or Log()
+        self.log = Log() if log is None else log
         self.heartbeat = heartbeat or Heartbeat(20, timeout=10)
         self.said: list[str] = []
         self.notes: list[str] = []

@@ -164,7 +164,9 @@ async def _watch(
     beats: set[asyncio.Task[None]],
 ) -> None:
     while True:
-        await asyncio.sleep(watchdog.wakeup - watchdog.clock())
+        # A sign that comes meanwhile may bring the next look forward, to an interval from then.
+        wait = watchdog.wakeup - watchdog.clock()
+        await asyncio.sleep(min(wait, watchdog.heartbeat.interval))
         if busy():
             watchdog.sign()
         verdict = watchdog.look()

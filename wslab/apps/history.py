@@ -63,6 +63,10 @@ class Log:
         """How many messages it holds."""
         return len(self._messages)
 
+    def __bool__(self) -> bool:
+        """An empty log is a log: `log or Log()` must not make another one of it."""
+        return True
+
     @property
     def forgotten(self) -> int:
         """The number of the newest message that it no longer has, 0 if it has all."""
