@@ -102,6 +102,10 @@ class ChatClient:
 
     async def __aenter__(self) -> Self:
         """Connect, and say the name. Raises what `websockets.connect` raises."""
+        return await self.open()
+
+    async def open(self) -> Self:
+        """Connect, for longer than a block of `async with`; then `close` is up to you."""
         self._connection = await connect(self.url, **self._options)
         self._reading = asyncio.create_task(self._read(self._connection))
         try:
