@@ -108,8 +108,23 @@ def start_socketio(options: argparse.Namespace) -> BaseServer:
     return serve_chat(host=options.host, port=options.port)
 
 
+def start_heartbeat(options: argparse.Namespace) -> BaseServer:
+    """Start the server of lesson 07: the document's answers, and pings to those who are silent."""
+    from wslab.apps.heartbeat_server import heartbeat_handler
+
+    # its own keepalive would only ping a second time
+    return lab.serve(
+        heartbeat_handler(),
+        name="heartbeat",
+        host=options.host,
+        port=options.port,
+        ping_interval=None,
+    )
+
+
 SERVERS = {
     "echo": Offer("sends every message back", start_echo, add_echo_options),
+    "heartbeat": Offer("answers the heartbeat page of lesson 07, and pings", start_heartbeat),
     "chat": Offer("a room to talk in, with its page", start_chat, add_chat_options),
     "socketio": Offer("the same talk by Socket.IO, with its page", start_socketio),
 }
