@@ -230,7 +230,8 @@ REQUESTS: dict[str, tuple[bytes, int, int | None]] = {
     "empty line first": (b"\r\n" + request(), 101, None),  # §2.2: SHOULD be ignored
     "two empty lines first": (b"\r\n\r\n" + request(), 400, None),
     # RFC 6585 §5, RFC 9112 §3: too large; websockets limits a line to 8 KiB, we all to 16 KiB
-    "129 fields": (request("GET / HTTP/1.1", None, *["A: b"] * 123), 431, 431),
+    # and the number of lines to 128, while for us it is the same whether they are few or many.
+    "129 fields": (request("GET / HTTP/1.1", None, *["A: b"] * 123), 101, 431),
     "128 fields": (request("GET / HTTP/1.1", None, *["A: b"] * 122), 101, 101),
     "line of 17 KB": (request("GET / HTTP/1.1", None, "A: " + "x" * 17_000), 431, 431),
     "line of 9 KB": (request("GET / HTTP/1.1", None, "A: " + "x" * 9_000), 101, 431),

@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from wslab.protocol import HandshakeError, Headers, PeerError, Request, Response, parse_extensions
-from wslab.protocol.http import FIELD_LIMIT, HEAD_LIMIT, check_target, content_length
+from wslab.protocol.http import HEAD_LIMIT, check_target, content_length
 
 # The handshake of RFC 6455 §1.2, in both directions.
 REQUEST = Request(
@@ -374,12 +374,11 @@ class TestLimits:
             Request.parse(bytes(HEAD_LIMIT))
 
     def test_fields(self) -> None:
-        result = Request.parse(request_with(*[b"A: b"] * FIELD_LIMIT))
+        """Their number is limited by the size of the header."""
+        many = (HEAD_LIMIT - len(request_with())) // len(b"A:\r\n")
+        result = Request.parse(request_with(*[b"A:"] * many))
         assert result is not None
-        assert len(result[0].headers) == FIELD_LIMIT == 128
-        with pytest.raises(HandshakeError, match="129 header fields, limit 128") as caught:
-            Request.parse(request_with(*[b"A: b"] * (FIELD_LIMIT + 1)))
-        assert caught.value.status == 431
+        assert len(result[0].headers) == many
 
     @pytest.mark.parametrize(
         "line",

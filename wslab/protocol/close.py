@@ -1,9 +1,7 @@
 """Why a connection ends: what a Close frame carries (RFC 6455 §5.5.1, §7.4)."""
 
-from __future__ import annotations
-
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError
 
@@ -54,7 +52,7 @@ class Close(NamedTuple):
     reason: str = ""
 
     @classmethod
-    def parse(cls, payload: bytes) -> Close:
+    def parse(cls, payload: bytes) -> Self:
         """Read a Close frame's payload; an empty one means "no code", 1005.
 
         Raises ProtocolError: 1002 for a single byte or a code that may not travel, 1007 for a

@@ -11,8 +11,6 @@ A peer that breaks a rule is an event like any other: `Violation`. Exceptions ar
 who is about to break one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from enum import Enum
 
@@ -104,8 +102,7 @@ class Connection:
         limits = limits or Limits()
         self._deflater = Deflater(*deflate.window(server=is_server)) if deflate else None
         inflater = Inflater(*deflate.window(server=not is_server)) if deflate else None
-        rsv = RSV1 if deflate else 0
-        self._frames = FrameReader(masked=is_server, rsv=rsv, limit=limits.frame)
+        self._frames = FrameReader(masked=is_server, rsv=RSV1 if deflate else 0, limit=limits.frame)
         self._messages = MessageReader(limits, inflater)
         self._sending: Opcode | None = None  # the kind of message of which fragments were sent
         self._output: list[bytes] = []

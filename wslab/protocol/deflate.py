@@ -11,11 +11,9 @@ the words of §7: the server declines the offer, the client refuses the answer. 
 8 bits is no problem.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from wslab.protocol.errors import HandshakeError, ProtocolError
 from wslab.protocol.handshake import Extension, parse_extensions
@@ -53,7 +51,7 @@ class Deflate:
     client_max_window_bits: int | None = None
 
     @classmethod
-    def parse(cls, extension: Extension, *, offer: bool = False) -> Deflate:
+    def parse(cls, extension: Extension, *, offer: bool = False) -> Self:
         """Read the parameters of an answer, or of an offer.
 
         Raises HandshakeError for one that is unknown, or there twice, or has a wrong value.
@@ -96,18 +94,16 @@ class Deflate:
         )
         return None if server_bits == 8 else answer.extension()
 
-    def check(self, answer: Deflate) -> Deflate:
+    def check(self, answer: Self) -> Self:
         """Check a server's answer, as the client that offered this; return what we are bound to.
 
         Raises HandshakeError if it is not what was offered, or wants a window of 8 bits from us.
         Source: RFC 7692 §7.1.
         """
-        if (
-            self.server_no_context_takeover > answer.server_no_context_takeover
-            or (answer.server_max_window_bits or 16) > (self.server_max_window_bits or 16)
-            or (answer.client_max_window_bits is not None and self.client_max_window_bits is None)
-            or answer.client_max_window_bits == 8
-        ):
+        takes_over = self.server_no_context_takeover > answer.server_no_context_takeover
+        too_wide = (answer.server_max_window_bits or 16) > (self.server_max_window_bits or 16)
+        unasked = answer.client_max_window_bits and not self.client_max_window_bits
+        if takes_over or too_wide or unasked or answer.client_max_window_bits == 8:
             seen = f"{answer.extension()}, offered was {self.extension()}"
             raise HandshakeError(seen, "RFC 7692 §7.1")
         # What a client says of itself in its offer holds, even if the answer does not repeat it.

@@ -6,8 +6,6 @@ ValueError
       └── ProtocolError     a frame or a message is not valid    → a close code
 """
 
-from __future__ import annotations
-
 __all__ = ["HandshakeError", "PeerError", "ProtocolError"]
 
 Fields = tuple[tuple[str, str], ...]

@@ -3,8 +3,6 @@
 A pattern tells them apart: ``match event: case Text(text): …``
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 __all__ = ["Binary", "Closed", "Closing", "Event", "Ping", "Pong", "Text", "Violation"]

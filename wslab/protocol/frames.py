@@ -19,11 +19,8 @@ Both are named tuples and not dataclasses: making a frozen dataclass takes longe
 the header it describes (benchmarks/codec.py).
 """
 
-from __future__ import annotations
-
-import struct
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError
 
@@ -35,13 +32,12 @@ except ImportError:
 __all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "serialize"]
 
 Data = bytes | bytearray | memoryview
+Key = bytes | None  # a masking key, 4 bytes; None where nothing is masked
+Masked = bool | None  # True if the sender is a client, False if a server, None to accept both
+Limit = int | None  # bytes of a payload to accept at most; None for any number
 
 # The three reserved bits as `rsv` numbers them: an extension may give them a meaning (§5.2).
 RSV1, RSV2, RSV3 = 0b100, 0b010, 0b001
-
-_HEADER = struct.Struct("!BB")
-_HEADER_16 = struct.Struct("!BBH")
-_HEADER_64 = struct.Struct("!BBQ")
 
 # Larger than this, a payload is masked piece by piece: the pieces stay in the CPU's cache.
 _MASK_CHUNK = 64 * 1024
@@ -77,8 +73,6 @@ def apply_mask(data: Data, mask: bytes) -> bytes:
         raise ValueError(f"a masking key is 4 bytes, this one is {len(mask)} (RFC 6455 §5.3)")
     if _xor_in_c is not None:
         return _xor_in_c(data, mask)
-    if len(data) <= _MASK_CHUNK:
-        return _xor(data, mask)
     pieces = (data[i : i + _MASK_CHUNK] for i in range(0, len(data), _MASK_CHUNK))
     return b"".join([_xor(piece, mask) for piece in pieces])
 
@@ -105,12 +99,12 @@ class Header(NamedTuple):
     fin: bool
     rsv: int
     opcode: int
-    mask: bytes | None
+    mask: Key
     length: int
     size: int
 
     @classmethod
-    def parse(cls, data: Data, start: int = 0) -> Header | None:
+    def parse(cls, data: Data, start: int = 0) -> Self | None:
         """Read the header that begins at data[start]; None means that more bytes are needed.
 
         Source: RFC 6455 §5.2.
@@ -129,9 +123,7 @@ class Header(NamedTuple):
         mask = bytes(data[start + length_end : start + size]) if masked else None
         return cls(first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, size)
 
-    def check(
-        self, *, masked: bool | None = None, rsv: int = 0, limit: int | None = None
-    ) -> Opcode:
+    def check(self, *, masked: Masked = None, rsv: int = 0, limit: Limit = None) -> Opcode:
         """Raise ProtocolError if this frame breaks a rule by itself; return its opcode.
 
         masked: True if the sender is a client, False if it is a server, None to accept both.
@@ -188,18 +180,12 @@ class Frame(NamedTuple):
     payload: bytes = b""
     fin: bool = True
     rsv: int = 0
-    mask: bytes | None = None
+    mask: Key = None
 
     @classmethod
     def parse(
-        cls,
-        data: Data,
-        start: int = 0,
-        *,
-        masked: bool | None = None,
-        rsv: int = 0,
-        limit: int | None = None,
-    ) -> tuple[Frame, int] | None:
+        cls, data: Data, start: int = 0, *, masked: Masked = None, rsv: int = 0, limit: Limit = None
+    ) -> tuple[Self, int] | None:
         """Read the frame that begins at data[start].
 
         masked, rsv, limit: what to accept, see `Header.check`; checked as soon as the header
@@ -227,12 +213,7 @@ class Frame(NamedTuple):
 
 
 def serialize(
-    opcode: int,
-    payload: Data,
-    fin: bool = True,
-    rsv: int = 0,
-    mask: bytes | None = None,
-    check: bool = True,
+    opcode: int, payload: Data, fin: bool = True, rsv: int = 0, mask: Key = None, check: bool = True
 ) -> bytes:
     """Write a frame as bytes, in the fewest length bytes; the arguments are `Frame`'s fields.
 
@@ -245,7 +226,10 @@ def serialize(
     Source: RFC 6455 §5.2.
     """
     if type(payload) is not bytes:
-        payload = _as_bytes(payload)
+        if not isinstance(payload, Data):
+            seen = type(payload).__name__
+            raise TypeError(f"payload is {seen}, not bytes; encode text: text.encode()")
+        payload = bytes(payload)  # a memoryview's items may be larger than a byte
     length = len(payload)
     numbers = rsv << 4 | opcode
     if not 0 <= numbers <= 2:  # most frames carry data and no reserved bit: nothing to check
@@ -256,17 +240,11 @@ def serialize(
     first = fin << 7 | numbers
     mask_bit = 0 if mask is None else 0x80
     if length < 126:
-        header = _HEADER.pack(first, mask_bit | length)
+        header = bytes((first, mask_bit | length))
     elif length < 1 << 16:
-        header = _HEADER_16.pack(first, mask_bit | 126, length)
+        header = bytes((first, mask_bit | 126)) + length.to_bytes(2)
     else:
-        header = _HEADER_64.pack(first, mask_bit | 127, length)
+        header = bytes((first, mask_bit | 127)) + length.to_bytes(8)
     if mask is None:
         return header + payload
     return header + mask + apply_mask(payload, mask)
-
-
-def _as_bytes(payload: Data) -> bytes:
-    if isinstance(payload, (bytes, bytearray, memoryview)):
-        return bytes(payload)  # a memoryview's items may be larger than a byte
-    raise TypeError(f"payload is {type(payload).__name__}, not bytes; encode text: text.encode()")

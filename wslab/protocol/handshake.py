@@ -5,8 +5,6 @@ RFC 6455 §4: `upgrade_request` is what a client sends, `answer` what a server r
 clock, and the only random number, the client's nonce, is an argument.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
@@ -17,18 +15,8 @@ from typing import NamedTuple
 from wslab.protocol.errors import HandshakeError
 from wslab.protocol.http import TCHAR, Headers, Request, Response, check_target, content_length
 
-__all__ = [
-    "GUID",
-    "VERSION",
-    "Extension",
-    "accept_key",
-    "answer",
-    "check_request",
-    "check_response",
-    "parse_extensions",
-    "reject",
-    "upgrade_request",
-]
+__all__ = ["GUID", "VERSION", "Extension", "accept_key", "answer", "check_request"]
+__all__ += ["check_response", "parse_extensions", "reject", "upgrade_request"]
 
 # Nobody who does not know WebSocket appends this string by accident (§1.3).
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -130,8 +118,7 @@ def upgrade_request(
     check_target(target, host)
     if len(nonce) != 16:
         raise ValueError(f"nonce is {len(nonce)} bytes, not 16 (RFC 6455 §4.1)")
-    key = base64.b64encode(nonce).decode()
-    fields = [("Host", host), *_UPGRADE, ("Sec-WebSocket-Key", key)]
+    fields = [("Host", host), *_UPGRADE, ("Sec-WebSocket-Key", base64.b64encode(nonce).decode())]
     if origin is not None:
         fields.append(("Origin", origin))
     if names := list(subprotocols):
@@ -242,8 +229,7 @@ def offered_subprotocols(headers: Headers) -> list[str]:
 def _check_subprotocols(names: list[str]) -> None:
     bad = [name for name in names if not re.fullmatch(f"{TCHAR}+", name)]
     if bad or len(set(names)) < len(names):
-        seen = f"not a list of distinct subprotocols: {names!r:.60}"
-        raise HandshakeError(seen, "RFC 6455 §4.1")
+        raise HandshakeError(f"not a list of distinct subprotocols: {names!r:.60}", "RFC 6455 §4.1")
 
 
 def _agree_on(offers: Iterable[Extension], known: Mapping[str, Negotiator]) -> list[Extension]:

@@ -5,8 +5,6 @@ cuts the stream into pieces of frames, as far as they are there (RFC 6455 §5.2)
 puts them together (§5.4), decompresses (RFC 7692) and checks that text is UTF-8 (§8.1).
 """
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask
 __all__ = ["FrameReader", "Limits", "MessageReader", "Piece"]
 
 _CONTINUATION, _TEXT = Opcode.CONTINUATION, Opcode.TEXT  # looked up once, compared very often
-_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 # A part of a frame: its header, checked; this part of the payload, unmasked; whether it is the
 # frame's first part, and its last. Most are both, and those of control frames always.
@@ -99,7 +96,7 @@ class MessageReader:
         self._compressed = False
         self._fragments = 0
         self._data = bytearray()
-        self._utf8 = _Utf8Decoder()
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def read(self, piece: Piece) -> Text | Binary | None:
         """Take a piece; return the message if this completes it.
