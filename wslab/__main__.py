@@ -109,17 +109,10 @@ def start_socketio(options: argparse.Namespace) -> BaseServer:
 
 
 def start_heartbeat(options: argparse.Namespace) -> BaseServer:
-    """Start the server of lesson 07: the document's answers, and pings to those who are silent."""
-    from wslab.apps.heartbeat_server import heartbeat_handler
+    """Start the server of lesson 07."""
+    from wslab.apps.heartbeat_server import serve_heartbeat
 
-    # its own keepalive would only ping a second time
-    return lab.serve(
-        heartbeat_handler(),
-        name="heartbeat",
-        host=options.host,
-        port=options.port,
-        ping_interval=None,
-    )
+    return serve_heartbeat(host=options.host, port=options.port)
 
 
 SERVERS = {

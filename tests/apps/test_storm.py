@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wslab.apps.backoff import Backoff, Decorrelated, Fixed, LibraryDefault
-from wslab.apps.storm import real_storm, storm
+from wslab.apps.real_storm import real_storm
+from wslab.apps.storm import storm
 
 POLICIES = [Fixed(3), Backoff(), Backoff(jitter=False), Decorrelated(), LibraryDefault()]
 

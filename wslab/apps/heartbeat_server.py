@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from wslab import lab
 from wslab.apps.heartbeat import Heartbeat, watched
 
-__all__ = ["ANSWER", "heartbeat_handler"]
+__all__ = ["ANSWER", "heartbeat_handler", "serve_heartbeat"]
 
 ANSWER = "我是服务端，已收到信息"  # "I am the server, the message has arrived"
 
@@ -29,3 +30,11 @@ def heartbeat_handler(heartbeat: Heartbeat | None = None) -> Callable[[Any], Awa
                 await ws.send(ANSWER)
 
     return answer_beats
+
+
+def serve_heartbeat(*, host: str = "127.0.0.1", port: int = 0) -> lab.Server:
+    """Start the server; the document's page expects it on port 9000."""
+    # the library's own keepalive would only ping a second time
+    return lab.serve(
+        heartbeat_handler(), name="heartbeat", host=host, port=port, ping_interval=None
+    )

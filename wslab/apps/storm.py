@@ -1,27 +1,21 @@
 """A reconnection storm (重连风暴): a server comes back, and everybody else with it.
 
 `storm` plays it in virtual time with NumPy, for up to a million clients: all lose their connection
-at the same moment, and each tries again by its policy until it succeeds. `real_storm` does the same
-with sockets, for a few hundred: to see that the simulation does not lie.
+at the same moment, and each tries again by its policy until it succeeds. The same with sockets:
+`wslab.apps.real_storm`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-import random
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from wslab import lab
-from wslab.apps.backoff import Policy, delays
-from wslab.apps.endings import judge
-from wslab.apps.talk import library_connect
+from wslab.apps.backoff import Policy
 
-__all__ = ["Storm", "real_storm", "storm"]
+__all__ = ["Counter", "Storm", "storm"]
 
 Series = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -44,6 +38,15 @@ class Storm:
     bin: float
     attempts: Series = field(repr=False)
     connected: Series = field(repr=False)
+
+    @classmethod
+    def counted(
+        cls, policy: Policy, clients: int, outage: float, attempts: Counter, connected: Counter
+    ) -> Storm:
+        """Make it from what was counted."""
+        size = max(attempts.size, connected.size)
+        series = attempts.counts(size), connected.counts(size)
+        return cls(policy.name, clients, outage, attempts.bin, *series)
 
     @property
     def times(self) -> Floats:
@@ -94,27 +97,46 @@ def storm(
     if clients < 1 or outage < 0 or capacity <= 0 or not 0 <= refusal < 1:
         raise ValueError("at least 1 client, outage ≥ 0 s, capacity > 0, 0 ≤ refusal < 1")
     crowd = _Crowd(clients, policy, notice, np.random.default_rng(seed))
-    attempts, connected = _Counter(bin), _Counter(bin)
-    budget, now = capacity, outage
-    while len(crowd.next) and crowd.next.min() < outage + LISTEN_FOR:
-        if crowd.next.min() < outage:  # nobody listens: no need to go in steps
+    server = _Server(capacity, refusal, outage)
+    attempts, connected = Counter(bin), Counter(bin)
+    while len(crowd.next) and (first := crowd.next.min()) < outage + LISTEN_FOR:
+        if first < outage:  # nobody listens: no need to go in steps
             due = np.flatnonzero(crowd.next < outage)
             attempts.add(crowd.next[due])
             crowd.try_again(due)
             continue
-        start = float(max(outage, np.floor(crowd.next.min() / STEP) * STEP))
-        budget, now = min(capacity, max(0.0, budget) + capacity * (start - now)), start
-        while len(due := np.flatnonzero(crowd.next < start + STEP)):  # some come twice in a step
+        end = server.begin_step(first)
+        while len(due := np.flatnonzero(crowd.next < end)):  # some come twice in a step
             due = due[np.argsort(crowd.next[due], kind="stable")]
             attempts.add(crowd.next[due])
-            count = int(max(0, min(len(due), (budget - refusal * len(due)) / (1 - refusal))))
-            budget -= count + refusal * (len(due) - count)
+            count = server.accept(len(due))
             connected.add(crowd.next[due[:count]])
             crowd.try_again(due[count:])
             crowd.leave(due[:count])
-    size = max(attempts.size, connected.size)
-    series = attempts.counts(size), connected.counts(size)
-    return Storm(policy.name, clients, outage, bin, *series)
+    return Storm.counted(policy, clients, outage, attempts, connected)
+
+
+class _Server:
+    """What it can still do; a second's worth of work at most is saved up."""
+
+    def __init__(self, capacity: float, refusal: float, now: float) -> None:
+        self.capacity, self.refusal = capacity, refusal
+        self.budget, self.now = capacity, now
+
+    def begin_step(self, moment: float) -> float:
+        """Let time pass to the step of this moment; return when the step ends."""
+        start = max(self.now, math.floor(moment / STEP) * STEP)
+        gained = self.capacity * (start - self.now) if start > self.now else 0.0
+        self.budget = min(self.capacity, max(0.0, self.budget) + gained)
+        self.now = start
+        return start + STEP
+
+    def accept(self, count: int) -> int:
+        """Return how many of so many attempts succeed: who is refused costs something too."""
+        able = (self.budget - self.refusal * count) / (1 - self.refusal)
+        accepted = int(max(0, min(count, able)))
+        self.budget -= accepted + self.refusal * (count - accepted)
+        return accepted
 
 
 class _Crowd:
@@ -146,8 +168,8 @@ class _Crowd:
             self.number = self.number[stay]
 
 
-class _Counter:
-    """Counts moments in bins."""
+class Counter:
+    """Counts moments in bins of so many seconds."""
 
     def __init__(self, bin: float) -> None:
         self.bin = bin
@@ -155,68 +177,15 @@ class _Counter:
 
     @property
     def size(self) -> int:
+        """How many bins there are."""
         return len(self._counts)
 
     def add(self, moments: Floats) -> None:
+        """Count these moments, in seconds."""
         more = np.bincount((moments / self.bin).astype(np.int64), minlength=self.size)
         more[: self.size] += self._counts
         self._counts = more
 
     def counts(self, size: int) -> Series:
+        """Return the counts of so many bins."""
         return np.pad(self._counts, (0, size - self.size))
-
-
-async def real_storm(
-    clients: int, policy: Policy, *, outage: float = 2.0, bin: float = 0.25, seed: int = 1
-) -> Storm:
-    """Do the same with sockets: a server of the lab is stopped, and started again on its port.
-
-    clients: a few hundred at most, they share this machine with the server.
-    """
-
-    async def hold(ws: object) -> None:
-        await asyncio.Event().wait()
-
-    server = lab.serve(hold, name="storm", ping_interval=None)
-    port, moments = server.port, list[tuple[float, bool]]()
-    loss = 0.0
-    alive = []
-
-    async def client(number: int) -> None:
-        waits = delays(policy, rng=random.Random(f"{seed} {number}"))
-        due = loss
-        while True:
-            due += next(waits)
-            await asyncio.sleep(due - time.monotonic())
-            moment = time.monotonic() - loss
-            try:
-                alive.append(await library_connect(server_url, compression=None))
-            except Exception as error:
-                if judge(error) is None:
-                    raise
-                moments.append((moment, False))
-            else:
-                moments.append((moment, True))
-                return
-
-    server_url = server.url
-    connections = [await library_connect(server_url, compression=None) for _ in range(clients)]
-    await server.stop(0.05)
-    for connection in connections:
-        await connection.wait_closed()
-    loss = time.monotonic()
-    try:
-        async with asyncio.TaskGroup() as group:
-            for number in range(clients):
-                group.create_task(client(number))
-            await asyncio.sleep(loss + outage - time.monotonic())
-            server = lab.serve(hold, name="storm", port=port, ping_interval=None)
-    finally:
-        await server.stop(0.05)
-        for connection in alive:
-            await connection.wait_closed()
-    attempts, connected = _Counter(bin), _Counter(bin)
-    attempts.add(np.array([moment for moment, _ in moments]))
-    connected.add(np.array([moment for moment, success in moments if success]))
-    size = max(attempts.size, connected.size)
-    return Storm(policy.name, clients, outage, bin, attempts.counts(size), connected.counts(size))
