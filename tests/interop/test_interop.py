@@ -45,7 +45,7 @@ async def talk(url: str, messages: list[str | bytes], deflate: bool, cut: Any = 
             await ws.send([message[:half], message[half:]] if half % 2 else message)
             if await ws.recv() != message:
                 pytest.fail(f"{type(message).__name__} of {len(message)} came back differently")
-        await ws.ping()
+        assert await (await ws.ping()) > 0
         await ws.send("close 4002 enough")
         with pytest.raises(ConnectionEnded) as caught:
             await ws.recv()

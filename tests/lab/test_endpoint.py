@@ -288,7 +288,7 @@ class TestMessages:
             await asyncio.sleep(0)
             with pytest.raises(RuntimeError, match=r"recv\(\) is already waiting"):
                 await pair.ws.recv()
-            await pair.ws.ping()
+            await (await pair.ws.ping())
             return await first
 
         doing = pair.start(twice())
@@ -329,53 +329,73 @@ class TestIteration:
 
 
 class TestPing:
+    """As with the library: ping() sends, and returns what to await for the pong."""
+
     async def test_waits_for_its_pong(self, pair):
-        doing = pair.start(pair.ws.ping(b"1"))
+        pong = await pair.do(pair.ws.ping(b"1"))
         assert await pair.peer.frame() == Frame(PING, b"1")
         await pair.peer.send(Frame(PONG, b"unasked"), Frame(TEXT, b"x"))
         await pair.do(pair.ws.recv())
-        assert not doing.done()
+        assert not pong.done()
         await pair.peer.send(Frame(PONG, b"1"))
-        assert await asyncio.wrap_future(doing) is None
+        assert 0 < await pair.do(pong) < PATIENCE
 
     async def test_has_a_payload_of_its_own(self, pair):
         for _ in range(2):
-            pair.start(pair.ws.ping())
+            await pair.do(pair.ws.ping())
         first, second = await pair.peer.frame(), await pair.peer.frame()
         assert len(first.payload) == len(second.payload) == 4
         assert first != second
 
     async def test_a_later_pong_answers_for_earlier_pings(self, pair):
-        pings = [pair.start(pair.ws.ping(payload)) for payload in (b"1", b"2", b"3")]
-        frames = [await pair.peer.frame() for _ in pings]
+        pongs = [await pair.do(pair.ws.ping(payload)) for payload in (b"1", b"2", b"3")]
+        frames = [await pair.peer.frame() for _ in pongs]
         assert [frame.payload for frame in frames] == [b"1", b"2", b"3"]
         await pair.peer.send(Frame(PONG, b"2"))
-        await asyncio.wrap_future(pings[0])
-        await asyncio.wrap_future(pings[1])
-        assert not pings[2].done()
+        earlier, own = await pair.do(pongs[0]), await pair.do(pongs[1])
+        assert earlier > own > 0
+        assert not pongs[2].done()
+        await pair.peer.send(Frame(PONG, b"1"), Frame(PONG, b"3"))
+        await pair.do(pongs[2])
 
-    async def test_two_of_one_payload_share_a_pong(self, pair):
-        pings = [pair.start(pair.ws.ping(b"same")) for _ in range(2)]
-        assert [await pair.peer.frame() for _ in pings] == [Frame(PING, b"same")] * 2
-        await pair.peer.send(Frame(PONG, b"same"), Frame(PONG, b"same"))
-        for ping in pings:
-            await asyncio.wrap_future(ping)
+    async def test_two_of_one_payload_are_answered_one_by_one(self, pair):
+        pongs = [await pair.do(pair.ws.ping(b"same")) for _ in range(2)]
+        assert [await pair.peer.frame() for _ in pongs] == [Frame(PING, b"same")] * 2
+        await pair.peer.send(Frame(PONG, b"same"))
+        await pair.do(pongs[0])
+        assert not pongs[1].done()
+        await pair.peer.send(Frame(PONG, b"same"))
+        await pair.do(pongs[1])
 
     async def test_raises_when_the_connection_ends(self, pair):
-        doing = pair.start(pair.ws.ping())
+        pongs = [await pair.do(pair.ws.ping()) for _ in range(2)]
         await pair.peer.frame()
+        pongs[0].get_loop().call_soon_threadsafe(pongs[0].cancel)
         pair.peer.reset()
         with pytest.raises(ConnectionEnded):
-            await asyncio.wrap_future(doing)
+            await pair.do(pongs[1])
         with pytest.raises(ConnectionEnded):
             await pair.do(pair.ws.ping())
 
     async def test_a_cancelled_one_is_forgotten(self, pair):
-        doing = pair.start(pair.ws.ping(b"1"))
+        pong = await pair.do(pair.ws.ping(b"1"))
+        waiting = pair.start(pong)
         await pair.peer.frame()
-        doing.cancel()
+        waiting.cancel()
+        await pair.do(wait_until(pong.cancelled))
         await pair.peer.send(Frame(PONG, b"1"), Frame(TEXT, b"x"))
         assert await pair.do(pair.ws.recv()) == "x"
+
+    async def test_waits_while_the_peer_does_not_keep_up(self, pair):
+        sending = pair.start(pair.ws.send(bytes(1 << 22)))
+        await pair.do(wait_until(lambda: not pair.ws.writable.is_set()))
+        pinging = pair.start(pair.ws.ping())
+        await pair.do(asyncio.sleep(SOON))
+        assert not pinging.done()
+        while await pair.peer.frame() != Frame(BINARY, bytes(1 << 22)):
+            pass
+        await asyncio.wrap_future(sending)
+        assert not (await asyncio.wrap_future(pinging)).done()
 
     async def test_too_long_is_refused(self, pair):
         with pytest.raises(ProtocolError, match="limit 125"):

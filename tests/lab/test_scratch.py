@@ -78,7 +78,7 @@ BAD_REQUESTS = {
     "short key": (change(KEY, "AAAA"), 400),
     "key not Base64": (change(KEY, "!" * 24), 400),
     "large header": (change("Host:", "X: " + "x" * 17_000 + "\r\nHost:"), 431),
-    "many fields": (change("Host: example.com", "Host: a" + "\r\nX: y" * 200), 431),
+    "many fields": (change("Host: example.com", "Host: a" + "\r\nX: y" * 5_000), 431),
     "folding": (change("example.com", "example.com\r\n folded"), 400),
     "bare LF": (change("example.com\r\n", "example.com\n"), 400),
     "non-ASCII name": (change("Host: example.com", "Host: a\r\nHöst: b"), 400),
@@ -655,7 +655,7 @@ async def test_the_endpoints_of_both_roles_understand_each_other_in_pieces():
             for message in ("握手" * 100, bytes(range(256))):
                 await ws.send([message[:50], message[50:]])
                 assert await ws.recv() == message
-            await ws.ping()
+            await (await ws.ping())
 
 
 async def test_interim_responses_before_the_101_are_passed_over():

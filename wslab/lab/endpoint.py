@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 from wslab.lab.driver import Driver, Settings
 from wslab.protocol.connection import Connection, State
@@ -38,6 +39,14 @@ class ConnectionEnded(ConnectionError):
         self.code, self.reason, self.clean = code, reason, clean
 
 
+class _Ping(NamedTuple):
+    """A ping, when it was sent, and what is done when its pong is there."""
+
+    payload: bytes
+    sent: float
+    pong: asyncio.Future[float]
+
+
 class Endpoint(Driver):
     """One end of a WebSocket connection; made by `serve_from_scratch` or `connect_from_scratch`.
 
@@ -48,7 +57,7 @@ class Endpoint(Driver):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._pongs: dict[bytes, asyncio.Future[None]] = {}  # that pings wait for, oldest first
+        self._pings: deque[_Ping] = deque()  # unanswered, oldest first
 
     @property
     def subprotocol(self) -> str | None:
@@ -111,18 +120,23 @@ class Endpoint(Driver):
         if self.transport.is_closing():  # without this, a loop of sends might never notice
             raise await self._end()
 
-    async def ping(self, payload: bytes | None = None) -> None:
-        """Send a ping and wait for its pong; a random payload tells it from others.
+    async def ping(self, payload: bytes | None = None) -> asyncio.Future[float]:
+        """Send a ping; a random payload tells it from others.
 
-        Raises ConnectionEnded if the connection is over, or ends before the pong is there.
+        Returns what to await for the pong: ``await (await ws.ping())`` is the time that the round
+        trip took, in seconds; it raises ConnectionEnded if the connection ends before.
+        Raises ConnectionEnded if the connection is over.
         """
         if self.connection is None or self.connection.state is not _OPEN:
             raise await self._end()
         payload = secrets.token_bytes(4) if payload is None else payload
         self.connection.ping(payload)
-        pong = self._pongs.setdefault(payload, self.loop.create_future())
+        ping = _Ping(payload, self.loop.time(), self.loop.create_future())
+        self._pings.append(ping)
         self.flush()
-        await asyncio.shield(pong)
+        if not self.writable.is_set():
+            await self.writable.wait()
+        return ping.pong
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the closing handshake, and wait until it is done and TCP has ended.
@@ -160,21 +174,25 @@ class Endpoint(Driver):
     # What the driver tells
 
     def apply(self, event: Event) -> None:
-        """Let ping() go on: with its pong, or a later one, which answers for both (§5.5.3)."""
+        """Note which pings a pong answers: its own and all before it (RFC 6455 §5.5.3)."""
         if isinstance(event, Pong):
-            if event.data in self._pongs:
-                payloads = list(self._pongs)
-                for payload in payloads[: payloads.index(event.data) + 1]:
-                    self._pongs.pop(payload).set_result(None)
+            if event.data in [ping.payload for ping in self._pings]:
+                answered = None
+                while answered != event.data:
+                    answered, sent, pong = self._pings.popleft()
+                    if not pong.done():  # or cancelled
+                        pong.set_result(self.loop.time() - sent)
         else:
             super().apply(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits (asyncio's callback)."""
         super().connection_lost(exc)
-        for pong in self._pongs.values():
-            pong.set_exception(self._ended())
-            pong.exception()  # whoever sent the ping may be gone
+        for _, _, pong in self._pings:
+            if not pong.done():
+                pong.set_exception(self._ended())
+                pong.exception()  # whoever sent the ping may be gone
+        self._pings.clear()
 
 
 def _send_fragments(connection: Connection, message: Iterable[Sendable]) -> None:
