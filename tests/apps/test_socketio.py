@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
@@ -15,6 +16,7 @@ from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from wslab import __main__ as cli
 from wslab import lab
 from wslab.apps.socketio_chat import MAX_PAYLOAD, MAX_TEXT, ChatClient, make_chat, serve_chat
 from wslab.apps.socketio_server import CLIENT_SCRIPT, serve_socketio
@@ -130,12 +132,12 @@ class TestChat:
             pass
         async with asyncio.timeout(PATIENCE):
             transcript = await cable.settle()
-        assert transcript.server.only(kind="body")[-1].meaning == '"6"  noop'
+        assert transcript.server.only(kind="body")[-1].meaning == '"6" · noop'
 
 
 class TestServer:
     async def test_handlers_errors_and_prints_are_recorded(self):
-        sio = socketio.AsyncServer(async_mode="aiohttp")
+        sio = socketio.AsyncServer()
 
         @sio.event
         async def divide(sid: str, number: int) -> float:
@@ -158,7 +160,7 @@ class TestServer:
         assert isinstance(error.exception, ZeroDivisionError)
 
     async def test_an_error_in_connect_refuses_the_client(self):
-        sio = socketio.AsyncServer(async_mode="aiohttp")
+        sio = socketio.AsyncServer()
 
         @sio.event
         async def connect(sid: str, environ: object) -> None:
@@ -203,6 +205,37 @@ class TestServer:
         async with serve_socketio(make_chat(), app=app) as server, aiohttp.ClientSession() as http:
             assert await (await http.get(f"{server.url}about")).text() == "about"
             await assert_others_are_served(server)
+
+    @pytest.mark.parametrize(
+        "sio", [socketio.Server(), socketio.AsyncServer(async_mode="asgi"), None], ids=repr
+    )
+    def test_anything_else_than_its_server_is_refused(self, sio):
+        with pytest.raises(TypeError, match=r"^expected is a socketio\.AsyncServer on aiohttp"):
+            serve_socketio(sio)
+
+    async def test_from_the_command_line(self):
+        server = cli.start_socketio(argparse.Namespace(host="127.0.0.1", port=0))
+        assert "socketio" in cli.SERVERS
+        async with ChatClient(server.url) as client:
+            await client.say("你好")
+            assert await client.hear() == "说：你好"
+
+    async def test_it_pings(self):
+        pinging = serve_chat(ping_interval=0.01, ping_timeout=PATIENCE)
+        async with pinging as server, raw(server) as ws:
+            await join(ws)
+            for _ in range(2):
+                assert await ws.recv() == "2"
+                await ws.send("3")
+
+    async def test_who_does_not_answer_is_disconnected(self):
+        async with serve_chat(ping_interval=0.01, ping_timeout=0.1) as server:
+            async with raw(server) as ws:
+                await join(ws)
+                assert await ws.recv() == "2"
+                await ws.wait_closed()
+            await server.settle(lambda: "disconnected" in str(server.events.only("print")))
+        assert server.events.only("print")[-1].text == "disconnected: ping timeout"
 
 
 class TestBadInput:

@@ -189,6 +189,14 @@ class TestChat:
                 assert (await hear(other))[1] == "说：still up"
         assert server.errors == []
 
+    async def test_it_has_one_namespace(self):
+        async with lab.serve(RecoveringChat()) as server, joined(server) as (ws, _, _):
+            for sent in ('42/admin,["chat message","no"]', "41/admin,", "40/admin,"):
+                await ws.send(sent)
+            assert await ws.recv() == '44/admin,{"message":"Invalid namespace"}'
+            await ws.send('42["chat message","text"]')
+            assert (await hear(ws))[1] == "说：text"
+
     async def test_what_it_does_not_know_is_passed_over(self):
         async with lab.serve(RecoveringChat()) as server, joined(server) as (ws, _, _):
             for sent in (b"bytes", '42["no such event"]', '42["join",7]', '42["chat message",{}]'):

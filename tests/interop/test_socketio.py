@@ -92,7 +92,7 @@ class TestOnEveryTransport:
         assert "not of Socket.IO" not in found
         if transports != "polling":
             return  # npm's client offers compression, and its server agrees
-        for wanted in ("  open", "  message: CONNECT", '42["chat message","说：你好"]'):
+        for wanted in (" · open", " · message: CONNECT", '42["chat message","说：你好"]'):
             assert wanted in found
 
 
@@ -107,11 +107,11 @@ class TestNpmsServer:
         assert answer == {"file": b"\x01\x02"}
         assert [row.meaning for row in transcript.frames][3:7] == [
             '"451-1["echo",{"file":{"_placeholder":true,"num":0}}]"'
-            "  message: BINARY_EVENT, wants ACK 1, attachment to follow",
-            "2 bytes  message: attachment",
+            " · message: BINARY_EVENT, wants ACK 1, attachment to follow",
+            "2 bytes · message: attachment",
             '"461-1[{"file":{"_placeholder":true,"num":0}}]"'
-            "  message: BINARY_ACK 1, attachment to follow",
-            "2 bytes  message: attachment",
+            " · message: BINARY_ACK 1, attachment to follow",
+            "2 bytes · message: attachment",
         ]
 
     async def test_to_all_but_the_sender(self, node):

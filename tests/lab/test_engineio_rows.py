@@ -73,19 +73,19 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
 class TestPacket:
     def test_in_a_frame(self, packet, names):
         said = Seen(*UPGRADE).frame(Opcode.TEXT, packet.encode())
-        assert said.startswith(f'"{packet}"  {names}')
+        assert said.startswith(f'"{packet}" · {names}')
 
     def test_in_a_body(self, packet, names):
-        assert Seen(post(packet.encode())).meaning.startswith(f'"{packet}"  {names}')
+        assert Seen(post(packet.encode())).meaning.startswith(f'"{packet}" · {names}')
 
 
 class TestBody:
     def test_of_several_packets(self):
         body = b'42["a"]\x1e2\x1ebAQID'
         assert Seen(post(b"40"), answer(body)).meaning.split("\n") == [
-            '"42["a"]"  message: EVENT',
-            '\\x1e "2"  ping',
-            '\\x1e "bAQID"  message: attachment, Base64',
+            '"42["a"]" · message: EVENT',
+            '\\x1e "2" · ping',
+            '\\x1e "bAQID" · message: attachment, Base64',
         ]
 
     @pytest.mark.parametrize("body", ["ok", "OK"])  # npm's server, and python-engineio's
@@ -106,16 +106,16 @@ class TestBody:
         whole = '42["chat message","你好"]'.encode()
         seen = Seen(post(whole)[:-5])
         assert seen.meaning == (
-            '"42["chat message","你" …  message: EVENT\nnot complete: 22 of 27 B so far'
+            '"42["chat message","你" … · message: EVENT\nnot complete: 22 of 27 B so far'
         )
 
     @pytest.mark.parametrize(
         ("body", "said"),
         [
-            (b"", '"" …  no packet: a packet is empty'),
-            (b"4", '"4" …  message: …'),
-            (b"b", '"b" …  message: attachment, Base64'),
-            (b"4\xe4", '"4" …  message: …'),
+            (b"", '"" … · no packet: a packet is empty'),
+            (b"4", '"4" … · message: …'),
+            (b"b", '"b" … · message: attachment, Base64'),
+            (b"4\xe4", '"4" … · message: …'),
         ],
     )
     def test_of_which_little_is_there(self, body, said):
@@ -123,24 +123,26 @@ class TestBody:
 
     def test_that_is_long_is_shortened(self):
         body = ('42["' + "x" * 400 + '"]').encode()
-        assert Seen(post(body)).meaning == f'"42["{"x" * 196}" …  message: EVENT'
+        assert Seen(post(body)).meaning == f'"42["{"x" * 196}" … · message: EVENT'
         kept = ('42["' + "x" * 4000 + '"]').encode()  # more than the tape keeps
-        assert Seen(post(kept)).meaning == f'"42["{"x" * 196}" …  message: EVENT'
+        assert Seen(post(kept)).meaning == f'"42["{"x" * 196}" … · message: EVENT'
 
     def test_of_hostile_bytes(self):
-        assert Seen(post(b"\x1b\xff")).meaning.startswith('"\\x1b\\xff"  no packet: packet type is')
+        assert Seen(post(b"\x1b\xff")).meaning.startswith(
+            '"\\x1b\\xff" · no packet: packet type is'
+        )
 
 
 class TestFrame:
     def test_of_bytes_is_an_attachment(self):
-        assert Seen(*UPGRADE).frame(Opcode.BINARY, b"abc") == "3 bytes  message: attachment"
+        assert Seen(*UPGRADE).frame(Opcode.BINARY, b"abc") == "3 bytes · message: attachment"
         assert describe_packet(b"ab", is_text=False, is_complete=False) == (
-            "2 bytes …  message: attachment"
+            "2 bytes … · message: attachment"
         )
 
     def test_that_is_not_complete(self):
         said = Seen(*UPGRADE).frame(Opcode.TEXT, b'42["chat"]', cut=2)
-        assert said == '"42["chat" …  message: EVENT\nnot complete: 14 of 16 B so far'
+        assert said == '"42["chat" … · message: EVENT\nnot complete: 14 of 16 B so far'
 
     @pytest.mark.parametrize(
         ("opcode", "options", "said"),

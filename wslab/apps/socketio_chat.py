@@ -4,6 +4,8 @@
     server → all      42["chat message","说：你好"]
 
 Here are its server, its page, and a client in Python; `python -m wslab serve socketio` runs it.
+A packet's size is limited, and what may be in it; not, by the library, how much waits for a client
+that does not read (until its ping goes unanswered): `wslab.apps.chat` bounds that.
 """
 
 from __future__ import annotations
@@ -34,9 +36,7 @@ def make_chat(**options: Any) -> socketio.AsyncServer:
     options: for `socketio.AsyncServer`, such as ping_interval (seconds) or transports.
     Only a text is passed on: what a page would show for anything else, nobody has said.
     """
-    sio = socketio.AsyncServer(
-        async_mode="aiohttp", **{"max_http_buffer_size": MAX_PAYLOAD, **options}
-    )
+    sio = socketio.AsyncServer(**{"max_http_buffer_size": MAX_PAYLOAD, **options})
 
     @sio.event  # type: ignore[untyped-decorator]
     def connect(sid: str, environ: object) -> None:

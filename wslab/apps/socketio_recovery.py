@@ -173,7 +173,12 @@ class RecoveringChat:
         if engine.type != EngineType.MESSAGE or not isinstance(engine.data, str):
             return  # a pong, or nothing that this small server knows
         packet = SocketPacket.parse(engine.data)
-        if packet.type == SocketType.CONNECT:
+        if packet.namespace != "/":
+            if packet.type == SocketType.CONNECT:
+                said = {"message": "Invalid namespace"}
+                refusal = SocketPacket(SocketType.CONNECT_ERROR, said, packet.namespace)
+                await _send_socket(connection, refusal)
+        elif packet.type == SocketType.CONNECT:
             await self._connect(connection, packet.data or {})
         elif packet.type == SocketType.DISCONNECT:
             self.members.pop(connection, None)  # on purpose: nothing to restore

@@ -156,7 +156,11 @@ def serve_socketio(
     name, host, port: as for `serve`; the name is "Socket.IO" if left out.
     app: an application that has not run, for pages beside it; by default an empty one.
     It also serves the browser's client, at the address that Socket.IO's servers have for it.
+    Raises TypeError for anything else than a server of that kind on aiohttp, OSError if the port
+    is taken.
     """
+    if not isinstance(sio, socketio.AsyncServer) or sio.async_mode != "aiohttp":
+        raise TypeError(f"expected is a socketio.AsyncServer on aiohttp, this is {sio!r:.60}")
     app = web.Application() if app is None else app
     bridge = _Bridge(sio)
     app.middlewares.append(bridge.answer)

@@ -56,14 +56,15 @@ def describe_body(body: bytes, *, is_complete: bool) -> str:
 def describe_packet(payload: bytes, *, is_text: bool, is_complete: bool) -> str:
     """Say what a frame's packet says."""
     if not is_text:
-        return f"{len(payload)} bytes{'' if is_complete else ' …'}  message: attachment"
+        more = "" if is_complete else " …"
+        return f"{len(payload)} bytes{more} · message: attachment"
     return _line(_text(payload, is_complete), is_complete)
 
 
 def _line(text: str, is_complete: bool) -> str:
     shown = printable(text, SHOWN)
     more = " …" if not is_complete and len(text) <= SHOWN else ""
-    return f"{shown}{more}  {_names(text, is_complete)}"
+    return f"{shown}{more} · {_names(text, is_complete)}"
 
 
 def _names(text: str, is_complete: bool) -> str:
