@@ -328,6 +328,8 @@ async def test_the_page_and_what_belongs_to_it() -> None:
     assert (await http(room.page + "static/index.html"))[2] == body
     status, headers, _ = await http(room.page + "static/dom.js")
     assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    await room.settle(until=5)
+    assert {(event.kind, event.text) for event in room.events} == {("answered", "200 OK")}
 
 
 @pytest.mark.parametrize(
@@ -384,6 +386,9 @@ async def test_running_the_cell_again_replaces_the_room(capsys: Any) -> None:
     await second.stop()
     with pytest.raises(RuntimeError, match="is stopped"):
         second.url  # noqa: B018
+    second.shown_host = "192.0.2.7"
+    with pytest.raises(RuntimeError, match="is stopped"):
+        second.page  # noqa: B018
     assert capsys.readouterr() == ("", "")
 
 

@@ -86,7 +86,9 @@ class Connection(ServerConnection):
             self.lab.record(self.number, "gone", "left before the opening handshake was done")
         elif self.response.status_code != 101:
             status = f"{self.response.status_code} {self.response.reason_phrase}"
-            self.lab.record(self.number, "refused", status)
+            # `process_request` may also answer with a page.
+            kind = "answered" if self.response.status_code < 400 else "refused"
+            self.lab.record(self.number, kind, status)
         else:
             self.lab.record(
                 self.number, "close", describe_close(self.close_code, self.close_reason)

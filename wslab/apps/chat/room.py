@@ -172,7 +172,7 @@ class Room:
 
     def receive(self, member: Member, data: str | bytes) -> None:
         """Do what a member's message says, or tell that member why not. Never raises for it."""
-        if member not in self._members or self._floods(member):
+        if member not in self._members or (self.rules.rate and self._floods(member)):
             return
         try:
             answer = self._answer(member, data)
@@ -199,6 +199,7 @@ class Room:
         self.drop(member, reason)
 
     def _floods(self, member: Member) -> bool:
+        """Take a token; if there is none, say so, and to who does not mind show the door."""
         assert member.bucket is not None  # set by enter()
         left = member.bucket.take(self.rules, self._clock())
         if left >= 0:

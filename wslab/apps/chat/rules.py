@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
 
 from wslab.apps.chat.words import SERVER
 
@@ -30,6 +30,7 @@ TYPES = ("setName", "chat", "resume")
 
 # Letters and symbols by category, but nothing to be seen: fillers of Hangul, the empty Braille cell
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+NO_MARK = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zs", "Zl", "Zp"})  # categories, likewise
 JOINERS = "\u200c\u200d"  # between letters of Persian or Hindi, and inside emoji
 # What no text needs: control characters but tab and line feed, and halves of surrogate pairs,
 # which JSON can write (\ud800) and UTF-8 cannot.
@@ -80,17 +81,20 @@ class Refused(Exception):
         self.details = details
 
 
-@dataclass(frozen=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A message of the right form. type: one of `TYPES`; fields: all that was in it."""
 
     type: str
     text: str
-    fields: dict[str, Any] = field(repr=False)
+    fields: dict[str, Any]
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is Python's, not JSON (RFC 8259 §6)")
+
+
+# Made once: json.loads would make a new one for every message.
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def parse(data: str | bytes) -> Incoming:
@@ -98,13 +102,13 @@ def parse(data: str | bytes) -> Incoming:
 
     Raises Refused for everything else.
 
-    >>> parse('{"type":"chat","text":"Hello"}')
-    Incoming(type='chat', text='Hello')
+    >>> parse('{"type":"chat","text":"Hello"}').text
+    'Hello'
     """
     if not isinstance(data, str):
         raise Refused("binary")
     try:
-        value = json.loads(data, parse_constant=_refuse_constant)
+        value = _decoder.decode(data)
     except (ValueError, RecursionError):  # a thousand brackets are too deep for Python
         raise Refused("not_json", example=EXAMPLE) from None
     if not isinstance(value, dict):
@@ -154,10 +158,7 @@ def check_name(text: str, rules: Rules) -> str:
 
 def _is_visible(letter: str) -> bool:
     """Tell whether a letter leaves a mark; one that Unicode does not know yet might (Cn)."""
-    return letter not in BLANK and unicodedata.category(letter) not in (
-        *("Cc", "Cf", "Cs", "Mn", "Me"),
-        *("Zs", "Zl", "Zp"),
-    )
+    return letter not in BLANK and unicodedata.category(letter) not in NO_MARK
 
 
 def name_key(name: str) -> str:

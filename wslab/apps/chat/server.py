@@ -147,6 +147,8 @@ class ChatServer(Server):
         if room is None or (limit is not None and sum(map(len, self._rooms.values())) >= limit):
             await self._send_away(connection)
             return
+        # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
+        connection.request.headers.clear()
         member = Member(connection.number if isinstance(connection, Connection) else 0)
         cast(Fanout, room.audience).add(member, connection)
         room.enter(member)
@@ -163,7 +165,8 @@ class ChatServer(Server):
     async def _send_away(self, connection: ServerConnection) -> None:
         room = self._rooms[""]
         self._turned_away["full"] += 1
-        text = ERRORS[room.language]["full"].format(limit=self.rules.members)
+        limit = self.rules.members or self.rules.rooms
+        text = ERRORS[room.language]["full"].format(limit=limit)
         await connection.send(json.dumps({"name": SERVER, "text": text}, ensure_ascii=False))
         await connection.close(TRY_AGAIN_LATER, "the room is full")
 
