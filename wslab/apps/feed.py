@@ -103,6 +103,9 @@ class Feed:
                 member.put(answer)
             self._take_over(member)
             return
+        if message.get("type") == "beat":
+            member.put({"type": "beat"})
+            return
         reply = session.duplicate(message)
         if reply is None:
             reply = self._apply(session, message)

@@ -13,6 +13,8 @@ client → server
         epoch null, after 0: send all that you still have. after null: only what is new from now.
         client: 16 to 64 characters, or null; whoever knows it can take over, so it is a secret.
         Without it there are no ids.
+    {"type": "beat"}
+        "Are you there?", from a program that cannot send a Ping, such as a page's script.
     {…, "id": k}
         Any other message that wants an acknowledgement. Ids have no gaps; they are sent, and sent
         again, in order.
@@ -23,6 +25,8 @@ server → client
         messages are lost to this client because the log no longer has them, or "epoch": it is not
         the log that the client knows, so nobody can tell. seen: the highest id of this client that
         took effect, 0 if none is known.
+    {"type": "beat"}
+        The answer to one, at once.
     {"type": "ack", "id": k, "seq": q}
         Message k took effect, as number q of the log. q is null if it made no message, or if it
         is an old one that has come again, which has no effect.

@@ -75,8 +75,8 @@ class Browser:
         self.origin: str | None = None
         self.via: str | None = None
         self._activity = 0
-        self._target = _listener_of(self.url)
-        self._seen_before = _seen(self._target)
+        self._target = listener_of(self.url)
+        self._seen_before = seen(self._target)
         state = {
             "url": self.url,
             "name": self.name,
@@ -177,17 +177,17 @@ class Browser:
         self.events.dropped += excess + int(message.get("dropped", 0))
         self._activity += 1
         runs = self._target is not None and self._target.port != 0
-        if message.get("unreached") and runs and _seen(self._target) == self._seen_before:
+        if message.get("unreached") and runs and seen(self._target) == self._seen_before:
             # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
             self._widget.send({"do": "connect", "route": "proxy"})
 
 
-def _listener_of(url: str) -> Listener | None:
+def listener_of(url: str) -> Listener | None:
     """Find the server or cable of the lab that listens there, if it is one."""
     return next((one for one in registry().values() if one.port and f":{one.port}/" in url), None)
 
 
-def _seen(listener: Any) -> int:
+def seen(listener: Any) -> int:
     """Count what a server or a cable has noticed so far."""
     tape = getattr(listener, "tape", None)
     return len(getattr(listener, "events", ())) + (tape.count if tape else 0)

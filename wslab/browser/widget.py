@@ -8,7 +8,8 @@ stalls while a cell awaits.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +17,42 @@ __all__ = ["PageWidget", "make_widget", "mimebundle"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
 _HERE = Path(__file__).parent
+IMPORT = re.compile(r'^import .* from "\./[\w.]+";\n', re.MULTILINE)  # of one of our own files
 
 
 @functools.cache
-def _widget_class(*scripts: str) -> type:
+def _widget_class(*files: str) -> type:
     """Make a widget's class; anywidget is imported when the first widget is made."""
     import anywidget
     import traitlets
 
     # The page cannot import a second file from here, so the helpers are pasted before the widget.
-    texts = [(_HERE / script).read_text(encoding="utf-8") for script in scripts]
+    scripts = [name for name in files if name.endswith(".js")]
+    styles = ["widgets.css", *(name for name in files if name.endswith(".css"))]
     members = {
-        "_esm": "\n".join(texts),
-        "_css": (_HERE / "widgets.css").read_text(encoding="utf-8"),
+        "_esm": IMPORT.sub("", _read_all(scripts)),
+        "_css": _read_all(styles),
         "state": traitlets.Dict().tag(sync=True),
         "__module__": __name__,
     }
-    return type(scripts[-1].removesuffix(".js"), (anywidget.AnyWidget,), members)
+    return type(Path(scripts[-1]).stem, (anywidget.AnyWidget,), members)
+
+
+def _read_all(names: Sequence[str]) -> str:
+    return "\n".join([(_HERE / name).read_text(encoding="utf-8") for name in names])
 
 
 def make_widget(
-    *scripts: str, state: dict[str, Any], on_message: Callable[[dict[str, Any]], None]
+    *files: str, state: dict[str, Any], on_message: Callable[[dict[str, Any]], None]
 ) -> PageWidget:
     """Make the page's part of a widget.
 
-    scripts: files beside this one; the last is the widget, those before are what it uses.
+    files: beside this one, or paths; the last script is the widget, those before are what it uses
+    or imports. Styles (.css) come after those that all widgets have.
     state: what the page has to know, as JSON; assign `widget.state` anew to change it.
     on_message: called with each message from the page, perhaps on another thread.
     """
-    widget = _widget_class(*scripts)(state=state)
+    widget = _widget_class(*files)(state=state)
     widget.on_msg(lambda _widget, message, _buffers: on_message(message))
     return widget
 

@@ -6,12 +6,14 @@
     async with chat.ChatClient(room.url, "Ada") as ada: ...
 
 `rules` is what a member may send, `room` who hears what, both without sockets; `fanout` writes to
-everybody and waits for nobody, `gate` looks at Origin and token, `server` puts them together.
+everybody and waits for nobody, `gate` looks at Origin and token, `server` puts them together, and
+`widget` is its page in a cell.
 """
 
 from wslab.apps.chat.client import ChatClient, Message
 from wslab.apps.chat.room import Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.server import ChatServer, serve
+from wslab.apps.chat.widget import ChatWidget
 
-__all__ = ["ChatClient", "ChatServer", "Member", "Message", "Room", "Rules", "serve"]
+__all__ = ["ChatClient", "ChatServer", "ChatWidget", "Member", "Message", "Room", "Rules", "serve"]

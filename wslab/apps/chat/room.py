@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 from wslab.apps.chat.messages import Fields, Said
 from wslab.apps.chat.names import Names
-from wslab.apps.chat.rules import Bucket, Incoming, Refused, Rules, check_text, parse
+from wslab.apps.chat.rules import BEAT, Bucket, Incoming, Refused, Rules, check_text, parse
 from wslab.apps.chat.words import ERRORS, NOTICES, SERVER, Language
 from wslab.apps.resume import TAKEN_OVER, Log, ResumeError, Session
 
@@ -223,6 +223,8 @@ class Room:
             if not self.classic:  # which does not know it
                 self._resume(member, message.fields)
             return None
+        if message.type == BEAT:
+            return None if self.classic else {"type": BEAT}
         if (answer := session.duplicate(message.fields)) is not None:
             return answer
         try:

@@ -27,6 +27,7 @@ __all__ = [
 
 EXAMPLE = '{"type":"chat","text":"Hello"}'
 TYPES = ("setName", "chat", "resume")
+BEAT = "beat"  # a sign of life is asked for; see `wslab.apps.resume`
 
 # Letters and symbols by category, but nothing to be seen: fillers of Hangul, the empty Braille cell
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
@@ -82,7 +83,7 @@ class Refused(Exception):
 
 
 class Incoming(NamedTuple):
-    """A message of the right form. type: one of `TYPES`; fields: all that was in it."""
+    """A message of the right form. type: one of `TYPES`, or `BEAT`; fields: all that was in it."""
 
     type: str
     text: str
@@ -114,9 +115,9 @@ def parse(data: str | bytes) -> Incoming:
     if not isinstance(value, dict):
         raise Refused("not_object", example=EXAMPLE)
     kind = value.get("type")
-    if not isinstance(kind, str) or kind not in TYPES:
+    if not isinstance(kind, str) or kind not in (*TYPES, BEAT):
         raise Refused("bad_type", fields=value, types=", ".join(TYPES))
-    if kind == "resume":
+    if kind in ("resume", BEAT):
         return Incoming(kind, "", value)
     if "text" not in value:
         raise Refused("no_text", fields=value, example=EXAMPLE)

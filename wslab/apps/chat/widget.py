@@ -1,0 +1,94 @@
+"""The chat in a notebook cell: the room's page as a widget, in the page that shows the notebook.
+
+    room = chat.serve()
+    chat.ChatWidget(room)
+
+The connection belongs to the page, not to the kernel: the widget's scripts open it, directly or
+through JupyterLab. What a person says there is seen in `room.history` and `room.events`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from wslab.apps.chat.server import ChatServer
+from wslab.browser.client import ROUTES, Reachable, Route, listener_of, seen
+from wslab.browser.widget import make_widget, mimebundle
+from wslab.lab.cable import Cable
+from wslab.lab.loop import kept
+from wslab.lab.registry import Listener
+
+__all__ = ["ChatWidget"]
+
+PAGE = Path(__file__).parents[1] / "chat_page"
+BROWSER = ("dom.js", "route.js", "policies.js", "mailbox.js", "reconnecting.js")
+CHAT = ("chat.css", "chat.js", "chat_view.js", "chat_widget.js")
+
+
+class ChatWidget:
+    """A member of a room: whoever looks at this cell.
+
+    target: the room's server, a cable to it, or a URL. name: what it is known by, the target if
+    left out; another one of the same name takes its place, so that a cell can run again.
+    route: as for `browser.Browser`: "direct", "proxy" through JupyterLab, or "auto".
+
+    origin: where the page came from; the room is told to welcome it. None if no page shows this.
+    """
+
+    def __init__(
+        self,
+        target: str | Reachable,
+        *,
+        name: str | None = None,
+        route: Route = "auto",
+    ) -> None:
+        if route not in ROUTES:
+            raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
+        self.url = target if isinstance(target, str) else target.url
+        self.name = name or str(getattr(target, "name", target))
+        self.origin: str | None = None
+        self._listener = listener_of(self.url)
+        self._seen_before = seen(self._listener)
+        widgets = kept("chat widgets", dict[str, ChatWidget])
+        if (earlier := widgets.get(self.name)) is not None:
+            earlier.retire()
+        widgets[self.name] = self
+        files = (*BROWSER, *(str(PAGE / file) for file in CHAT))
+        state = {"url": self.url, "name": self.name, "route": route, "replaced": False}
+        self._widget = make_widget(*files, state=state, on_message=self._on_message)
+
+    def __repr__(self) -> str:
+        """Say where it goes: the same with and without a page."""
+        return f"<ChatWidget {self.url} : run this cell in JupyterLab>"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))
+
+    def retire(self) -> None:
+        """Leave the room for good, since another widget takes its place."""
+        self._widget.state = {**self._widget.state, "replaced": True}
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Take a report of the page: {"origin"} when it is loaded, {"unreached"} if that failed.
+
+        The page of a JupyterHub has another origin than this machine's, so a room would refuse it.
+        What comes here came through Jupyter, from a page whose user may run anything in the kernel.
+        """
+        if "origin" in message:
+            self.origin = str(message["origin"])
+            for room in (self._listener, _behind(self._listener)):
+                if isinstance(room, ChatServer):
+                    with contextlib.suppress(ValueError):  # "null", of a page that is nowhere
+                        room.allow_origin(self.origin)
+            self._widget.send({"do": "connect"})
+        runs = self._listener is not None and self._listener.port != 0
+        if message.get("unreached") and runs and seen(self._listener) == self._seen_before:
+            # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
+            self._widget.send({"do": "proxy"})
+
+
+def _behind(listener: Any) -> Listener | None:
+    """Return what a cable leads to, if it is the lab's; None if this is no cable."""
+    return listener_of(f":{listener.target[1]}/") if isinstance(listener, Cable) else None

@@ -1,0 +1,174 @@
+// One member of a chatroom, without anything to be seen: what was said, who is here, what waits to
+// be sent. chat_view.js draws it; the page and the notebook's widget have one each.
+
+import { ReconnectingWebSocket } from "./reconnecting.js";
+
+const LINES = 1000; // kept
+const PLAIN_AFTER = 2000; // milliseconds; a server in classic mode does not know how to resume
+
+export class Chat {
+  /** url: of the room. saved: what `save` of an earlier one returned; options: of the connection. */
+  constructor(url, { saved = null, options = {} } = {}) {
+    this.lines = []; // {kind, name, text, time, mine}; kind: "chat", "notice" or "gap"
+    this.forgotten = 0; // lines before them
+    this.members = null; // names, in the order in which they came; null: the server does not say
+    this.room = "";
+    this.name = saved?.name ?? null; // what the room knows this member by
+    this.naming = saved?.naming ?? null; // {key, text}: a name that the server has not confirmed yet
+    this.waiting = saved?.waiting ?? []; // {key, text, state}; state: "sending" or "unnamed"
+    this.problem = ""; // what to show beside the form
+    this.draft = ""; // what the form is to have again, as it was refused
+    this.views = new Set(); // functions that draw
+    this.heardNotice = null; // the last one, with its number
+    this.connection = new ReconnectingWebSocket(url, {
+      plainAfter: PLAIN_AFTER,
+      ...options,
+      ...(saved && { client: saved.client, saved: saved.outbox }),
+    });
+    this.connection.onstate = () => this.changed();
+    this.connection.onmessage = (message) => this.hear(message);
+    this.connection.onresumed = (message, recovery) => this.resumed(message, recovery);
+    this.connection.onack = (keys, message) => this.acknowledged(keys, message);
+    this.connection.onrefused = (key, message) => this.refused(key, message);
+  }
+
+  /** Return what a page needs that is loaded again, to go on as the same member. */
+  save() {
+    const { name, naming, waiting, connection } = this;
+    return { name, naming, waiting, client: connection.client, outbox: connection.outbox.save() };
+  }
+
+  get isNamed() {
+    return this.name !== null;
+  }
+
+  get isWaitingForName() {
+    return this.naming !== null;
+  }
+
+  // What a person does
+
+  join(name) {
+    if (this.connection.state === "online" && !this.isWaitingForName) this.setName(name, "send");
+  }
+
+  say(text) {
+    return this.attempt(() => {
+      const key = this.connection.send({ type: "chat", text });
+      // Without resume nobody acknowledges it, so it does not wait.
+      if (this.connection.outbox.holds(key)) this.waiting.push({ key, text, state: "sending" });
+    });
+  }
+
+  setName(text, how) {
+    this.attempt(() => {
+      this.naming = { key: null, text };
+      const key = this.connection[how]({ type: "setName", text });
+      if (this.naming) this.naming.key = key; // without resume it has been acknowledged already
+    });
+  }
+
+  attempt(action) {
+    this.problem = "";
+    try {
+      action();
+    } catch (error) {
+      this.problem = error.message; // too much waits to be sent
+    }
+    this.changed();
+    return !this.problem;
+  }
+
+  // What the server says
+
+  resumed({ room, members, you, last }, { gap, arrived, doubtful }) {
+    this.room = String(room ?? "");
+    if (Array.isArray(members)) [this.members, this.membersAt] = [members.map(String), last];
+    if (gap === "epoch")
+      this.note("gap", "The server has been restarted and has forgotten what was said: something may be missing here.");
+    else if (gap) this.note("gap", `${gap} messages are missing here: the server no longer has them.`);
+    if (doubtful.length) this.note("gap", "What was on its way may appear twice.");
+    this.acknowledged(arrived, { seq: null });
+    if (this.name === null && typeof you === "string") this.name = you;
+    // The room let this name go with the connection. First of all, or what waits would have no name.
+    if (this.name === null || this.name === you) return;
+    if (this.naming === null) this.setName(this.name, "sendFirst");
+    else this.connection.sendFirst({ type: "setName", text: this.name }); // the next one waits already
+  }
+
+  hear({ name, text, error, seq, time, kind, who, was }) {
+    if (error !== undefined) return this.complain(String(text));
+    const line = { name: String(name ?? "?"), text: typeof text === "string" ? text : JSON.stringify(text) ?? "", time };
+    if (kind === undefined) kind = name === "Server" ? "notice" : "chat";
+    if (kind !== "chat") {
+      this.heardNotice = { seq, who };
+      if (this.members && seq > this.membersAt) this.count(kind, who, was);
+      kind = "notice";
+    }
+    this.note(kind, line.text, { ...line, mine: kind === "chat" && line.name === this.name });
+  }
+
+  count(kind, who, was) {
+    if (kind === "join") this.members = [...this.members.filter((name) => name !== who), String(who)];
+    if (kind === "leave") this.members = this.members.filter((name) => name !== who);
+    if (kind === "rename") this.members = this.members.map((name) => (name === was ? String(who) : name));
+  }
+
+  acknowledged(keys, { seq }) {
+    if (this.naming && (keys.includes(this.naming.key) || this.naming.key === null)) {
+      const { text } = this.naming;
+      // The room tidies names; how it spells this one is in the notice that came just before.
+      this.name = seq !== null && this.heardNotice?.seq === seq ? this.heardNotice.who : text.trim().replace(/\s+/g, " ");
+      this.naming = null;
+      for (const line of this.lines) line.mine = line.kind === "chat" && line.name === this.name;
+      this.sayAgain();
+    }
+    this.waiting = this.waiting.filter(({ key }) => !keys.includes(key));
+    this.changed();
+  }
+
+  /** What was refused because there was no name, and now there is one. */
+  sayAgain() {
+    for (const one of this.waiting.filter(({ state }) => state === "unnamed")) {
+      one.key = this.connection.send({ type: "chat", text: one.text });
+      one.state = "sending";
+    }
+  }
+
+  refused(key, { text, error }) {
+    if (key === this.naming?.key) {
+      const renaming = this.members?.includes(this.name) && this.naming.text !== this.name;
+      this.draft = this.naming.text;
+      this.naming = null;
+      if (!renaming) this.name = null; // while the connection was lost, somebody else took it
+      return this.complain(String(text));
+    }
+    const one = this.waiting.find((one) => one.key === key);
+    if (one && error === "no_name") {
+      one.state = "unnamed";
+    } else if (one) {
+      this.waiting = this.waiting.filter((other) => other !== one);
+      this.draft = one.text;
+    }
+    this.complain(String(text));
+  }
+
+  complain(text) {
+    this.problem = text;
+    this.changed();
+  }
+
+  note(kind, text, more = {}) {
+    this.lines.push({ kind, name: "", mine: false, ...more, text });
+    if (this.lines.length > LINES) this.forgotten += this.lines.splice(0, this.lines.length - LINES).length;
+    this.changed();
+  }
+
+  /** Draw soon, once, whatever else happens in this turn. */
+  changed() {
+    this.drawing ??= setTimeout(() => {
+      this.drawing = null;
+      for (const draw of this.views) draw();
+    });
+  }
+}

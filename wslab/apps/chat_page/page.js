@@ -1,0 +1,43 @@
+// The chat page: a chat with the server that the page came from, in the room of its address.
+
+import { Chat } from "./chat.js";
+import { renderChat } from "./chat_view.js";
+
+const url = new URL(location.href);
+url.protocol = url.protocol.replace("http", "ws");
+url.hash = "";
+const KEY = `wslab chat ${url.pathname}`;
+
+/** What this tab knew before it was loaded again; null where the browser keeps nothing. */
+function load() {
+  try {
+    const saved = JSON.parse(sessionStorage.getItem(KEY));
+    sessionStorage.removeItem(KEY); // a copy of this tab is somebody else
+    return saved;
+  } catch {
+    return null;
+  }
+}
+
+function save() {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(chat.save()));
+  } catch {
+    // private mode, or full: then a tab that is loaded again is a newcomer
+  }
+}
+
+const chat = new Chat(url.href, { saved: load() });
+const title = document.title;
+let seen = 0;
+chat.views.add(() => {
+  const heard = chat.forgotten + chat.lines.length;
+  if (!document.hidden) seen = heard;
+  const room = chat.room && ` · ${chat.room}`;
+  document.querySelector("h1").textContent = `${title}${room}`;
+  document.title = `${heard > seen ? `(${heard - seen}) ` : ""}${title}${room}`;
+});
+document.addEventListener("visibilitychange", () => chat.changed());
+addEventListener("pagehide", save);
+renderChat(chat, document.querySelector("main"));
+chat.connection.connect();
