@@ -155,6 +155,11 @@ class TestFrame:
     def test_of_another_kind_is_described_as_ever(self, opcode, options, said):
         assert Seen(*UPGRADE).frame(opcode, b"40", **options) == said
 
+    def test_that_is_compressed(self):
+        deflate = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        seen = Seen(UPGRADE[0], UPGRADE[1][:-2] + deflate)
+        assert seen.frame(Opcode.TEXT, b"zip", rsv=0b100) == "3 bytes, compressed"
+
     def test_of_a_plain_websocket(self):
         request = UPGRADE[0].replace(b"EIO=4&", b"")
         assert Seen(request, UPGRADE[1]).frame(Opcode.TEXT, b"40") == '"40"'

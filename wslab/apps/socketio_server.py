@@ -101,7 +101,7 @@ class _Bridge(logging.Handler):
         try:
             response = await handler(request)
         except Exception as error:
-            if not _is_peers_fault(error) or isinstance(error, web.HTTPException):
+            if isinstance(error, web.HTTPException | ConnectionError) or not _is_peers_fault(error):
                 raise
             self.report(error)
             if (client := self.session(request)) is not None:
