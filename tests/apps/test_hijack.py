@@ -6,11 +6,11 @@ import aiohttp
 import pytest
 
 from wslab import lab
-from wslab.apps.hijack import ACCOUNTS, account, evil_page, shop_page
+from wslab.apps.hijack import ACCOUNTS, COOKIE, account, evil_page, shop_page
 from wslab.browser import WebSocket
 from wslab.lab.web import serve_app
 
-COOKIES = {"session": next(iter(ACCOUNTS))}
+COOKIES = {COOKIE: next(iter(ACCOUNTS))}
 KNOWN = next(iter(ACCOUNTS.values()))
 
 
@@ -23,12 +23,20 @@ async def test_the_cookie_is_all_that_it_asks_for() -> None:
             await socket.settle("close")
 
 
-@pytest.mark.parametrize("cookies", [{}, {"session": "guess"}, {"session": ""}, {'x"': '"é;;='}])
+@pytest.mark.parametrize("cookies", [{}, {COOKIE: "guess"}, {COOKIE: ""}, {"x": '"=;'}])
 async def test_without_a_session_3000(cookies: dict[str, str]) -> None:
     async with lab.serve(account) as server:
         socket = WebSocket(server.url, cookies=cookies)
         assert [event.type for event in await socket.settle("close")] == ["open", "close"]
         assert socket.events[-1].text == 'code 3000, reason "no session", wasClean true'
+
+
+async def test_other_cookies_of_this_machine_do_no_harm() -> None:
+    async with lab.serve(account) as server:
+        socket = WebSocket(server.url, cookies={"prefs": '{"a":1}', "a": "b c", **COOKIES})
+        await socket.settle("message")
+        socket.close()
+        await socket.settle("close")
 
 
 async def test_an_allow_list_of_origins_stops_it() -> None:
@@ -50,5 +58,5 @@ async def test_pages() -> None:
             session.get(server.url) as response,
         ):
             text = await response.text()
-            assert ("session" in response.cookies) == has_cookie
+            assert (COOKIE in response.cookies) == has_cookie
             assert text.count("</script>") == 1  # what stands in the URL does not end the script

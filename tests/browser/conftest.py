@@ -136,6 +136,12 @@ def address(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(errors='replace')}")
 
 
+@pytest.fixture(scope="session")
+def remote_host() -> str:
+    """A name that leads to this machine, for Chromium, and belongs to another site."""
+    return REMOTE_HOST
+
+
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
     """A Chromium without a window.

@@ -11,7 +11,7 @@ from wslab.lab.web import serve_app
 KNOWN = next(iter(ACCOUNTS.values()))
 
 
-def test_hijacked_and_stopped(page: Page) -> None:
+def test_hijacked_and_stopped(page: Page, remote_host: str) -> None:
     server = lab.serve(account, name="account")
     url = server.url
     shop = serve_app(shop_page(url), name="shop")
@@ -21,6 +21,10 @@ def test_hijacked_and_stopped(page: Page) -> None:
         expect(page.locator("output")).to_contain_text(KNOWN)
         page.goto(evil.url)
         expect(page.locator("output")).to_contain_text(KNOWN)
+
+        # Another site than the cookie's: Chromium does not send it (SameSite=Lax).
+        page.goto(evil.url.replace("127.0.0.1", remote_host))
+        expect(page.locator("output")).to_have_text("[closed: 3000]")
 
         # The same port, now with the shop's origin as the only one: the pages need no change.
         server = lab.serve(account, name="account", origins=[shop.url.rstrip("/")])

@@ -20,13 +20,13 @@ from wslab.protocol import Frame, Opcode
 pytestmark = pytest.mark.slow
 
 # Runs a script on a socket `s` and returns what happened to it, as the widget would report it.
-IN_THE_PAGE = """([url, script]) => new Promise(resolve => {
+IN_THE_PAGE = """([url, protocols, script]) => new Promise(resolve => {
     const reports = [];
     const note = (type, more = {}) => reports.push({ connection: 1, type, ...more });
     const call = (action) => {
         try { action(); } catch (error) { note("exception", { name: error.name, message: "" }); }
     };
-    const s = new WebSocket(url);
+    const s = new WebSocket(url, protocols);
     s.onopen = () => note("open");
     s.onerror = () => note("error");
     s.onmessage = ({ data }) => note("message", { data, size: data.length });
@@ -45,6 +45,7 @@ class Scenario(NamedTuple):
     twin: Callable[[WebSocket, Callable[[Callable[[], object]], None]], object]
     handler: Callable[[ServerConnection], Any] = lab.echo
     options: Mapping[str, Any] = MappingProxyType({})
+    protocols: tuple[str, ...] = ()
 
 
 def nothing(_socket: WebSocket, _call: object) -> None:
@@ -95,6 +96,21 @@ def wrong_closes(socket: WebSocket, call: Callable[[Callable[[], object]], None]
     socket.onopen = tries
 
 
+def redirect(connection: ServerConnection, _request: object) -> Any:
+    response = connection.respond(302, "")
+    response.headers["Location"] = "/elsewhere"
+    return response
+
+
+async def in_pieces(connection: ServerConnection) -> None:
+    await connection.send("x" for _ in range(5_000))
+
+
+def half_a_pair(socket: WebSocket, call: Callable[[Callable[[], object]], None]) -> None:
+    socket.onopen = lambda _: socket.send("a\ud800b")
+    socket.onmessage = lambda _: socket.close(1000, "\ud800")
+
+
 ADD = "s.addEventListener"
 SCENARIOS = {
     "a word and a goodbye": Scenario(
@@ -111,6 +127,14 @@ SCENARIOS = {
         wrong_closes,
     ),
     "another origin": Scenario("", nothing, options={"origins": ["http://shop.example"]}),
+    "no subprotocol in common": Scenario("", nothing, protocols=("chat",)),
+    "moved": Scenario("", nothing, options={"process_request": redirect}),
+    "half a surrogate pair": Scenario(
+        f"{ADD}('open', () => s.send('a\\ud800b')); "
+        f"{ADD}('message', () => s.close(1000, '\\ud800'))",
+        half_a_pair,
+    ),
+    "five thousand fragments": Scenario("", nothing, in_pieces),
     "closed with 1001": Scenario("", nothing, closes(1001, "bye")),
     "closed without a code": Scenario("", nothing, closes(None)),
     "an opcode that does not exist": Scenario("", nothing, writes("83 00")),
@@ -129,7 +153,7 @@ def aside() -> Iterator[ThreadPoolExecutor]:
 
 
 async def in_python(url: str, scenario: Scenario) -> PageEvents:
-    socket = WebSocket(url)
+    socket = WebSocket(url, scenario.protocols)
 
     def call(action: Callable[[], object]) -> None:
         try:
@@ -148,7 +172,7 @@ def test_twin_and_browser_agree(page: Page, aside: ThreadPoolExecutor, name: str
     scenario = SCENARIOS[name]
     server = lab.serve(scenario.handler, name="twins", **scenario.options)
     try:
-        theirs = page.evaluate(IN_THE_PAGE, [server.url, scenario.script])
+        theirs = page.evaluate(IN_THE_PAGE, [server.url, list(scenario.protocols), scenario.script])
         ours = aside.submit(asyncio.run, in_python(server.url, scenario)).result(20)
         assert ours == PageEvents(event_of(report) for report in theirs)
     finally:
@@ -159,7 +183,7 @@ def test_refused(page: Page, aside: ThreadPoolExecutor) -> None:
     server = lab.serve(lab.echo, name="twins")
     url = server.url
     server.stop_now()
-    theirs = page.evaluate(IN_THE_PAGE, [url, ""])
+    theirs = page.evaluate(IN_THE_PAGE, [url, [], ""])
     ours = aside.submit(asyncio.run, in_python(url, Scenario("", nothing))).result(20)
     assert ours == PageEvents(event_of(report) for report in theirs)
     assert [event.type for event in ours] == ["error", "close"]

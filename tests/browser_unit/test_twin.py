@@ -9,7 +9,7 @@ from websockets.asyncio.server import ServerConnection
 
 from wslab import lab
 from wslab.browser import CloseEvent, Event, MessageEvent, ScriptError, WebSocket
-from wslab.protocol import Frame, Opcode
+from wslab.protocol import Frame, Opcode, Request, answer
 
 OPEN = Event(1, "open")
 ERROR = Event(1, "error")
@@ -177,15 +177,35 @@ async def test_handshake_subprotocol_origin_cookies() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/", "/chat", "ws://", "ws://x/#part", "hello", "ws:x"], ids=repr
+    "url", ["ftp://x/", "ws://", "ws://x/#part", "ws://127.0.0.1:99999/", "ws://[::1/"], ids=repr
 )
-def test_urls_that_are_none(url: str) -> None:
+async def test_urls_that_are_none(url: str) -> None:
     with pytest.raises(ScriptError, match="SyntaxError"):
         WebSocket(url)
 
 
+@pytest.mark.parametrize("url", ["/chat", "chat", "//{host}/chat", " ws://{host}/chat "])
+async def test_urls_of_the_page(url: str) -> None:
+    async with lab.serve(lab.echo) as server:
+        host = server.url.removeprefix("ws://").rstrip("/")
+        socket = WebSocket(url.format(host=host), origin=f"http://{host}")
+        assert socket.url == f"{server.url}chat"
+        await socket.settle("open")
+        socket.close()
+        await socket.settle("close")
+
+
+async def test_a_name_in_the_url_is_not_sent() -> None:
+    async with lab.serve(lab.echo) as server, lab.cable(server) as cable:
+        socket = WebSocket(cable.url.replace("ws://", "ws://ana:secret@"))
+        await socket.settle("open")
+        socket.close()
+        await socket.settle("close")
+        assert b"Authorization" not in cable.transcript[0].wire
+
+
 @pytest.mark.parametrize("protocols", ["a b", ["a", "a"], ["é"], [""]], ids=repr)
-def test_subprotocols_that_are_none(protocols: str | list[str]) -> None:
+async def test_subprotocols_that_are_none(protocols: str | list[str]) -> None:
     with pytest.raises(ScriptError, match="SyntaxError: subprotocol"):
         WebSocket("ws://127.0.0.1:9/", protocols)
 
@@ -221,3 +241,81 @@ async def test_length_is_counted_as_javascript_does() -> None:
         assert (await socket.settle("message"))[-1] == MessageEvent(1, "message", "你好😀", 4)
         socket.close()
         await socket.settle("close")
+
+
+async def test_half_a_surrogate_pair_is_replaced() -> None:
+    async with lab.serve(lab.echo) as server:
+        socket = WebSocket(server.url)
+        await socket.settle("open")
+        socket.send("a\ud800b")
+        assert (await socket.settle("message"))[-1] == message("a\ufffdb")
+        socket.close(1000, "\ud800")
+        assert (await socket.settle("close"))[-1] == close(1000, "\ufffd")
+
+
+@pytest.mark.parametrize("data", [5, None, ["a", "b"]], ids=repr)
+async def test_what_is_no_message(data: object) -> None:
+    async with lab.serve(lab.echo) as server:
+        socket = WebSocket(server.url)
+        await socket.settle("open")
+        with pytest.raises(TypeError, match="not text or bytes"):
+            socket.send(data)  # type: ignore[arg-type]
+        with pytest.raises(ScriptError, match="InvalidAccessError: a reason needs a code"):
+            socket.close(None, "bye")
+        socket.close()
+        await socket.settle("close")
+
+
+async def test_bytes_are_sent_as_they_were() -> None:
+    async with lab.serve(lab.echo) as server:
+        socket = WebSocket(server.url)
+        await socket.settle("open")
+        data = bytearray(b"ab")
+        socket.send(data)
+        data[0] = 0
+        assert (await socket.settle("message"))[-1] == message(b"ab")
+        socket.close()
+        await socket.settle("close")
+
+
+async def test_no_subprotocol_in_common() -> None:
+    async with lab.serve(lab.echo) as server:
+        socket = WebSocket(server.url, ["chat"])
+        assert list(await socket.settle("close")) == [ERROR, close(1006, clean=False)]
+
+
+async def test_redirects_are_not_followed() -> None:
+    def redirect(connection: ServerConnection, request: object) -> object:
+        response = connection.respond(302, "")
+        response.headers["Location"] = target.url
+        return response
+
+    async with (
+        lab.serve(lab.echo, name="target") as target,
+        lab.serve(lab.echo, name="moved", process_request=redirect) as moved,
+    ):
+        socket = WebSocket(moved.url)
+        assert list(await socket.settle("close")) == [ERROR, close(1006, clean=False)]
+
+
+async def test_five_thousand_fragments_are_one_message() -> None:
+    async def fragments(connection: ServerConnection) -> None:
+        await connection.send("x" for _ in range(5_000))
+
+    async with lab.serve(fragments) as server:
+        socket = WebSocket(server.url)
+        events = await socket.settle("close")
+        assert events[1] == message("x" * 5_000)
+
+
+async def test_a_peer_that_says_goodbye_and_stays() -> None:
+    async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request, _ = Request.parse(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer(request).serialize() + Frame(Opcode.CLOSE, b"\x03\xe8").serialize())
+        await reader.read()
+
+    async with lab.serve_tcp(stay) as server:
+        url = server.url.replace("tcp", "ws")
+        socket = WebSocket(url)
+        await socket.settle(lambda: socket.readyState == WebSocket.CLOSING)
+        assert list(await socket.settle("close")) == [OPEN, close(1000)]

@@ -1,8 +1,9 @@
 """A shop with accounts, and a page of somebody else: cross-site WebSocket hijacking, for real.
 
-A browser adds the cookies that it has for a host to every handshake with it, whichever page asked.
-Unlike `fetch`, WebSocket knows no CORS: nothing keeps the page from reading what comes. Only the
-server can: it looks at the Origin. Source: RFC 6455 §10.2.
+A browser adds the cookies that it has for a host to every handshake with it, whichever page of the
+same site asked, and those that allow it (`SameSite=None`) for any page. Unlike `fetch`, WebSocket
+knows no CORS: nothing keeps the page from reading what comes. Only the server can: it looks at the
+Origin. Source: RFC 6455 §10.2.
 
 The two pages are on one host and differ in their ports. That makes them two origins, but one site:
 cookies ignore ports, and `SameSite` ignores them too. So it is with sub-domains.
@@ -11,12 +12,14 @@ cookies ignore ports, and `SameSite` ignores them too. So it is with sub-domains
 from __future__ import annotations
 
 import json
-from http.cookies import CookieError, SimpleCookie
 
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection
 
-__all__ = ["ACCOUNTS", "account", "evil_page", "session_of", "shop_page"]
+__all__ = ["ACCOUNTS", "COOKIE", "account", "evil_page", "session_of", "shop_page"]
+
+COOKIE = "wslab_shop"  # cookies ignore ports: no other program's on this machine has this name
+LIFETIME = 600  # seconds until the browser forgets it
 
 ACCOUNTS = {"s3cr3t-of-ana": "Ana has 1,234.50"}  # by session, what the shop knows
 
@@ -37,13 +40,11 @@ PAGE = """<!doctype html>
 
 
 def session_of(connection: ServerConnection) -> str | None:
-    """Return the cookie `session` that the browser sent, None if there is none."""
+    """Return the shop's cookie that the browser sent, None if there is none."""
     header = connection.request.headers.get("Cookie", "") if connection.request else ""
-    try:
-        morsel = SimpleCookie(header).get("session")
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
+    # Other programs' cookies come along, in whatever form: only ours is read (RFC 6265 §5.4).
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return next((value for name, _, value in pairs if name == COOKIE and value), None)
 
 
 async def account(connection: ServerConnection) -> None:
@@ -63,7 +64,7 @@ def _page(title: str, text: str, socket_url: str, cookie: str | None) -> web.App
     async def get(_request: web.Request) -> web.Response:
         response = web.Response(text=page, content_type="text/html")
         if cookie is not None:
-            response.set_cookie("session", cookie, httponly=True, samesite="Lax")
+            response.set_cookie(COOKIE, cookie, max_age=LIFETIME, httponly=True, samesite="Lax")
         return response
 
     app = web.Application()

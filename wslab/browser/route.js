@@ -73,7 +73,7 @@ function explain(error, what) {
   const rules = {
     "close InvalidAccessError": "A page may close with code 1000 or 3000 to 4999, no other.",
     "close SyntaxError": "A close reason has at most 123 bytes in UTF-8 (125 with the code).",
-    "connect SyntaxError": "That is no WebSocket URL: it begins with ws:// or wss:// and has no #.",
+    "connect SyntaxError": "That is no WebSocket URL (it begins with ws:// or wss:// and has no #), or a subprotocol is no token or there twice.",
     "connect SecurityError": "This page came over https: the browser forbids ws:// here (mixed content). Use wss://, or go through JupyterLab.",
     "send InvalidStateError": "The connection is not open yet: send when `open` has happened.",
   };

@@ -7,7 +7,10 @@
 
 What a page's script sees, this shows in the kernel, where a test can look; a test also holds it to
 what Chromium reports. Below it is the `websockets` library. The names are JavaScript's.
-Source: WHATWG WebSockets Standard (websockets.spec.whatwg.org) §3.1.
+Source: WHATWG WebSockets Standard (websockets.spec.whatwg.org), "The WebSocket interface".
+
+It differs from a browser in this: URLs are checked, not rewritten into their normal form;
+`bufferedAmount` counts whole messages; a close code that cannot be (999) fails the connection.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -28,6 +31,7 @@ from wslab.lab.loop import settle
 __all__ = ["ScriptError", "WebSocket"]
 
 CLOSING_TIMEOUT = 60  # seconds that Chromium waits for the peer's Close
+ENDING_TIMEOUT = 2  # seconds that it then waits for the end of TCP
 REASON_LIMIT = 123  # bytes: a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
@@ -43,10 +47,30 @@ class ScriptError(Exception):
         self.name = name
 
 
+class _Connect(connect):
+    """The library's `connect`, but a redirect fails, as the standard has it."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class _Connection(ClientConnection):
+    """The library's connection, which also tells when the peer has said goodbye."""
+
+    on_close: Callable[[], None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.protocol.close_rcvd is not None and self.on_close is not None:
+            told, self.on_close = self.on_close, None
+            told()
+
+
 class WebSocket:
     """A WebSocket as a page's script has it. Make it where a loop runs, as in a cell.
 
-    url: ws:, wss:, http: or https:, without a fragment. protocols: the subprotocols to offer.
+    url: ws:, wss:, http: or https:, or relative to the page's origin; without a fragment.
+    protocols: the subprotocols to offer; a server that takes none of them is no success.
     origin: where the page came from; a browser says so in the handshake, whatever the script wants.
     cookies: those that the browser has for the server; it adds them without being asked.
     closing_timeout: seconds to wait for the peer's Close after our own.
@@ -69,7 +93,7 @@ class WebSocket:
         cookies: Mapping[str, str] | None = None,
         closing_timeout: float = CLOSING_TIMEOUT,
     ) -> None:
-        self.url = _checked_url(url)
+        self.url = _checked_url(url, origin)
         offered = _checked_protocols([protocols] if isinstance(protocols, str) else protocols)
         self.readyState = self.CONNECTING
         self.bufferedAmount = 0  # bytes that send() took and the network has not yet
@@ -80,14 +104,18 @@ class WebSocket:
         self.onclose: Listener | None = None
         self.events = PageEvents()
         self._activity = 0
+        self._asked_to_close = False
+        self._offered = offered
         self._outgoing: asyncio.Queue[str | bytes | tuple[int | None, str]] = asyncio.Queue()
         cookie = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
-        self._opening = connect(
+        self._opening = _Connect(
             self.url,
+            create_connection=_Connection,
             origin=Origin(origin),
             subprotocols=[Subprotocol(name) for name in offered] or None,
             additional_headers={"Cookie": cookie} if cookie else None,
             ping_interval=None,  # a script cannot ping, and browsers do not
+            open_timeout=None,  # nor do they give up soon
             max_size=None,
             close_timeout=closing_timeout,
             proxy=None,
@@ -105,8 +133,14 @@ class WebSocket:
         """Send a message: at once or soon, and nobody says whether it arrived.
 
         Raises ScriptError (InvalidStateError) before `open`. After the end it does nothing but
-        count: the data is lost, as in a page.
+        count: the data is lost, as in a page. Raises TypeError for anything but text and bytes.
         """
+        if isinstance(data, str):
+            data = _scalar(data)
+        elif isinstance(data, (bytes, bytearray, memoryview)):
+            data = bytes(data)  # as it is now: the caller may change it afterwards
+        else:
+            raise TypeError(f"data is {data!r:.40}, not text or bytes")
         if self.readyState == self.CONNECTING:
             raise ScriptError("InvalidStateError", "still CONNECTING: send when `open` has come")
         self.bufferedAmount += _size(data)
@@ -119,17 +153,21 @@ class WebSocket:
         Raises ScriptError: InvalidAccessError for a code other than 1000 and 3000 to 4999,
         SyntaxError for a reason of more than 123 bytes.
         """
+        reason = _scalar(reason)
+        if code is None and reason:
+            raise ScriptError("InvalidAccessError", "a reason needs a code")
         if code is not None and code != 1000 and not 3000 <= code <= 4999:
             raise ScriptError("InvalidAccessError", f"{code} is not 1000 or in 3000 to 4999")
         if (size := len(reason.encode())) > REASON_LIMIT:
             raise ScriptError("SyntaxError", f"the reason has {size} bytes, limit {REASON_LIMIT}")
+        self._asked_to_close = True
         if self.readyState == self.CONNECTING:
             self.readyState = self.CLOSING
             self._task.cancel()
             asyncio.get_running_loop().call_soon(self._end, None, True)
         elif self.readyState == self.OPEN:
             self.readyState = self.CLOSING
-            self._outgoing.put_nowait((1000 if code is None and reason else code, reason))
+            self._outgoing.put_nowait((code, reason))
 
     async def settle(
         self,
@@ -159,20 +197,33 @@ class WebSocket:
             self._end(None, failed=True)  # no details: see lesson 05
             return
         self.protocol = connection.subprotocol or ""
+        if self._offered and not self.protocol:
+            connection.transport.abort()
+            self._end(None, failed=True)
+            return
+        assert isinstance(connection, _Connection)  # see __init__()
+        connection.on_close = lambda: self._peer_closes(connection)
         self.readyState = self.OPEN
         self._fire(Event(1, "open"))
+        if connection.protocol.close_rcvd is not None:  # it came with the handshake's answer
+            self._peer_closes(connection)
         sending = asyncio.create_task(self._send_all(connection))
         try:
             while True:
-                data = await connection.recv()
-                if self.readyState == self.OPEN:  # what comes after close() is dropped
+                data = await _receive(connection)
+                if not self._asked_to_close:  # what comes after close() is dropped
                     self._fire(MessageEvent(1, "message", data, _length(data)))
         except ConnectionClosed as end:
             # We failed it if we sent a Close that nobody asked for, such as 1002 or 1007.
             ours = end.sent is not None and not end.rcvd_then_sent
-            self._end(end, failed=ours and self.readyState == self.OPEN)
+            self._end(end, failed=ours and not self._asked_to_close)
         finally:
             sending.cancel()
+
+    def _peer_closes(self, connection: ClientConnection) -> None:
+        """The peer's Close is there: nothing more can be sent, and TCP has to end soon."""
+        self.readyState = self.CLOSING
+        asyncio.get_running_loop().call_later(ENDING_TIMEOUT, connection.transport.abort)
 
     async def _send_all(self, connection: ClientConnection) -> None:
         while True:
@@ -210,6 +261,19 @@ class WebSocket:
             asyncio.get_running_loop().call_exception_handler(context)
 
 
+async def _receive(connection: ClientConnection) -> str | bytes:
+    """Return the next message, of however many fragments: `recv` has a limit for them."""
+    pieces: list[Any] = [piece async for piece in connection.recv_streaming()]
+    empty: Any = pieces[0][:0]
+    whole: str | bytes = empty.join(pieces)
+    return whole
+
+
+def _scalar(text: str) -> str:
+    """Return text that UTF-8 can write: JavaScript puts U+FFFD for half a surrogate pair."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _size(data: str | bytes) -> int:
     return len(data.encode() if isinstance(data, str) else data)
 
@@ -221,13 +285,20 @@ def _length(data: str | bytes) -> int:
     )
 
 
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
+def _checked_url(url: str, origin: str) -> str:
+    try:
+        parts = urlsplit(urljoin(f"{origin}/", url.strip()))
+        port = parts.port
+    except ValueError as error:
+        raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL: {error}") from None
     if parts.scheme not in SCHEMES or not parts.hostname:
         raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL that begins with ws:// or wss://")
     if "#" in url:
         raise ScriptError("SyntaxError", f"{url[:60]!r} has a fragment, a WebSocket URL has none")
-    return parts._replace(scheme=SCHEMES[parts.scheme], path=parts.path or "/").geturl()
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    address = host if port is None else f"{host}:{port}"  # a user's name and password stay here
+    scheme = SCHEMES[parts.scheme]
+    return parts._replace(scheme=scheme, netloc=address, path=parts.path or "/").geturl()
 
 
 def _checked_protocols(names: Sequence[str]) -> Sequence[str]:
