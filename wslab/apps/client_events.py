@@ -24,11 +24,16 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a client's state. at: seconds since it was made. text: why, for a person."""
+    """A change of a client's state.
+
+    at: seconds since it was started. text: why, for a person. ending: how the connection before it
+    ended, or the attempt.
+    """
 
     at: float
     state: State
     text: str
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True)

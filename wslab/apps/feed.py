@@ -5,13 +5,15 @@
     feed.publish({"text": "Hello"})
 
 Clients send JSON objects. {"type": "say", "text": …} is published to all, as number n of the log;
-{"type": "note", "text": …} only takes effect, in `notes`. A client may resume
+{"type": "note", "text": …} only takes effect, in `notes`; {"type": "beat"} is sent back, for scripts
+that cannot ping. A client may resume
 (`wslab.apps.resume`). One that does not gets what is published from now on, without numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,27 +23,49 @@ from wslab.apps.talk import decoded, encoded, leave
 
 __all__ = ["Feed"]
 
-BACKLOG = 10_000  # messages that may wait for one slow client; then it is cut off, and may resume
+REPLIES = 1000  # that may wait for a client that asks for them but does not read
 
 
 class _Member:
-    """One connection, and what waits to be sent to it."""
+    """One connection, and how far it has got in the log: what it lacks waits there, not here."""
 
     def __init__(self, ws: Any, log: Log) -> None:
-        self.ws, self.session = ws, Session(log)
-        self.outgoing: asyncio.Queue[str] = asyncio.Queue(BACKLOG)
+        self.ws, self.log, self.session = ws, log, Session(log)
+        self.position = log.last
+        self.replies: deque[Message] = deque()
+        self.bell = asyncio.Event()
 
-    def put(self, message: Message) -> None:
-        if not self.session.is_resumed:
-            message = {key: value for key, value in message.items() if key != "seq"}
-        try:
-            self.outgoing.put_nowait(encoded(message))
-        except asyncio.QueueFull:
+    def reply(self, message: Message) -> None:
+        """Answer this client alone."""
+        self.replies.append(message)
+        self.bell.set()
+        if len(self.replies) > REPLIES:
             self.ws.transport.abort()
 
     async def send(self) -> None:
+        """Send what there is, for ever; who is too slow for the log is cut off, and may resume."""
         while True:
-            await self.ws.send(await self.outgoing.get())
+            await self.bell.wait()
+            self.bell.clear()
+            await self._send_replies()
+            for message in self.log.since(self.position):
+                if self.position < message["seq"] - 1:
+                    self.ws.transport.abort()
+                    return
+                await self.ws.send(encoded(self._shown(message)))
+                self.position += 1
+                await self._send_replies()
+            if self.position < self.log.last:
+                self.bell.set()
+
+    async def _send_replies(self) -> None:
+        while self.replies:
+            await self.ws.send(encoded(self.replies.popleft()))
+
+    def _shown(self, message: Message) -> Message:
+        if self.session.is_resumed:
+            return message
+        return {key: value for key, value in message.items() if key != "seq"}
 
 
 class Feed:
@@ -72,8 +96,8 @@ class Feed:
     def _publish(self, fields: Mapping[str, Any]) -> int:
         message = self.log.publish(fields)
         for member in self._members:
-            member.put(message)
-        return self.log.last
+            member.bell.set()
+        return int(message["seq"])
 
     async def __call__(self, ws: Any) -> None:
         """Serve one connection."""
@@ -99,18 +123,19 @@ class Feed:
     def _receive(self, member: _Member, message: Message) -> None:
         session = member.session
         if message.get("type") == "resume":
-            for answer in session.resume(message):
-                member.put(answer)
+            resumed, *_ = session.resume(message)
+            member.position = resumed["after"]
+            member.reply(resumed)
             self._take_over(member)
             return
         if message.get("type") == "beat":
-            member.put({"type": "beat"})
+            member.reply({"type": "beat"})
             return
         reply = session.duplicate(message)
         if reply is None:
             reply = self._apply(session, message)
         if reply is not None:
-            member.put(reply)
+            member.reply(reply)
 
     def _apply(self, session: Session, message: Message) -> Message | None:
         kind, text = message.get("type"), message.get("text")

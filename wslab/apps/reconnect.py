@@ -208,7 +208,7 @@ class ReconnectingClient:
                 delay = max(delay, ending.wait)
                 number = self.attempts.number
                 text = f"attempt {number} in {delay:.1f} s; {ending.text}"
-                await self.enter(State.WAITING, text)
+                await self.enter(State.WAITING, text, ending=ending)
                 await asyncio.sleep(delay)
                 await self.enter(State.CONNECTING, f"attempt {number}")
         except asyncio.CancelledError:
@@ -219,20 +219,22 @@ class ReconnectingClient:
 
     async def _fail(self, ending: Ending) -> None:
         text = ending.text if not ending.retry else f"gave up; {ending.text}"
-        await self.enter(State.FAILED, text, Failed(ending))
+        await self.enter(State.FAILED, text, Failed(ending), ending=ending)
 
     def _is_over(self) -> bool:
         return self._task is None or self.state in (State.CLOSED, State.FAILED)
 
-    def _note(self, state: State, text: str) -> None:
+    def _note(self, state: State, text: str, ending: Ending | None = None) -> None:
         at = asyncio.get_running_loop().time() - self._start
-        self.changes.append(Change(at, state, text))
+        self.changes.append(Change(at, state, text, ending))
 
-    async def enter(self, state: State, text: str, *events: Event) -> None:
+    async def enter(
+        self, state: State, text: str, *events: Event, ending: Ending | None = None
+    ) -> None:
         """Change the state; what comes with it is the next thing that the application sees."""
         async with self._changed:
             self._events.extend(events)
-            self._note(state, text)
+            self._note(state, text, ending)
             self._changed.notify_all()
 
     async def tell(self, *events: Event) -> None:
