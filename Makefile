@@ -5,6 +5,7 @@
 PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
+DIR         ?= classroom
 
 VENV := .venv
 BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -21,7 +22,8 @@ ALLOW_ROOT := --allow-root
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-notebooks soak check record bench constraints clean
+.PHONY: help lab test test-code test-notebooks soak check record bench exercises classroom constraints \
+    clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,7 +39,8 @@ test-code: $(VENV)/.dev
 	$(PY) -X dev -m pytest --cov
 
 test-notebooks: $(VENV)/.dev
-	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb))
+	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb \
+	    notebooks/exercises/source/*/*.ipynb))
 
 check: $(VENV)/.dev ## format, lint, types, quick tests: before every commit
 	$(PY) -m ruff format --check .
@@ -53,6 +56,12 @@ soak: $(VENV)/.dev ## every notebook again and again, in any order, every cell t
 
 bench: $(VENV)/.dev ## every benchmark, one after the other
 	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(PY) $$script; done
+
+exercises: $(VENV)/.dev ## make the student copies of the exercises from their sources
+	$(PY) notebooks/exercises/kit.py students
+
+classroom: $(VENV)/.teach ## a teacher's folder: the course for nbgrader, and what to hand out (DIR=classroom)
+	$(PY) notebooks/exercises/kit.py classroom $(DIR)
 
 # The oldest Python decides, and that is 3.11.0: a version that needs a newer one must not get in.
 # Nothing is installed: pip resolves and reports.
@@ -92,6 +101,13 @@ $(VENV)/.lab: $(VENV)/.created requirements.txt constraints.txt pyproject.toml
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.created requirements.txt requirements-dev.txt constraints.txt pyproject.toml
-	$(INSTALL) -r requirements-dev.txt
+$(VENV)/.teach: $(VENV)/.created requirements.txt requirements-teach.txt constraints.txt pyproject.toml
+	$(INSTALL) -r requirements-teach.txt
+	$(PY) notebooks/exercises/kit.py quiet
 	@touch $(VENV)/.lab $@
+
+$(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requirements-dev.txt constraints.txt \
+    pyproject.toml
+	$(INSTALL) -r requirements-dev.txt
+	$(PY) notebooks/exercises/kit.py quiet
+	@touch $(VENV)/.lab $(VENV)/.teach $@

@@ -17,6 +17,8 @@ from typing import NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ["WSLAB_PROGRESS"] = "off"  # what tests solve is nobody's progress
+
 INTEROP = ROOT / "tests" / "interop"
 
 CHROMIUM_COMMANDS = (

@@ -3,14 +3,29 @@
     from wslab import lab, protocol
 
 `lab` starts servers beside the notebook and lays cables that can be watched and cut; `protocol`
-is WebSocket itself, from bytes to values and back.
+is WebSocket itself, from bytes to values and back. `check` tries what you write in an exercise,
+and `progress()` shows what you have solved.
 """
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from wslab import lab, protocol
 
-__all__ = ["lab", "protocol"]
+if TYPE_CHECKING:
+    from wslab.exercises import check, progress
+
+__all__ = ["check", "lab", "progress", "protocol"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the exercises when they are first used: lessons start without them."""
+    if name in ("check", "progress"):
+        from wslab import exercises
+
+        return getattr(exercises, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if "IPython" in sys.modules:
     from IPython import get_ipython

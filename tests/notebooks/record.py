@@ -28,6 +28,7 @@ from nbval.plugin import get_sanitize_patterns
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+EXERCISES = NOTEBOOKS / "exercises" / "source"  # with their solutions
 SANITIZE = Path(__file__).with_name("sanitize.cfg")
 CELL_TIMEOUT = 60  # seconds, as under nbval
 
@@ -39,7 +40,7 @@ LANGUAGE_INFO = {
     "name": "python",
     "pygments_lexer": "ipython3",
 }
-KEPT_CELL_METADATA = {"tags", "jupyter"}
+KEPT_CELL_METADATA = {"tags", "jupyter", "nbgrader"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -51,6 +52,11 @@ def notebooks(names: list[str] | None = None, folder: Path = NOTEBOOKS) -> list[
     if missing := [path.name for path in paths if not path.exists()]:
         raise FileNotFoundError(f"not in {folder}: {', '.join(missing)}")
     return paths
+
+
+def exercises() -> list[Path]:
+    """The sources of all exercises."""
+    return sorted(EXERCISES.glob("*/*.ipynb"))
 
 
 def read(path: Path) -> NotebookNode:
@@ -165,11 +171,15 @@ def record(path: Path) -> str | None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run notebooks and save their outputs.")
-    parser.add_argument("names", nargs="*", help="such as 02_handshake; default: the changed ones")
+    parser.add_argument("names", nargs="*", help="such as 02_handshake, or: exercises")
     parser.add_argument("--all", action="store_true", help="all, changed or not")
     args = parser.parse_args(argv)
+    os.environ["WSLAB_PROGRESS"] = "off"  # what is solved here is nobody's progress
     try:
-        paths = notebooks(args.names)
+        if args.names == ["exercises"]:
+            paths = exercises()
+        else:
+            paths = notebooks(args.names) + ([] if args.names else exercises())
     except FileNotFoundError as error:
         parser.error(str(error))
     if not args.names and not args.all:

@@ -11,7 +11,7 @@ import io
 import threading
 from typing import Any
 
-from wslab.display import html
+from wslab.display import exercises, html
 from wslab.lab.anatomy import Anatomy
 from wslab.lab.base import BaseServer
 from wslab.lab.doctor import Checkup
@@ -43,6 +43,8 @@ def install(shell: Any) -> None:
         formatter.for_type(kind, render)
     # By name, so that the widgets' package is loaded by those who use it.
     formatter.for_type_by_name("wslab.browser.events", "PageEvents", html.page_events)
+    for name, show in exercises.RENDERERS.items():
+        formatter.for_type_by_name(*name.rsplit(".", 1), show)
     pictures = shell.display_formatter.formatters["image/png"]
     # By name, so that matplotlib is loaded by those who plot, not by everybody.
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)

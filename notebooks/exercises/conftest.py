@@ -1,0 +1,7 @@
+"""Notebooks that are run by pytest are nobody's progress."""
+
+import os
+
+collect_ignore = ["kit.py", "nbgrader_config.py"]  # no tests in these
+
+os.environ["WSLAB_PROGRESS"] = "off"

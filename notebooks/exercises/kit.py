@@ -1,0 +1,178 @@
+"""From one source per exercise set to what students get, and what teachers keep.
+
+    python notebooks/exercises/kit.py students            the student copies, beside this file
+    python notebooks/exercises/kit.py classroom FOLDER    a teacher's course, and what to hand out
+    python notebooks/exercises/kit.py quiet               no nbgrader buttons in this JupyterLab
+
+A source is `source/NAME/NAME.ipynb` in nbgrader's format. Solutions and hidden tests are between
+BEGIN and END marks; nbgrader takes them out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from jupyter_core.paths import ENV_CONFIG_PATH
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SOURCE = HERE / "source"
+CONFIG = HERE / "nbgrader_config.py"
+
+# What a student needs of the course: the lessons, the student copies, the bench.
+HANDED_OUT = (
+    *("LICENSE", "LICENSE-CONTENT", "Makefile", "README.md", "CHANGELOG.md", "screenshot.png"),
+    *("constraints.txt", "pyproject.toml", "requirements.txt", "requirements-teach.txt"),
+    *("benchmarks", "notebooks", "wslab"),
+)
+# What a student must not get, and what nobody needs.
+KEPT_BACK = ("source", "kit.py", "conftest.py", "nbgrader_config.py", "TEACHING.md")
+LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
+
+README = """\
+# wslab: the teacher's folder
+
+    handout.zip   give this to the students
+    course/       yours: nbgrader's course folder, with solutions, submissions and grades
+
+In `course/`, with the Python of the course (`PY` stands for its `.venv/bin/python`):
+
+1. Put what the students hand in into `submitted/STUDENT/SET/SET.ipynb`, such as
+   `submitted/ana/02_handshake/02_handshake.ipynb`. Or all files of a learning platform, named
+   `ana_02_handshake.ipynb`, into `downloaded/02_handshake/archive/`, then
+   `PY -m nbgrader zip_collect 02_handshake`.
+2. Grade: `PY -m nbgrader autograde 02_handshake --create`
+3. Feedback, a page for each student in `feedback/`: `PY -m nbgrader generate_feedback 02_handshake`
+4. Grades as CSV: `PY -m nbgrader export`
+
+A student hands in again: replace the file, `PY -m nbgrader autograde 02_handshake --student ana
+--force`. `make classroom` again renews the hand-out and the sources; submissions and grades stay.
+"""
+
+
+def names() -> list[str]:
+    """The sets, in the order of the lessons."""
+    return sorted(path.stem for path in SOURCE.glob("*/*.ipynb"))
+
+
+def generate(course: Path) -> None:
+    """Let nbgrader make `release` from `source` in a course folder."""
+    from nbgrader.apps import NbGraderAPI  # needed by teachers only
+    from traitlets.config import PyFileConfigLoader
+
+    shutil.copytree(SOURCE, course / "source", dirs_exist_ok=True, ignore=ignore(*LITTER))
+    shutil.copy(CONFIG, course)
+    config = PyFileConfigLoader(CONFIG.name, path=str(course)).load_config()
+    config.CourseDirectory.root = str(course)
+    api = NbGraderAPI(config=config)
+    for name in names():
+        result = api.generate_assignment(name, force=True, create=True)
+        if not result["success"]:
+            sys.exit(f"{name}: {result.get('error', '')}\n{result.get('log', '')}")
+
+
+def ignore(*patterns: str) -> object:
+    return shutil.ignore_patterns(*patterns)
+
+
+def student_copies() -> dict[str, str]:
+    """Return the student copies as texts, by the names of their files."""
+    with tempfile.TemporaryDirectory() as folder:
+        course = Path(folder)
+        generate(course)
+        return {
+            f"{name}.ipynb": plain(course / "release" / name / f"{name}.ipynb") for name in names()
+        }
+
+
+def plain(path: Path) -> str:
+    """Return a notebook as the same text every time."""
+    notebook = nbformat.read(path, as_version=4)
+    kept = ("kernelspec", "language_info")
+    notebook.metadata = {key: notebook.metadata[key] for key in kept}
+    return nbformat.writes(notebook) + "\n"
+
+
+def write_student_copies() -> None:
+    for name, text in student_copies().items():
+        (HERE / name).write_text(text, encoding="utf-8", newline="\n")
+        print(f"notebooks/exercises/{name}")
+
+
+def classroom(folder: Path) -> None:
+    """Make, or renew, what a teacher works with; submissions and grades are left alone."""
+    course, handout = folder / "course", folder / "handout"
+    course.mkdir(parents=True, exist_ok=True)
+    generate(course)
+    shutil.copy(HERE / "TEACHING.md", course)
+    (folder / "README.md").write_text(README, encoding="utf-8")
+    if handout.exists():
+        shutil.rmtree(handout)
+    hand_out(handout / "wslab")
+    for name in names():
+        release = course / "release" / name / f"{name}.ipynb"
+        target = handout / "wslab" / "notebooks" / "exercises" / release.name
+        target.write_text(plain(release), encoding="utf-8", newline="\n")
+    shutil.make_archive(str(handout), "zip", handout)
+    print(f"{folder / 'README.md'} says what to do with it")
+
+
+def hand_out(target: Path) -> None:
+    target.mkdir(parents=True)
+    for name in HANDED_OUT:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=ignore(*LITTER, *KEPT_BACK))
+        elif source.exists():
+            shutil.copy(source, target)
+
+
+def quiet(config: Path = Path(ENV_CONFIG_PATH[0])) -> None:
+    """Switch off nbgrader's parts of JupyterLab in this environment: the course uses its commands.
+
+    Otherwise JupyterLab starts with a warning (there is no course in this folder) and takes a
+    second longer, and a learner has menus that lead nowhere.
+    """
+    extensions = ("assignment_list", "course_list", "formgrader", "validate_assignment")
+    off = {f"nbgrader.server_extensions.{name}": False for name in extensions}
+    merge(config / "jupyter_server_config.json", {"ServerApp": {"jpserver_extensions": off}})
+    page = {"disabledExtensions": {"@jupyter/nbgrader": True}}
+    merge(config / "labconfig" / "page_config.json", page)
+
+
+def merge(path: Path, more: dict[str, dict[str, object]]) -> None:
+    """Add entries to a JSON file of settings."""
+    settings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for section, values in more.items():
+        mine = settings.setdefault(section, {})
+        for key, value in values.items():
+            old = mine.get(key)
+            mine[key] = {**old, **value} if isinstance(old, dict) else value  # type: ignore[dict-item]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Exercises: from sources to students.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("students", help="make the student copies")
+    commands.add_parser("quiet", help="switch off nbgrader's parts of JupyterLab")
+    make = commands.add_parser("classroom", help="make a teacher's folder")
+    make.add_argument("folder", type=Path)
+    options = parser.parse_args(arguments)
+    if options.command == "students":
+        write_student_copies()
+    elif options.command == "quiet":
+        quiet()
+    else:
+        classroom(options.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Exercises: write a piece of WebSocket, have it checked against peers of every kind.
+
+    from wslab.exercises import check, progress
+
+    check.handshake.accept_key(accept_key)     raises NotSolved unless it is right
+    check.handshake.accept_key.hint(1)         a nudge; hint(2) says more
+    progress()                                 what you have solved
+
+A set is a module in `sets/`; the notebooks to write in are in notebooks/exercises.
+"""
+
+from wslab.exercises.overview import check, progress, reset
+from wslab.exercises.verdict import NotAttempted, NotSolved, Outcome, Verdict
+
+__all__ = [
+    "NotAttempted",
+    "NotSolved",
+    "Outcome",
+    "Verdict",
+    "check",
+    "progress",
+    "reset",
+]

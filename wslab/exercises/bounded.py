@@ -1,0 +1,158 @@
+"""Run somebody else's code for a limited time, on a thread that may be thrown away.
+
+A loop that never ends is interrupted: CPython can raise an exception in another thread, between
+two of its bytecodes. A call that never comes back, such as `time.sleep` or a lock, has no next
+bytecode. Its thread is left behind, a daemon that ends with the process, or when the call does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import sys
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+
+__all__ = ["Ending", "TimeUp", "own_frames", "run_bounded"]
+
+PRINTED = 2000  # characters of what the code prints that are kept
+NUDGE = 0.05  # seconds between two interrupts: code that swallows one gets the next
+
+
+class TimeUp(SystemExit):
+    """Raised in the code whose time is over.
+
+    A SystemExit, since that passes through `except Exception` and through an event loop.
+    """
+
+
+@dataclass
+class Ending:
+    """How a bounded run ended.
+
+    error: what the code raised, None if it returned. late: whether the time was over first.
+    abandoned: whether its thread is still running. at: where it was when its time was over, as
+    "line 3, in parse: while True:", "" if in nobody's own code. printed: what it printed.
+    """
+
+    error: BaseException | None = None
+    late: bool = False
+    abandoned: bool = False
+    at: str = ""
+    printed: str = ""
+
+
+class _Kept(io.TextIOBase):
+    """A file that keeps the beginning of what is written to it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        if len(self.text) < PRINTED:
+            self.text += text
+            if len(self.text) >= PRINTED:
+                self.text = self.text[:PRINTED] + " …"
+        return len(text)
+
+
+@dataclass
+class _Run:
+    """The thread's side: runs the function, keeps what it raised."""
+
+    function: Callable[[], object]
+    error: BaseException | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> None:
+        try:
+            try:
+                self.function()
+            except BaseException as error:
+                self.error = error
+            self.done.set()
+        except TimeUp:  # the interrupt came as the function ended
+            self.done.set()
+
+
+def run_bounded(
+    function: Callable[[], object],
+    *,
+    seconds: float,
+    grace: float = 0.5,
+    release: Callable[[], object] = lambda: None,
+) -> Ending:
+    """Run a function on a thread of its own until it ends or its time is over.
+
+    seconds: how long it may take. grace: how long an interrupt may take to have an effect.
+    release: called from here when the time is over, or by Stop: closes what the function may be
+    waiting for, such as sockets.
+    What is printed meanwhile, by whatever thread, is kept and not shown.
+    """
+    run, printed, ending = _Run(function), _Kept(), Ending()
+    thread = threading.Thread(target=run, name="wslab-check", daemon=True)
+    with redirect_stdout(printed), redirect_stderr(printed):
+        thread.start()
+        try:
+            ending.late = not run.done.wait(seconds)
+        finally:
+            if not run.done.is_set():
+                ending.at = _where(thread)
+                release()
+                ending.abandoned = not _interrupt(thread, run.done, grace)
+        if not ending.abandoned:
+            thread.join(grace)
+    ending.error, ending.printed = run.error, printed.text
+    return ending
+
+
+def _interrupt(thread: threading.Thread, done: threading.Event, grace: float) -> bool:
+    """Raise TimeUp in a thread until it ends; tell whether it has."""
+    end = time.monotonic() + grace
+    while time.monotonic() < end:
+        identity = ctypes.c_ulong(thread.ident or 0)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(TimeUp))
+        if done.wait(NUDGE):
+            return True
+    return done.is_set()
+
+
+def _where(thread: threading.Thread) -> str:
+    """Say which line of the learner's code a thread is in."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    own = own_frames(frame)
+    if not own:
+        return ""
+    return f"line {own[-1].lineno}, in {own[-1].name}: {own[-1].line}".removesuffix(": ")
+
+
+def own_frames(start: FrameType | TracebackType | None) -> list[traceback.FrameSummary]:
+    """Return the frames that are neither ours nor a library's, the innermost last."""
+    if isinstance(start, FrameType):
+        frames: Iterable[traceback.FrameSummary] = traceback.extract_stack(start)
+    else:
+        frames = traceback.extract_tb(start)
+    return [frame for frame in frames if _is_own(frame.filename)]
+
+
+_FOREIGN = tuple(
+    str(folder)
+    for folder in (
+        Path(__file__).parents[1],
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    )
+)
+
+
+def _is_own(filename: str) -> bool:
+    return not filename.startswith((*_FOREIGN, "<frozen"))

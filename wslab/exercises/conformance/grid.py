@@ -1,0 +1,100 @@
+"""The table run against somebody's own endpoint, and how far it gets: a grid of ✓ and ✗."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from wslab.exercises.conformance import GROUPS
+from wslab.exercises.conformance.row import Make, Row, complaints
+from wslab.lab.tables import text_table
+from wslab.protocol.connection import Role
+
+__all__ = ["Grid", "Result", "run"]
+
+SMALL = 1000  # bytes: a row that sends no more is also run byte by byte
+SHOWN = 8  # failures in the text
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row, played with one role. complaint: what was wrong, "" if nothing."""
+
+    group: str
+    row: Row
+    role: Role
+    complaint: str
+
+    @property
+    def mark(self) -> str:
+        """✓ kept, ✗ broken; – where the `websockets` library does otherwise too: not required."""
+        return "✓" if not self.complaint else "–" if self.row.differs else "✗"
+
+
+@dataclass(frozen=True, repr=False)
+class Grid:
+    """What became of every row; prints as lines of signs."""
+
+    results: tuple[Result, ...]
+
+    HEAD = ("rule", "as", "what happened")
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether every rule that is required is kept."""
+        return all(result.mark != "✗" for result in self.results)
+
+    @property
+    def caption(self) -> str:
+        """Count them."""
+        count = Counter(result.mark for result in self.results)
+        text = f"Conformance: {count['✓']} of {len(self.results)} rows ✓, {count['✗']} ✗"
+        return text + (f", {count['–']} – (not required)" if count["–"] else "")
+
+    def lines(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
+        """Return for each group and role the signs, each with a text that explains it."""
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for one in self.results:
+            text = f"{one.row}: {one.complaint}" if one.complaint else str(one.row)
+            found.setdefault((one.group, one.role.value), []).append((one.mark, text))
+        return [(group, role, cells) for (group, role), cells in found.items()]
+
+    def failures(self, limit: int = SHOWN) -> list[list[str]]:
+        """Return the first rules that are broken, as rows of a table."""
+        broken = [result for result in self.results if result.mark == "✗"]
+        rows = [[str(one.row), one.role.value, one.complaint[:300]] for one in broken[:limit]]
+        more = len(broken) - limit
+        return rows + ([["…", "", f"{more} more"]] if more > 0 else [])
+
+    def __repr__(self) -> str:
+        """Render as text."""
+        rows = [[group, role, "".join(m for m, _ in cells)] for group, role, cells in self.lines()]
+        text = f"{self.caption}\n{text_table(('rules', 'as', 'each'), rows)}"
+        failures = self.failures()
+        return text + (f"\n\n{text_table(self.HEAD, failures)}" if failures else "")
+
+
+def run(make: Make) -> Grid:
+    """Run the rows of RFC 6455 in both roles, whole and chopped."""
+    return Grid(
+        tuple(
+            Result(group, row, role, _complaint(row, role, make))
+            for group, rows in GROUPS.items()
+            for row in rows
+            for role in row.roles
+        )
+    )
+
+
+def _complaint(row: Row, role: Role, make: Make) -> str:
+    size = sum(len(item) if isinstance(item, bytes) else len(item.payload) for item in row.sends)
+    for chunk in (None, 1 if size <= SMALL else 4096):
+        try:
+            found = complaints(row, role, make, chunk=chunk)
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            found = [f"raised {type(error).__name__}: {error}"]
+        if found:
+            return ("in pieces: " if chunk else "") + "; ".join(found)
+    return ""

@@ -1,0 +1,200 @@
+"""What an endpoint must do: one row for each MUST, and how to run it.
+
+A `Row` says what the peer sends, or what the application calls, and how the endpoint must react.
+`complaints` runs one against anything that has `receive` and `data_to_send`, as
+`wslab.protocol.connection.Connection` does; learners' own endpoints too. `differs` says where the
+`websockets` library reacts otherwise, and who is right.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wslab.protocol import RSV1, Close, Frame, Opcode
+from wslab.protocol.connection import Role
+from wslab.protocol.deflate import Deflate
+from wslab.protocol.events import Binary, Ping, Pong, Text
+from wslab.protocol.messages import Limits
+
+__all__ = [
+    *("BINARY", "BOTH", "CLIENT", "CLOSE", "CONTINUATION", "LIMITS", "MASK", "PING", "PONG"),
+    *("SERVER", "TEXT", "Endpoint", "Make", "Row", "closing", "complaints", "fragment", "raw"),
+]
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
+
+MASK = bytes.fromhex("37fa213d")
+BOTH, SERVER, CLIENT = (Role.SERVER, Role.CLIENT), (Role.SERVER,), (Role.CLIENT,)
+
+# Enough for every row, small enough to test: an endpoint is made with these.
+LIMITS = Limits(frame=70_000, message=70_000, fragments=10)
+
+
+class Endpoint(Protocol):
+    """What is tested; rows with `calls` also need the methods that they name."""
+
+    def receive(self, data: bytes, /) -> Iterable[object]:
+        """Take bytes from the peer; return what happened: Text, Binary, Ping, Pong, …."""
+        ...
+
+    def data_to_send(self) -> bytes:
+        """Return what is to be written."""
+        ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rule and how to try it.
+
+    name: what happens. section: where the rule is written. rule: what it says.
+    sends: what the peer sends: frames, masked by the runner if the peer is a client, or raw bytes.
+    calls: what the application does first: names of methods and their arguments.
+    refused: True if the last of these calls must raise and write nothing.
+    delivers: the events for the application, of the kinds Text, Binary, Ping and Pong.
+    replies: the frames that the endpoint writes, without masks; of a Close only the code counts.
+    fails: the close code if the rule is broken by the peer. Whatever follows must be ignored.
+    roles: of the endpoint. deflate: as agreed on in the opening handshake.
+    """
+
+    name: str
+    section: str
+    rule: str
+    sends: tuple[Frame | bytes, ...] = ()
+    calls: tuple[tuple[Any, ...], ...] = ()
+    refused: bool = False
+    delivers: tuple[object, ...] = ()
+    replies: tuple[Frame, ...] = ()
+    fails: int | None = None
+    roles: tuple[Role, ...] = BOTH
+    deflate: Deflate | None = None
+    differs: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.section} {self.name}"
+
+
+Make = Callable[[Role, Row], Endpoint]
+
+
+def complaints(row: Row, role: Role, make: Make, *, chunk: int | None = None) -> list[str]:
+    """Run a row against an endpoint; return what is wrong with the reaction, at best nothing.
+
+    make: makes the endpoint, with LIMITS, for a role and the row's deflate.
+    chunk: bytes to give it at once; None for one frame at a time.
+    """
+    endpoint = make(role, row)
+    found = _call(row, endpoint)
+    events: list[object] = []
+    for data in _chunks([_wire(item, role) for item in row.sends], chunk):
+        events += endpoint.receive(data)
+    written = list(_frames(endpoint.data_to_send(), role, row, found))
+    delivered = tuple(event for event in events if type(event) in (Text, Binary, Ping, Pong))
+    expected = row.replies
+    if row.fails is not None and not any(call[0] == "close" for call in row.calls):
+        expected += (Frame(CLOSE, Close(row.fails).serialize()),)
+    if delivered != row.delivers:
+        found.append(f"delivered {delivered}, not {row.delivers}")
+    if written != list(map(_essence, expected)):
+        found.append(f"wrote {written}, not {list(map(_essence, expected))}")
+    if row.fails is not None or any(frame[0] == CLOSE for frame in written):
+        found += _still_alive(row, role, endpoint)
+    return found
+
+
+def _call(row: Row, endpoint: Any) -> list[str]:
+    for index, (name, *arguments) in enumerate(row.calls, 1):
+        options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+        try:
+            getattr(endpoint, name)(*arguments, **options)
+        except Exception as error:
+            if not (row.refused and index == len(row.calls)):
+                return [f"{name}{tuple(arguments)} raised {error!r}"]
+        else:
+            if row.refused and index == len(row.calls):
+                return [f"{name}{tuple(arguments)} was not refused"]
+    return []
+
+
+def _still_alive(row: Row, role: Role, endpoint: Endpoint) -> list[str]:
+    """After a violation, and after both Close frames, nothing is read and nothing written."""
+    if row.fails is None and not any(
+        isinstance(item, Frame) and item.opcode == CLOSE for item in row.sends
+    ):
+        return []
+    late = (Frame(TEXT, b"late"), Frame(PING, b"late"), Frame(CLOSE))
+    events = [event for frame in late for event in endpoint.receive(_wire(frame, role))]
+    written = endpoint.data_to_send()
+    return [f"afterwards: {events}, {written!r}"] if events or written else []
+
+
+def _wire(item: Frame | bytes, role: Role) -> bytes:
+    if isinstance(item, bytes):
+        return item
+    mask = MASK if role is Role.SERVER and item.mask is None else None
+    return item._replace(mask=mask).serialize(check=False)
+
+
+def _chunks(frames: list[bytes], size: int | None) -> Iterator[bytes]:
+    if size is None:
+        yield from frames
+    else:
+        data = b"".join(frames)
+        yield from (data[i : i + size] for i in range(0, len(data), size))
+
+
+def _frames(data: bytes, role: Role, row: Row, found: list[str]) -> Iterator[tuple[object, ...]]:
+    """Read what the endpoint wrote: frames, decompressed, without what may vary."""
+    index, inflater = 0, _Window(row.deflate, role) if row.deflate else None
+    while index < len(data):
+        parsed = Frame.parse(data, index, rsv=RSV1 if row.deflate else 0)
+        if parsed is None:
+            found.append(f"wrote a part of a frame: {data[index:]!r}")
+            return
+        frame, index = parsed
+        if (frame.mask is not None) != (role is Role.CLIENT):
+            found.append(f"wrote {frame.opcode.name} with mask {frame.mask!r} (§5.1)")
+        if inflater is not None:
+            frame = inflater.read(frame)
+        yield _essence(frame)
+
+
+class _Window:
+    """The least that decompresses an endpoint's messages: zlib, and the four bytes of §7.2.2."""
+
+    def __init__(self, deflate: Deflate, role: Role) -> None:
+        self.bits, self.takeover = deflate.window(server=role is Role.SERVER)
+        self.zlib = zlib.decompressobj(-self.bits)
+        self.compressed = False
+
+    def read(self, frame: Frame) -> Frame:
+        if frame.opcode in (TEXT, BINARY):
+            self.compressed = bool(frame.rsv)
+            if not self.takeover:
+                self.zlib = zlib.decompressobj(-self.bits)
+        if not self.compressed or frame.opcode & 0x8:
+            return frame
+        tail = b"\x00\x00\xff\xff" if frame.fin else b""
+        return frame._replace(payload=self.zlib.decompress(frame.payload + tail))
+
+
+def _essence(frame: Frame) -> tuple[object, ...]:
+    payload = frame.payload[:2] if frame.opcode == CLOSE else frame.payload
+    return frame.opcode, payload, frame.fin, frame.rsv
+
+
+def raw(text: str) -> bytes:
+    """Return the bytes that are written as hexadecimal numbers."""
+    return bytes.fromhex(text)
+
+
+def fragment(data: bytes, opcode: Opcode = TEXT) -> Frame:
+    """Return a frame that is not its message's last."""
+    return Frame(opcode, data, fin=False)
+
+
+def closing(code: int, reason: bytes = b"") -> Frame:
+    """Return a Close frame with any code whatever."""
+    return Frame(CLOSE, code.to_bytes(2, "big") + reason)

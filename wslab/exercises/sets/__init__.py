@@ -1,0 +1,1 @@
+"""One module for each set of exercises; each has a `SET`, named as the module is."""
