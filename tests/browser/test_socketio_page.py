@@ -82,3 +82,23 @@ def test_a_lost_connection_comes_back_by_itself(page, server):
     say(tab, "又来了")
     expect(tab.locator("#messages li")).to_have_text(["说：又来了"])
     cable.stop_now()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({}, "xhr poll error"), ({"transports": ["websocket"], "timeout": 500}, "timeout")],
+    ids=["polling first", "websocket only"],
+)
+def test_what_a_person_sees_who_calls_a_plain_websocket(page, server, options, said):
+    """The page's own script, told to connect to a server that does not speak its language."""
+    plain = lab.serve(lab.echo, name="plain")
+    tab = open_tab(page, server.url)
+    message = tab.evaluate(
+        """([url, options]) => new Promise((resolve) => {
+            const socket = io(url, {...options, reconnection: false});
+            socket.on('connect_error', (error) => resolve(error.message));
+        })""",
+        [plain.url.replace("ws:", "http:", 1), options],
+    )
+    plain.stop_now()
+    assert message == said
