@@ -186,9 +186,7 @@ async def _ignoring_the_end(beat: Beat) -> None:
 
 
 async def _ping(ws: Any, watchdog: Watchdog) -> None:
-    pong = await ws.ping()
-    if pong is not None:  # the library's ping() returns what to await, ours has awaited it
-        await pong
+    await (await ws.ping())  # sent, then answered
     watchdog.sign()
 
 
