@@ -7,7 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from websockets.server import ServerProtocol
 
+from wslab.apps.chat.connection import ChatConnection
 from wslab.apps.chat.fanout import TURN, Fanout
 from wslab.apps.chat.messages import Said, frame_of
 from wslab.apps.chat.room import Member
@@ -290,6 +292,28 @@ async def test_the_history_that_was_asked_for_is_on_credit() -> None:
     await turn()
     for task in bench.fanout._closing:
         task.cancel()
+
+
+async def test_a_slow_member_with_something_of_its_own_gets_all_once() -> None:
+    bench = Bench()
+    member, one = bench.add()
+    one.becomes(is_slow=True)
+    bench.say("a")
+    bench.fanout.tell(member, {"text": "x"})
+    await turn()
+    assert one.take() == [["a", "x"]]
+
+
+async def test_a_connection_tells_when_it_cannot_keep_up() -> None:
+    server: Any = None
+    connection = ChatConnection(ServerProtocol(), server)
+    seen = []
+    connection.pause_writing()  # nobody listens yet
+    connection.on_change = lambda one: seen.append((one.is_slow, one.credit))
+    connection.credit = 5
+    connection.resume_writing()
+    connection.pause_writing()
+    assert seen == [(False, 0), (True, 0)]
 
 
 async def test_a_transport_that_is_closed_already_stops_nobody() -> None:

@@ -22,8 +22,10 @@ from wslab.apps.chat.messages import Fields, Said
 from wslab.apps.chat.rules import name_key
 from wslab.protocol.frames import Frame, Opcode
 
+pytestmark = pytest.mark.timeout(180)  # on a machine that has other things to do
+
 FREE = chat.Rules(rate=None)
-PATIENCE = 40
+PATIENCE = 90
 MEMBERS = 1000
 
 

@@ -52,6 +52,7 @@ async def test_two_talk_and_one_leaves() -> None:
             await ming.say("你好")
             await ada.until("你好")
             assert room.members == ["Ada", "小明"]
+            assert not any(each.request.headers for each in room.connections)  # no cookies kept
         await ada.until("小明 left the room")
         await ada.until(4)
         assert repr(ada.heard) == (

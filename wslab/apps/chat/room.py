@@ -258,7 +258,6 @@ class Room:
         if ghost.name is not None:
             member.name = ghost.name
             self._names.hand_over(ghost.name, member)
-            ghost.name = None
         del self._members[ghost]
         self._note(ghost, "dropped", "taken over")
         self.audience.close(ghost, TAKEN_OVER, "taken over")
@@ -268,7 +267,7 @@ class Room:
         if member.name is not None:
             self._names.drop(member.name)
         client = member.session.client if member.session else None
-        if client is not None and self._clients.get(client) is member:
+        if client is not None:
             del self._clients[client]
 
     # What goes out
