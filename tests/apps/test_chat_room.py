@@ -377,6 +377,17 @@ def test_resume_comes_first_or_never() -> None:
     assert bench.heard.closed[ada] == (4002, "late resume")
 
 
+def test_a_beat_is_answered_to_the_one_who_asks() -> None:
+    bench = Bench()
+    bob, ada = bench.enter("Bob"), bench.enter()
+    bench.got(bob)
+    bench.room.receive(ada, '{"type":"beat"}')
+    bench.resume(ada)
+    assert bench.got(ada)[0] == {"type": "beat"}
+    assert bench.got(bob) == []
+    assert bench.room.refused == {}
+
+
 def test_an_id_that_skips_one() -> None:
     bench = Bench()
     ada = bench.enter()
