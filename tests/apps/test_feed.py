@@ -136,6 +136,8 @@ async def test_who_does_not_keep_up(limit, lost):
         assert got == sorted(set(got))
         assert sum(gaps) + len(got) == 1000
         assert len(gaps) == (lost or 0)
+        ways = {change.ending.way for change in client.changes if change.ending}
+        assert ways <= {"broken"}  # it is cut off before it would have to notice a hole
 
 
 async def test_who_asks_but_does_not_read(monkeypatch):

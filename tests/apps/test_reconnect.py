@@ -247,7 +247,7 @@ class Fake:
         self.world, self.session = world, Session(world.log)
         self.inbox = asyncio.Queue()
         self.transport, self.end = self, None
-        self.closes = []
+        self.closes, self.is_aborted = [], False
         world.connections.append(self)
 
     async def send(self, text):
@@ -303,6 +303,7 @@ class Fake:
         self.stop(closed(code, code))
 
     def abort(self):
+        self.is_aborted = True
         self.stop(closed())
 
 
@@ -523,6 +524,23 @@ class TestClient:
         assert world.got == [Missed("epoch", (2,))]
         assert [(m["n"], m["id"]) for m in world.applied] == [(1, 1), (2, 1), (3, 2)]
 
+    def test_a_successor_that_forgot_may_know_as_little_as_it_should(self):
+        """Its `seen` is what the client expects, and still tells nothing: it is another server."""
+        world = World()
+
+        async def scene(client):
+            await client.until(State.ONLINE)
+            world.is_silent = True
+            client.send({"n": 1})
+            await asyncio.sleep(0.1)
+            world.connections[-1].abort()
+            world.is_silent, world.log = False, Log()
+            await client.until(State.WAITING)
+            await client.delivered()
+
+        world.play(scene)
+        assert world.got == [Missed("epoch", (1,))]
+
     def test_reports_a_refusal(self):
         world = World()
 
@@ -571,6 +589,7 @@ class TestClient:
             start = asyncio.get_running_loop().time()
             await client.close()
             assert asyncio.get_running_loop().time() - start == 1
+            assert world.connections[0].is_aborted
             await asyncio.sleep(10_000)
 
         world.play(scene)

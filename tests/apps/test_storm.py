@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from wslab.apps import storm as storm_module
 from wslab.apps.backoff import Backoff, Decorrelated, Fixed, LibraryDefault
 from wslab.apps.real_storm import real_storm
 from wslab.apps.storm import storm
@@ -47,6 +48,14 @@ class TestStorm:
         """Each refusal costs a tenth of an acceptance; with ten times too many nothing is left."""
         assert storm(1000, Fixed(3), outage=10, capacity=90, refusal=0.1).recovered() == math.inf
         assert storm(1000, Backoff(), outage=60, capacity=90, refusal=0.1).recovered() < 60
+
+    def test_refusing_uses_up_what_accepting_would_need(self):
+        server = storm_module._Server(100, 0.1, now=0)
+        assert [server.accept(500), server.accept(10)] == [55, 0]
+        assert server.begin_step(0.52) == pytest.approx(0.55)
+        assert server.accept(10) == 10
+        server.begin_step(1000)
+        assert server.accept(1000) == 0  # more than a second's worth is never saved up
 
     def test_capacity_that_suffices_changes_nothing(self):
         free, wide = storm(1000, Backoff()), storm(1000, Backoff(), capacity=5000)

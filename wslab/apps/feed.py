@@ -5,9 +5,9 @@
     feed.publish({"text": "Hello"})
 
 Clients send JSON objects. {"type": "say", "text": …} is published to all, as number n of the log;
-{"type": "note", "text": …} only takes effect, in `notes`; {"type": "beat"} is sent back, for scripts
-that cannot ping. A client may resume
-(`wslab.apps.resume`). One that does not gets what is published from now on, without numbers.
+{"type": "note", "text": …} only takes effect, in `notes`; {"type": "beat"} is sent back, for a
+script that cannot ping. A client may resume (`wslab.apps.resume`). One that does not gets what is
+published from now on, without numbers.
 """
 
 from __future__ import annotations
@@ -55,8 +55,6 @@ class _Member:
                 await self.ws.send(encoded(self._shown(message)))
                 self.position += 1
                 await self._send_replies()
-            if self.position < self.log.last:
-                self.bell.set()
 
     async def _send_replies(self) -> None:
         while self.replies:
