@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
+import json
 import random
 import time
+from functools import partial
 
 import pytest
+from websockets.asyncio.client import connect as connect_to
+from websockets.exceptions import ConnectionClosed
 
 from wslab import lab
-from wslab.apps.backoff import Backoff
+from wslab.apps.backoff import Backoff, delays
 from wslab.apps.endings import of_status
 from wslab.apps.feed import Feed
 from wslab.apps.heartbeat import Heartbeat
@@ -435,6 +439,28 @@ class TestProxy:
                 bench.publish(2)
                 await bench.settle()
                 bench.check()
+
+
+async def test_the_librarys_own_iterator_takes_our_delays():
+    """What it gives without this package: it comes back, and what was sent meanwhile is lost."""
+    policy = partial(delays, Backoff(first=0.02, limit=0.1), rng=random.Random(1))
+    got = []
+    async with Bench(library_connect) as bench:
+        async for ws in connect_to(bench.cable.url, proxy=None, reconnect_delays=policy):
+            bench.publish(1)
+            got.append(json.loads(await ws.recv())["n"])
+            if len(got) == 2:
+                await ws.close()
+                break
+            bench.cable.cut()
+            with pytest.raises(ConnectionClosed):
+                await ws.recv()
+            bench.publish(3)
+            await bench.until(lambda: bench.feed.log.last == bench.published)
+            assert bench.server.is_running
+        await bench.settle()
+        bench.check()
+    assert got == [4, 8]  # 5, 6 and 7 were published while it was away
 
 
 ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")
