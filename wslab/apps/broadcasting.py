@@ -145,22 +145,14 @@ async def measure(
             lab.serve(crowd.handler, name="measured crowd", ping_interval=None)
         )
         cable = await stack.enter_async_context(lab.cable(server, name="measured cable"))
-
-        async def join(url: str) -> ClientConnection:
-            connection = await connect(
-                url, proxy=None, compression=None, ping_interval=None, close_timeout=0.1
-            )
-            stack.callback(connection.transport.abort)
-            return connection
-
-        crowd_ = [await join(server.url) for _ in range(members)]
+        listeners = [await _join(stack, server.url) for _ in range(members)]
         if stalled:
-            await join(cable.url.rstrip("/") + STALLED)
+            await _join(stack, cable.url.rstrip("/") + STALLED)
         await server.settle(lambda: len(crowd.members) == members + stalled)
         if stalled:
             cable.freeze()
-        speaker = await join(server.url.rstrip("/") + SPEAKER)
-        counting = [_count(each, messages, got, place) for place, each in enumerate(crowd_)]
+        speaker = await _join(stack, server.url.rstrip("/") + SPEAKER)
+        counting = [_count(each, messages, got, place) for place, each in enumerate(listeners)]
         reading = asyncio.gather(*counting)
         speaking = asyncio.create_task(_speak(speaker, "x" * size, messages))
         await asyncio.wait([reading], timeout=within)
@@ -168,8 +160,16 @@ async def measure(
         for task in (reading, speaking):
             task.cancel()
         await asyncio.gather(reading, speaking, return_exceptions=True)
-    deliveries = max(1, sum(got))
-    return Measured(way, members, messages, min(got), waiting, crowd.cpu / deliveries)
+    return Measured(way, members, messages, min(got), waiting, crowd.cpu / max(1, sum(got)))
+
+
+async def _join(stack: AsyncExitStack, url: str) -> ClientConnection:
+    """Connect until the measurement is over; then there is no time for a closing handshake."""
+    connection = await connect(
+        url, proxy=None, compression=None, ping_interval=None, close_timeout=0.1
+    )
+    stack.callback(connection.transport.abort)
+    return connection
 
 
 async def _speak(speaker: ClientConnection, text: str, messages: int) -> None:

@@ -31,6 +31,11 @@ export class Watchdog {
     [this.lastSign, this.asked] = [this.now(), null];
   }
 
+  /** Something was sent that will be answered: that is as good as a beat. */
+  expect() {
+    this.asked ??= this.now();
+  }
+
   /** Ask at the next look, and do not wait longer than for an answer. */
   suspect() {
     if (this.asked === null) this.lastSign = this.now() - this.interval;

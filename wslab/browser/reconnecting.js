@@ -174,15 +174,18 @@ export class ReconnectingWebSocket {
     this.onresumed(message, recovery);
     this.enter("online", text);
     this.flush();
-    if (!isPlain) this.watch();
   }
 
   flush() {
-    for (const message of this.outbox.take()) {
+    const messages = this.outbox.take();
+    for (const message of messages) {
       const { id, ...fields } = message;
       this.socket.send(JSON.stringify(this.isPlain ? fields : message));
       if (this.isPlain) this.onack(this.outbox.acknowledged(id), { id, seq: null }); // nobody else will
     }
+    if (this.isPlain) return;
+    if (messages.length) this.watchdog.expect();
+    this.watch();
   }
 
   // Signs of life

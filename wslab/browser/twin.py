@@ -16,16 +16,22 @@ It differs from a browser in this: URLs are checked, not rewritten into their no
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import urljoin, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin, Subprotocol
 
 from wslab.browser.events import CloseEvent, Event, MessageEvent, PageEvents
+from wslab.browser.script import (
+    ScriptError,
+    checked_protocols,
+    checked_url,
+    length_of,
+    scalar,
+    size_of,
+)
 from wslab.lab.loop import settle
 
 __all__ = ["ScriptError", "WebSocket"]
@@ -33,18 +39,8 @@ __all__ = ["ScriptError", "WebSocket"]
 CLOSING_TIMEOUT = 60  # seconds that Chromium waits for the peer's Close
 ENDING_TIMEOUT = 2  # seconds that it then waits for the end of TCP
 REASON_LIMIT = 123  # bytes: a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
-SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
-TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 
 Listener = Callable[[Any], object]
-
-
-class ScriptError(Exception):
-    """What JavaScript would throw, a DOMException. name: such as "InvalidStateError"."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(f"{name}: {message}")
-        self.name = name
 
 
 class _Connect(connect):
@@ -93,8 +89,8 @@ class WebSocket:
         cookies: Mapping[str, str] | None = None,
         closing_timeout: float = CLOSING_TIMEOUT,
     ) -> None:
-        self.url = _checked_url(url, origin)
-        offered = _checked_protocols([protocols] if isinstance(protocols, str) else protocols)
+        self.url = checked_url(url, origin)
+        offered = checked_protocols([protocols] if isinstance(protocols, str) else protocols)
         self.readyState = self.CONNECTING
         self.bufferedAmount = 0  # bytes that send() took and the network has not yet
         self.protocol = ""
@@ -136,14 +132,14 @@ class WebSocket:
         count: the data is lost, as in a page. Raises TypeError for anything but text and bytes.
         """
         if isinstance(data, str):
-            data = _scalar(data)
+            data = scalar(data)
         elif isinstance(data, (bytes, bytearray, memoryview)):
             data = bytes(data)  # as it is now: the caller may change it afterwards
         else:
             raise TypeError(f"data is {data!r:.40}, not text or bytes")
         if self.readyState == self.CONNECTING:
             raise ScriptError("InvalidStateError", "still CONNECTING: send when `open` has come")
-        self.bufferedAmount += _size(data)
+        self.bufferedAmount += size_of(data)
         if self.readyState == self.OPEN:
             self._outgoing.put_nowait(data)
 
@@ -153,7 +149,7 @@ class WebSocket:
         Raises ScriptError: InvalidAccessError for a code other than 1000 and 3000 to 4999,
         SyntaxError for a reason of more than 123 bytes.
         """
-        reason = _scalar(reason)
+        reason = scalar(reason)
         if code is None and reason:
             raise ScriptError("InvalidAccessError", "a reason needs a code")
         if code is not None and code != 1000 and not 3000 <= code <= 4999:
@@ -212,7 +208,7 @@ class WebSocket:
             while True:
                 data = await _receive(connection)
                 if not self._asked_to_close:  # what comes after close() is dropped
-                    self._fire(MessageEvent(1, "message", data, _length(data)))
+                    self._fire(MessageEvent(1, "message", data, length_of(data)))
         except ConnectionClosed as end:
             # We failed it if we sent a Close that nobody asked for, such as 1002 or 1007.
             ours = end.sent is not None and not end.rcvd_then_sent
@@ -234,7 +230,7 @@ class WebSocket:
                     await close(*item)
                 else:
                     await connection.send(item)
-                    self.bufferedAmount -= _size(item)
+                    self.bufferedAmount -= size_of(item)
             except ConnectionClosed:
                 return  # `_live` hears of it too
 
@@ -267,44 +263,3 @@ async def _receive(connection: ClientConnection) -> str | bytes:
     empty: Any = pieces[0][:0]
     whole: str | bytes = empty.join(pieces)
     return whole
-
-
-def _scalar(text: str) -> str:
-    """Return text that UTF-8 can write: JavaScript puts U+FFFD for half a surrogate pair."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _size(data: str | bytes) -> int:
-    return len(data.encode() if isinstance(data, str) else data)
-
-
-def _length(data: str | bytes) -> int:
-    """Return the length as JavaScript counts: bytes, or UTF-16 code units."""
-    return (
-        len(data.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(data, str) else len(data)
-    )
-
-
-def _checked_url(url: str, origin: str) -> str:
-    try:
-        parts = urlsplit(urljoin(f"{origin}/", url.strip()))
-        port = parts.port
-    except ValueError as error:
-        raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL: {error}") from None
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL that begins with ws:// or wss://")
-    if "#" in url:
-        raise ScriptError("SyntaxError", f"{url[:60]!r} has a fragment, a WebSocket URL has none")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    address = host if port is None else f"{host}:{port}"  # a user's name and password stay here
-    scheme = SCHEMES[parts.scheme]
-    return parts._replace(scheme=scheme, netloc=address, path=parts.path or "/").geturl()
-
-
-def _checked_protocols(names: Sequence[str]) -> Sequence[str]:
-    for name in names:
-        if not TOKEN.fullmatch(name) or names.count(name) > 1:
-            raise ScriptError(
-                "SyntaxError", f"subprotocol {name[:60]!r} is no token, or there twice"
-            )
-    return names
