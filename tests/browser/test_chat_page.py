@@ -1,0 +1,624 @@
+"""The chat page in Chromium: what people do in it, and what the network and others do to them."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from wslab import lab
+from wslab.apps import chat
+from wslab.apps.heartbeat_server import ANSWER, serve_heartbeat
+from wslab.apps.resume import Log
+from wslab.lab.registry import registry
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent
+ARTIFACTS = HERE.parents[1] / "artifacts"
+CEILING = 30.0  # seconds
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
+RTL = "\u05e9\u05dc\u05d5\u05dd (1) <b>"
+LONG = "x" * 1900
+
+# What a browser writes by itself when a connection cannot be made.
+NOT_OURS = re.compile(
+    r"^WebSocket connection to .* failed|^Failed to load resource: (net::|.* 403 )"
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_bench() -> Iterator[None]:
+    yield
+    for listener in list(registry().values()):
+        listener.stop_now()
+    registry().clear()
+
+
+@pytest.fixture(autouse=True)
+def console(page: Page) -> Iterator[list[str]]:
+    """No error in any tab, whatever a test does."""
+    errors: list[str] = []
+    page.context.on("console", lambda said: said.type == "error" and errors.append(said.text))
+    page.context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield errors
+    assert [error for error in errors if not NOT_OURS.match(error)] == []
+
+
+class Tab:
+    """The chat page, or the widget, and what a person does with it."""
+
+    def __init__(self, root: Page | Locator) -> None:
+        self.root = root
+        self.page = root if isinstance(root, Page) else root.page
+        self.status = root.get_by_role("status")
+        self.log = root.get_by_role("log")
+        self.said = self.log.locator("li.chat-chat .chat-text")
+        self.notices = self.log.locator("li.chat-notice .chat-text")
+        self.waiting = root.locator(".chat-waiting li")
+        self.members = root.locator(".chat-members li")
+        self.problem = root.get_by_role("alert")
+        self.name = root.get_by_label("Your name")
+        self.message = root.get_by_label("Message", exact=True)
+
+    def join(self, name: str) -> Tab:
+        expect(self.status).to_have_text("Connected")
+        self.name.fill(name)
+        self.name.press("Enter")
+        expect(self.message).to_be_visible()
+        return self
+
+    def say(self, *texts: str) -> None:
+        for text in texts:
+            self.message.fill(text)
+            self.message.press("Enter")
+
+    def press(self, name: str) -> None:
+        self.root.get_by_role("button", name=name).click()
+
+    def hears(self, *texts: str) -> None:
+        expect(self.said).to_have_text(list(texts), timeout=CEILING * 1000)
+
+
+def open_tab(page: Page, url: str, *, width: int = 900, height: int = 600) -> Tab:
+    tab = page.context.new_page()
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.goto(url)
+    return Tab(tab)
+
+
+def page_of(cable) -> str:
+    return cable.url.replace("ws", "http", 1)
+
+
+def until(page: Page, condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + CEILING
+    while not condition():
+        assert time.monotonic() < deadline, "not reached"
+        page.wait_for_timeout(20)
+
+
+@pytest.fixture
+def room():
+    return chat.serve()
+
+
+class TestPeople:
+    def test_two_of_them_talk(self, page, room):
+        ada, bob = open_tab(page, room.page), open_tab(page, room.page)
+        ada.join("Ada")
+        bob.join("Bob")
+        ada.say("Hello", "你好")
+        bob.say("  Hi  ")
+        for tab in (ada, bob):
+            tab.hears("Hello", "你好", "  Hi  ")
+            expect(tab.members).to_have_text(["Ada", "Bob"])
+        expect(ada.log.locator(".chat-mine .chat-text")).to_have_text(["Hello", "你好"])
+        expect(bob.notices).to_have_text(["Ada joined the room", "Bob joined the room"])
+        bob.page.close()
+        expect(ada.notices.last).to_have_text("Bob left the room")
+        expect(ada.members).to_have_text(["Ada"])
+        assert room.refused == {}
+
+    def test_who_comes_later_reads_what_was_said(self, page, room):
+        ada = open_tab(page, room.page).join("Ada")
+        ada.say("before")
+        ada.hears("before")
+        open_tab(page, room.page).hears("before")
+
+    def test_rooms_by_address(self, page, room):
+        green = open_tab(page, f"{room.page}green").join("Ada")
+        main = open_tab(page, room.page).join("Ada")
+        green.say("in the green room")
+        main.say("in the main room")
+        main.hears("in the main room")
+        green.hears("in the green room")
+        assert green.page.title() == "wslab chat · green"
+
+    def test_nobody_joins_before_there_is_a_connection(self, page, room):
+        async def silent(reader, writer):
+            await asyncio.Event().wait()
+
+        server = lab.serve_tcp(silent, name="silent")
+        page.add_init_script(
+            f"""const Real = WebSocket;
+            window.elsewhere = "ws://127.0.0.1:{server.port}/";
+            window.WebSocket = class extends Real {{
+                constructor(url) {{ super(window.elsewhere || url); }}
+            }};"""
+        )
+        page.goto(room.page)
+        tab = Tab(page)
+        tab.name.fill("Ada")
+        expect(tab.status).to_have_text("Connecting …")
+        expect(page.get_by_role("button", name="Join")).to_be_disabled()
+        tab.name.press("Enter")
+        page.evaluate("elsewhere = ''")
+        server.stop_now()
+        expect(tab.name).to_have_value("Ada")
+        tab.join("Ada")
+        assert room.members == ["Ada"]
+
+    def test_a_name_that_the_room_does_not_take(self, page, room):
+        open_tab(page, room.page).join("Ada")
+        tab = open_tab(page, room.page)
+        expect(tab.status).to_have_text("Connected")
+        for name, problem in [
+            ("ada", "has this name already"),
+            ("Server", "room's own"),
+            ("   ", "empty"),
+            ("x" * 31, "31 characters, 30 are allowed"),
+        ]:
+            tab.name.fill(name)
+            tab.name.press("Enter")
+            expect(tab.problem).to_contain_text(problem)
+            expect(tab.name).to_have_value(name)  # it can be corrected
+        tab.join("Bob")
+        expect(tab.problem).to_be_empty()
+
+    def test_another_name(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        tab.press("You are Ada")
+        expect(tab.name).to_be_focused()
+        tab.name.fill("  Ada   L. ")
+        tab.name.press("Enter")
+        expect(tab.notices.last).to_have_text("Ada is now called Ada L.")
+        expect(tab.members).to_have_text(["Ada L."])
+        expect(tab.page.get_by_role("button", name="You are Ada L.")).to_be_visible()
+        tab.say("mine")
+        expect(tab.log.locator(".chat-mine .chat-text")).to_have_text(["mine"])
+
+    def test_what_is_too_long_can_be_corrected(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        tab.say("y" * 2001)
+        expect(tab.problem).to_contain_text("2001 characters, 2000 are allowed")
+        expect(tab.message).to_have_value("y" * 2001)
+        tab.say("short")
+        tab.hears("short")
+        expect(tab.problem).to_be_empty()
+
+    def test_a_burst_is_slowed_down_and_not_lost(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        texts = [f"message {n}" for n in range(30)]  # the room takes 20 at once, then 5 a second
+        tab.say(*texts)
+        tab.hears(*texts)
+        expect(tab.waiting).to_have_count(0)
+
+    def test_what_is_new_while_one_reads_what_is_old(self, page, room):
+        ada = open_tab(page, room.page, height=400).join("Ada")
+        bob = open_tab(page, room.page).join("Bob")
+        for number in range(15):
+            bob.say(f"line {number}")
+        expect(ada.said).to_have_count(15)
+        ada.page.locator(".chat-scroll").evaluate("box => box.scrollTop = 0")
+        bob.say("new one", "new two")
+        button = ada.page.get_by_role("button", name="2 new messages")
+        expect(button).to_be_visible()
+        expect(ada.said.last).not_to_be_in_viewport()
+        screenshot(ada, "chat_page_unread")
+        button.click()
+        expect(ada.said.last).to_be_in_viewport()
+        expect(button).to_be_hidden()
+
+    def test_a_tab_in_the_background_counts(self, page, room):
+        ada = open_tab(page, room.page).join("Ada")
+        bob = open_tab(page, room.page).join("Bob")
+        # Playwright's tabs are all visible; this is what the page asks.
+        ada.page.evaluate(
+            "window.away = true,"
+            " Object.defineProperty(document, 'hidden', { get: () => window.away })"
+        )
+        bob.say("psst")
+        expect(ada.page).to_have_title(re.compile(r"\(1\)"))
+        ada.page.evaluate("away = false, document.dispatchEvent(new Event('visibilitychange'))")
+        expect(ada.page).to_have_title("wslab chat")
+
+    def test_without_a_mouse(self, page, room):
+        tab = open_tab(page, room.page)
+        expect(tab.status).to_have_text("Connected")
+        reached = []
+        for _ in range(4):
+            tab.page.keyboard.press("Tab")
+            reached.append(
+                tab.page.evaluate(
+                    "(e => e.labels?.[0]?.textContent || e.getAttribute('aria-label')"
+                    " || e.textContent)(document.activeElement)"
+                )
+            )
+            if reached[-1] == "Your name":
+                tab.page.keyboard.type("Ada")
+        assert reached == ["Here now: 0", "What is said, oldest first", "Your name", "Join"]
+        tab.page.keyboard.press("Enter")
+        expect(tab.message).to_be_focused()
+        tab.page.keyboard.type("typed")
+        tab.page.keyboard.press("Enter")
+        tab.hears("typed")
+        assert tab.log.get_attribute("aria-live") == "polite"
+
+    def test_what_others_say_does_no_harm(self, page, room):
+        tab = open_tab(page, room.page, width=390, height=700).join("Bob")
+        other = open_tab(page, room.page).join(HOSTILE[:12])
+        other.say(HOSTILE, RTL, LONG, "a\u202eb", "</ol><script>alert(1)</script>")
+        tab.hears(HOSTILE, RTL, LONG, "a\u202eb", "</ol><script>alert(1)</script>")
+        assert tab.page.locator("main img, main script").count() == 0
+        assert tab.page.title() == "wslab chat"
+        width = "[document.documentElement.scrollWidth, innerWidth]"
+        assert tab.page.evaluate(width) == [390, 390]  # a long word breaks
+        assert tab.said.nth(1).evaluate("node => getComputedStyle(node).direction") == "rtl"
+        screenshot(tab, "chat_page_hostile")
+
+
+def screenshot(tab: Tab, name: str) -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+    tab.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "width", "height"), [("desktop", 1100, 700), ("phone", 390, 800)])
+def test_screenshots(page, room, scheme, size, width, height):
+    page.context.new_page()
+    tab = open_tab(page, room.page, width=width, height=height)
+    tab.page.emulate_media(color_scheme=scheme)
+    expect(tab.status).to_have_text("Connected")
+    screenshot(tab, f"chat_page_join_{size}_{scheme}")
+    tab.join("Ada")
+    other = open_tab(page, room.page).join("小明")
+    other.say("你好！")
+    tab.say("Hello, is anybody here?", "A longer text, so that it has to be broken somewhere. " * 4)
+    other.say(RTL)
+    expect(tab.said).to_have_count(4)
+    screenshot(tab, f"chat_page_{size}_{scheme}")
+    room.stop_now()
+    tab.say("not yet sent")
+    expect(tab.status).to_have_text("Reconnecting")
+    screenshot(tab, f"chat_page_reconnecting_{size}_{scheme}")
+
+
+class TestTheNetwork:
+    @pytest.fixture
+    def cable(self, room):
+        return lab.cable(room, name="chat cable")
+
+    def test_loaded_again(self, page, room):
+        ada = open_tab(page, room.page).join("Ada")
+        bob = open_tab(page, room.page).join("Bob")
+        ada.say("one")
+        ada.hears("one")
+        ada.page.reload()
+        expect(ada.message).to_be_visible()
+        bob.say("two")
+        ada.say("three")
+        for tab in (ada, bob):
+            expect(tab.said).to_have_count(3)
+        assert sorted(room.members) == ["Ada", "Bob"]
+
+    def test_loaded_again_before_it_was_sent(self, page, room, cable):
+        tab = open_tab(page, page_of(cable)).join("Ada")
+        cable.freeze("client")
+        tab.say("on the way")
+        cable.cut("client")  # the server does not know
+        cable.thaw()
+        tab.page.reload()
+        tab.hears("on the way")
+        expect(tab.waiting).to_have_count(0)
+        assert room.members == ["Ada"]
+        assert sum(one["text"] == "on the way" for one in room.history) == 1
+
+    @pytest.mark.parametrize("side", ["client", "server", "both"])
+    def test_cut(self, page, room, cable, side):
+        ada, bob = open_tab(page, page_of(cable)).join("Ada"), open_tab(page, room.page).join("Bob")
+        ada.say("one")
+        ada.hears("one")
+        cable.cut(side)
+        ada.say("two")
+        bob.say("three")
+        for tab in (ada, bob):
+            expect(tab.said).to_have_count(3, timeout=CEILING * 1000)
+            assert sorted(tab.said.all_inner_texts()) == ["one", "three", "two"]
+        assert sorted(room.members) == ["Ada", "Bob"]
+
+    def test_half_open(self, page, room, cable):
+        """Half-open: the beats find it, and the new connection takes over from the ghost."""
+        tab = open_tab(page, page_of(cable))
+        tab.join("Ada")
+        bob = open_tab(page, room.page).join("Bob")
+        cable.drop_after(0)  # both ways: nothing arrives, nobody hangs up
+        tab.say("one")
+        expect(tab.waiting).to_have_text("sending … one")
+        bob.say("two")
+        expect(tab.status).to_have_text("Reconnecting", timeout=CEILING * 1000)
+        expect(tab.page.locator(".chat-state")).to_contain_text("no sign of life")
+        cable.mend()
+        for one in (tab, bob):
+            expect(one.said).to_have_count(2)
+        expect(tab.waiting).to_have_count(0)
+        notices = [one["text"] for one in room.history if one["kind"] != "chat"]
+        assert notices == ["Ada joined the room", "Bob joined the room"]  # nobody saw it
+
+    def test_the_server_restarts_with_its_log(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        tab.say("one")
+        tab.hears("one")
+        port, log = room.port, Log.load(room.log.dump())
+        room.stop_now()
+        tab.say("two")
+        expect(tab.status).to_have_text("Reconnecting")
+        chat.serve(port=port, log=log)
+        tab.hears("one", "two")
+        expect(tab.status).to_have_text("Connected")
+        expect(tab.root.locator(".chat-gap")).to_have_count(0)
+
+    def test_a_person_need_not_wait(self, page, room):
+        page.add_init_script("Math.random = () => 0.999")
+        tab = Tab(page)
+        page.goto(room.page)
+        tab.join("Ada")
+        page.clock.install()
+        port, log = room.port, room.log
+        room.stop_now()
+        expect(tab.status).to_have_text("Reconnecting")
+        expect(page.locator(".chat-state")).to_contain_text(
+            re.compile(r"in \d+ s \(closed with 1001")
+        )
+        chat.serve(port=port, log=log)
+        page.evaluate(
+            "[...document.querySelectorAll('button')].find(b => /now/.test(b.textContent)).click()"
+        )
+        expect(tab.status).to_have_text("Connected")
+
+    def test_the_server_restarts_and_has_forgotten(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        tab.say("one")
+        tab.hears("one")
+        port = room.port
+        room.stop_now()
+        tab.say("two")
+        after = chat.serve(port=port)
+        tab.hears("one", "two")
+        expect(tab.root.locator(".chat-gap")).to_contain_text("has forgotten what was said")
+        assert after.members == ["Ada"]
+
+    def test_somebody_else_has_the_name_now(self, page, room):
+        """What was said meanwhile waits until there is a name again."""
+        tab = open_tab(page, room.page).join("Ada")
+        port = room.port
+        room.stop_now()
+        tab.say("from me")
+        expect(tab.status).to_have_text("Reconnecting")
+        tab.page.context.set_offline(True)
+        tab.page.evaluate("0")
+        after = chat.serve(port=port)
+        other = page.context.browser.new_context().new_page()
+        other.goto(after.page)
+        Tab(other).join("Ada")
+        tab.page.context.set_offline(False)
+        expect(tab.problem).to_contain_text("Choose", timeout=CEILING * 1000, ignore_case=True)
+        expect(tab.waiting).to_contain_text("waits for a name")
+        tab.join("Ada 2")
+        tab.hears("from me")
+        expect(tab.waiting).to_have_count(0)
+        other.context.close()
+
+    def test_refused_for_good(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        port = room.port
+        room.stop_now()
+        chat.serve(port=port, token="a new one")
+        expect(tab.status).to_contain_text("Not connected: refused with 403", timeout=60_000)
+        tab.say("kept")
+        expect(tab.waiting).to_contain_text("kept")
+        screenshot(tab, "chat_page_failed")
+
+    def test_a_copy_of_a_tab_is_somebody_else(self, page, room):
+        """A browser copies the session's storage: what is in there only between two pages."""
+        tab = open_tab(page, room.page).join("Ada")
+        assert tab.page.evaluate("Object.keys(sessionStorage)") == []
+
+    def test_offline_and_online(self, page, room):
+        tab = open_tab(page, room.page).join("Ada")
+        port, log = room.port, room.log
+        room.stop_now()
+        tab.say("one")
+        expect(tab.status).to_have_text("Reconnecting")
+        page.context.set_offline(True)
+        chat.serve(port=port, log=log)
+        page.wait_for_timeout(1500)
+        expect(tab.waiting).to_have_count(1)
+        page.context.set_offline(False)
+        tab.hears("one")
+
+
+class TestClassic:
+    def test_our_page_in_a_classic_room(self, page):
+        room = chat.serve(classic=True)
+        tab = open_tab(page, room.page).join("小明")
+        tab.say("你好")
+        tab.hears("你好")
+        expect(tab.notices).to_have_text(["小明加入了房间"])
+        expect(tab.root.locator(".chat-members")).to_be_hidden()
+        cable = lab.cable(room, name="classic")
+        other = open_tab(page, page_of(cable)).join("小红")
+        cable.cut()
+        expect(other.status).to_have_text("Connected")
+        expect(tab.notices).to_have_count(4)  # joined, left, joined again
+        other.say("又来了")
+        tab.hears("你好", "又来了")
+
+
+@pytest.fixture
+def files() -> Iterator[str]:
+    """The documents' pages, from a server of their own, as they came from a development server."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(HERE))
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+class TestTheDocumentsPages:
+    @pytest.mark.parametrize("classic", [True, False])
+    def test_chat(self, page, files, classic):
+        """Two pages join, talk, and one leaves."""
+        room = chat.serve(classic=classic, language="zh")
+        ming, hong = page.context.new_page(), page.context.new_page()
+        for tab, name in ((ming, "小明"), (hong, "小红")):
+            tab.goto(f"{files}seed_chat_page.html?url={room.url}")
+            tab.get_by_placeholder("输入用户名").fill(name)
+            tab.get_by_role("button", name="加入聊天").click()
+            expect(tab.locator("p").last).to_have_text(f"Server: {name}加入了房间")
+        for tab, text in ((ming, "你好"), (hong, "<b>再见</b>")):
+            tab.get_by_placeholder("输入内容").fill(text)
+            tab.get_by_role("button", name="发送").click()
+            expect(ming.locator("p").last).to_contain_text(text)
+        expect(hong.locator("p")).to_have_text(
+            ["Server: 小红加入了房间", "小明: 你好", "小红: <b>再见</b>"]
+        )
+        hong.close()
+        expect(ming.locator("p")).to_have_text(
+            [
+                "Server: 小明加入了房间",
+                "Server: 小红加入了房间",
+                "小明: 你好",
+                "小红: <b>再见</b>",
+                "Server: 小红离开了房间",
+            ]
+        )
+        assert room.members == ["小明"]
+
+    @pytest.mark.parametrize("variant", [1, 2])
+    def test_heartbeat(self, page, files, variant):
+        """Its beats come 3 s after each sign of life, and each is answered."""
+        server = serve_heartbeat()
+        page.goto(f"{files}seed_heartbeat_page.html?url={server.url}&variant={variant}")
+        page.wait_for_function("log.length >= 4", timeout=CEILING * 1000)
+        assert page.evaluate("log.slice(0, 4)") == ["open", ANSWER, ANSWER, ANSWER]
+        server.stop_now()
+        page.wait_for_function("log.includes('close')")
+
+
+AT_LEARNER = "--ServerApp.base_url=/user/learner/"
+FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
+NOTEBOOK = "scratch_chat.ipynb"
+CELLS = (
+    "from wslab import lab\nfrom wslab.apps import chat\nroom = chat.serve()\nroom.page",
+    "chat.ChatWidget(room)",
+)
+
+
+def output(page: Page, cell: int) -> Locator:
+    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
+
+
+def open_widget(page: Page, driver, *cells: str) -> tuple[Tab, str]:
+    """Run the cells; return the widget and the address that the first one shows."""
+    driver.lab.write_notebook(NOTEBOOK, *cells)
+    driver.open_notebook(page, NOTEBOOK)
+    driver.run_all(page)
+    address = re.search(r"http://[\d.:]+/", output(page, 0).inner_text())
+    assert address
+    return Tab(page.get_by_role("group", name="Chat: ")), address[0]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, start_lab):
+    with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
+        yield hub
+
+
+class TestTheWidget:
+    def test_in_one_room_with_two_pages(self, page, driver):
+        widget, address = open_widget(page, driver, *CELLS, "room.members, dict(room.refused)")
+        ada, bob = open_tab(page, address).join("Ada"), open_tab(page, address).join("Bob")
+        widget.join("小明")
+        widget.say("from the notebook", HOSTILE)
+        ada.say("from a page")
+        bob.say("from another")
+        for tab in (widget, ada, bob):
+            tab.hears("from the notebook", HOSTILE, "from a page", "from another")
+            expect(tab.members).to_have_text(["Ada", "Bob", "小明"])
+        expect(widget.root.locator("img")).to_have_count(0)
+        for theme in ("light", "dark"):
+            driver.set_theme(page, theme)
+            widget.root.scroll_into_view_if_needed()
+            driver.screenshot(page, f"chat_widget_{theme}")
+        ada.page.close()
+        expect(widget.members).to_have_text(["Bob", "小明"])
+        # Keys are the widget's: none of them is a command of JupyterLab.
+        widget.message.press("d")
+        widget.message.press("d")
+        expect(page.locator(".jp-CodeCell")).to_have_count(3)
+
+    def test_run_again_it_replaces_itself(self, page, driver):
+        widget, _ = open_widget(page, driver, CELLS[0], "chat.ChatWidget(room)", CELLS[1])
+        first, second = Tab(widget.root.first), Tab(widget.root.last)
+        expect(first.problem).to_contain_text("Another widget of the same name")
+        expect(first.status).to_have_text("Left")
+        second.join("Ada")
+
+    def test_a_new_room_in_its_place(self, page, driver):
+        """The first cell runs again: another log, on the same port, and the widget says so."""
+        widget, address = open_widget(page, driver, *CELLS)
+        widget.join("Ada")
+        widget.say("one")
+        widget.hears("one")
+        page.locator(".jp-CodeCell").first.click()
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        page.keyboard.press("Control+Enter")
+        expect(widget.root.locator(".chat-gap")).to_contain_text("has forgotten what was said")
+        widget.say("two")
+        widget.hears("one", "two")
+        open_tab(page, address).hears("two")
+
+    @pytest.mark.parametrize("place", ["here", "elsewhere"])
+    def test_behind_a_hub(self, page, hub, drive, place):
+        """Through JupyterLab; the page came from elsewhere, and the room lets it in."""
+        driver = drive(hub if place == "here" else hub.from_elsewhere())
+        check = "room.members, dict(room.refused), room.gate.origins"
+        widget, address = open_widget(page, driver, *CELLS, check)
+        widget.join("Ada")
+        other = open_tab(page, address).join("Bob")
+        widget.say("hello")
+        other.hears("hello")
+        page.locator(".jp-CodeCell .cm-content").nth(2).click()
+        page.keyboard.press("Control+Enter")
+        expect(output(page, 2)).to_contain_text("['Ada', 'Bob']")
+        expect(output(page, 2)).to_contain_text("{}")
+        if place == "elsewhere":
+            expect(output(page, 2)).to_contain_text("http://hub.test:")
+        driver.screenshot(page, f"chat_widget_hub_{place}")
