@@ -485,6 +485,19 @@ class TestThePage:
         bench.settle()
         bench.check()
 
+    def test_a_tab_that_is_put_to_sleep(self, bench):
+        """Chromium freezes hidden tabs: no timer runs. Waking up is not the server's death."""
+        before = bench.times("online")
+        devtools = bench.page.context.new_cdp_session(bench.page)
+        devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
+        bench.publish(5)
+        time.sleep(2)  # the sleep itself is what is tested: more than twice the heartbeat's limit
+        devtools.send("Page.setWebLifecycleState", {"state": "active"})
+        bench.say(1)
+        bench.settle()
+        assert bench.times("online") == before
+        bench.check()
+
     def test_a_close_that_hangs_is_not_waited_for(self, bench):
         """The old socket is still CLOSING when the new one works; what it says later is ignored."""
         before = bench.times("online")

@@ -7,8 +7,8 @@ export function renderChat(chat, root) {
   const wait = el("span", { "aria-hidden": "true" }); // a screen reader must not count along
   const retry = el("button", { type: "button" }, "Connect now");
   const members = el("ul", {});
-  const here = el("span", {});
-  const panel = el("details", { class: "chat-members" }, el("summary", {}, "Here now: ", here), members);
+  const here = el("summary", {});
+  const panel = el("details", { class: "chat-members" }, here, members);
   const log = el("ol", { role: "log", "aria-live": "polite", "aria-label": "What is said, oldest first", tabindex: "0" });
   const waiting = el("ul", { class: "chat-waiting", "aria-label": "Not delivered yet" });
   const scroller = el("div", { class: "chat-scroll" }, log, waiting);
@@ -68,8 +68,8 @@ export function renderChat(chat, root) {
 
   function drawMembers() {
     panel.hidden = chat.members === null;
-    setText(here, String(chat.members?.length ?? 0));
     const names = chat.members ?? [];
+    setText(here, `${chat.connection.state === "online" ? "Here now" : "Here at last sight"}: ${names.length}`);
     const shown = [...members.children].map((item) => item.dataset.name);
     if (names.length === shown.length && names.every((one, i) => one === shown[i])) return;
     members.replaceChildren(...names.map((one) => el("li", { "data-name": one }, el("bdi", {}, one))));
@@ -87,7 +87,8 @@ export function renderChat(chat, root) {
     }
     log.append(...fresh.map(lineItem));
     for (const item of [...log.children].slice(0, Math.max(0, log.children.length - chat.lines.length - 1))) item.remove();
-    waiting.replaceChildren(...chat.waiting.map(waitingItem));
+    const isOnline = chat.connection.state === "online";
+    waiting.replaceChildren(...chat.waiting.map((one) => waitingItem(one, isOnline)));
     if (isAtEnd || isFirst) scrollDown();
     else if (said) unread += said;
     drawDown();
@@ -110,7 +111,7 @@ export function renderChat(chat, root) {
     saying.hidden = !isNamed || isRenaming;
     joinButton.disabled = !online || isWaitingForName;
     setText(joinButton, isRenaming ? "Rename" : "Join");
-    rename.replaceChildren("You are ", el("bdi", {}, chat.name ?? ""), ". Be called otherwise");
+    rename.replaceChildren("You are ", el("bdi", {}, chat.name ?? ""), ". Change the name");
     rename.disabled = !online;
     if (chat.draft) {
       const field = showsName ? name : text;
@@ -182,8 +183,8 @@ function lineItem({ kind, name, text, time, mine }) {
   return el("li", { class: `chat-${kind}${mine ? " chat-mine" : ""}` }, ...content);
 }
 
-function waitingItem({ text, state }) {
-  const why = state === "unnamed" ? "waits for a name" : "sending …";
+function waitingItem({ text, state }, isOnline) {
+  const why = state === "unnamed" ? "waits for a name" : isOnline ? "sending …" : "not sent yet";
   return el("li", { class: "chat-chat chat-mine" }, el("i", {}, why), " ", el("span", { class: "chat-text", dir: "auto" }, text));
 }
 
