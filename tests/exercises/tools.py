@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
 from record import EXERCISES, NOTEBOOKS
+
+from wslab.exercises.task import Task
+from wslab.exercises.verdict import Outcome
 
 KIT = NOTEBOOKS / "exercises" / "kit.py"
 SETS = sorted(path.stem for path in EXERCISES.glob("*/*.ipynb"))
@@ -60,3 +63,36 @@ def submission(name: str, solved: int, **own: str) -> NotebookNode:
         if task in right:
             cell.source = right[task]
     return copy
+
+
+# Wrong answers
+
+
+class Wrong(NamedTuple):
+    """A wrong answer: the right one, with a piece of its text replaced.
+
+    name: what is wrong. says: what the verdict must contain. outcome: None for any but solved.
+    """
+
+    name: str
+    old: str
+    new: str
+    says: str
+    outcome: Outcome | None = Outcome.WRONG
+
+
+RAISED, LATE = Outcome.RAISED, Outcome.TIMED_OUT
+
+
+def answer_of(space: dict[str, Any], task: Task) -> Any:
+    """Return the answer to a task among the names of a notebook."""
+    return space[task.name.title() if task.form == "class" else task.name]
+
+
+def spoiled(name: str, task: Task, wrong: Wrong) -> Any:
+    """Return a wrong answer to a task."""
+    (source,) = [source for answer, source in answers(name) if answer == task.name]
+    assert wrong.old in source, f"{task.id}, {wrong.name}: {wrong.old!r} is not in the solution"
+    space = solutions(name)
+    exec(compile(source.replace(wrong.old, wrong.new), f"<{wrong.name}>", "exec"), space)
+    return answer_of(space, task)

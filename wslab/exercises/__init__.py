@@ -5,11 +5,12 @@
     check.handshake.accept_key(accept_key)     raises NotSolved unless it is right
     check.handshake.accept_key.hint(1)         a nudge; hint(2) says more
     progress()                                 what you have solved
+    grid(Endpoint)                             the conformance table, run against your own endpoint
 
 A set is a module in `sets/`; the notebooks to write in are in notebooks/exercises.
 """
 
-from wslab.exercises.overview import check, progress, reset
+from wslab.exercises.overview import check, grid, progress, reset
 from wslab.exercises.verdict import NotAttempted, NotSolved, Outcome, Verdict
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Outcome",
     "Verdict",
     "check",
+    "grid",
     "progress",
     "reset",
 ]

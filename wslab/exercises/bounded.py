@@ -23,6 +23,7 @@ from types import FrameType, TracebackType
 __all__ = ["Ending", "TimeUp", "own_frames", "run_bounded"]
 
 PRINTED = 2000  # characters of what the code prints that are kept
+CLEANING = 2.0  # seconds for what comes after the learner's code
 NUDGE = 0.05  # seconds between two interrupts: code that swallows one gets the next
 
 
@@ -91,12 +92,14 @@ def run_bounded(
     seconds: float,
     grace: float = 0.5,
     release: Callable[[], object] = lambda: None,
+    wake: Callable[[], object] = lambda: None,
 ) -> Ending:
     """Run a function on a thread of its own until it ends or its time is over.
 
     seconds: how long it may take. grace: how long an interrupt may take to have an effect.
     release: called from here when the time is over, or by Stop: closes what the function may be
-    waiting for, such as sockets.
+    waiting for, such as sockets. wake: called if it then waits in code that is not its own, such
+    as an event loop: has to make that raise TimeUp.
     What is printed meanwhile, by whatever thread, is kept and not shown.
     """
     run, printed, ending = _Run(function), _Kept(), Ending()
@@ -109,21 +112,35 @@ def run_bounded(
             if not run.done.is_set():
                 ending.at = _where(thread)
                 release()
-                ending.abandoned = not _interrupt(thread, run.done, grace)
+                ending.abandoned = not _interrupt(thread, run.done, grace, wake)
         if not ending.abandoned:
             thread.join(grace)
     ending.error, ending.printed = run.error, printed.text
     return ending
 
 
-def _interrupt(thread: threading.Thread, done: threading.Event, grace: float) -> bool:
-    """Raise TimeUp in a thread until it ends; tell whether it has."""
-    end = time.monotonic() + grace
-    while time.monotonic() < end:
-        identity = ctypes.c_ulong(thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(TimeUp))
+def _interrupt(
+    thread: threading.Thread, done: threading.Event, grace: float, wake: Callable[[], object]
+) -> bool:
+    """Raise TimeUp in a thread as long as it is in the learner's code; tell whether it has ended.
+
+    What cleans up after that is ours: it is not interrupted, and has some time more.
+    """
+    now = time.monotonic()
+    end, patience = now + grace, now
+    while now < end:
+        if _where(thread):
+            identity = ctypes.c_ulong(thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(TimeUp))
+            patience = now + CLEANING / 2
+        else:
+            end = max(end, patience + CLEANING)
+            if now >= patience:
+                wake()
+                patience = now + CLEANING
         if done.wait(NUDGE):
             return True
+        now = time.monotonic()
     return done.is_set()
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wslab.exercises import journal, sets
 from wslab.exercises.task import Task, TaskSet
 from wslab.exercises.verdict import Outcome, stars
 from wslab.lab.tables import text_table
 
-__all__ = ["Checks", "Progress", "check", "progress", "reset"]
+if TYPE_CHECKING:
+    from wslab.exercises.conformance.grid import Grid
+
+__all__ = ["Checks", "Progress", "check", "grid", "progress", "reset"]
 
 
 class Checks:
@@ -88,6 +92,16 @@ def progress(only: str | None = None) -> Progress:
     tasks = tuple(task for one in found for task in one.tasks.values())
     known = journal.standings()
     return Progress(tasks, {task.id: known[task.id] for task in tasks if task.id in known})
+
+
+def grid(endpoint: object) -> Grid:
+    """Run the conformance table against an endpoint of your own, as in exercise 04.
+
+    Raises NotSolved if it cannot be run to its end.
+    """
+    from wslab.exercises.sets.connection import SET, table
+
+    return SET.endpoint.show(endpoint, table)
 
 
 def reset(task: str) -> None:

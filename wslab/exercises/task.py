@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from wslab.exercises import journal
 from wslab.exercises.bounded import Ending, own_frames, run_bounded
@@ -23,6 +23,7 @@ from wslab.lab.record import HandlerError
 
 __all__ = ["Hint", "Task", "TaskSet"]
 
+T = TypeVar("T")
 Check = Callable[[Trial, Any], None]
 
 
@@ -42,7 +43,7 @@ class Task:
 
     set, name: make its identity, such as "framing.parse". level: 1 to 3 stars.
     section: where most of its rules are written. hints: from a nudge to nearly all.
-    takes: the parameters of the function to write. awaitable: whether it is `async def`.
+    takes: the parameters of what is to be written. form: "def", "async def" or "class".
     seconds: how long the check may take.
     """
 
@@ -54,7 +55,7 @@ class Task:
     hints: tuple[str, ...]
     check: Check = field(repr=False)
     takes: tuple[str, ...] = ()
-    awaitable: bool = False
+    form: str = "def"
     seconds: float = 3.0
 
     @property
@@ -71,23 +72,34 @@ class Task:
         journal.note(self.id, verdict.outcome)
         if verdict.solved:
             return verdict
-        unattempted = verdict.outcome is Outcome.NOT_ATTEMPTED
-        raise (NotAttempted if unattempted else NotSolved)(verdict) from None
+        self._refuse(verdict)
 
     def judge(self, answer: object, *, seed: int = 0, seconds: float | None = None) -> Verdict:
         """Return the verdict, whatever it is, and note nothing.
 
         seconds: another time limit than the task's own.
         """
+        return self._try(answer, self.check, seed, self.seconds if seconds is None else seconds)
+
+    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T:
+        """Return what another check of the same answer makes of it; NotSolved if it cannot."""
+        made: list[T] = []
+        verdict = self._try(
+            answer, lambda trial, it: made.append(check(trial, it)), 0, self.seconds
+        )
+        if not made:
+            self._refuse(verdict)
+        return made[0]
+
+    def _try(self, answer: object, check: Check, seed: int, limit: float) -> Verdict:
         trial = Trial(self.name, random.Random(seed))
-        limit = self.seconds if seconds is None else seconds
 
         def run() -> None:
-            trial.must_take(answer, self.takes, awaitable=self.awaitable)
-            self.check(trial, answer)
+            trial.must_take(answer, self.takes, form=self.form)
+            check(trial, answer)
 
         try:
-            ending = run_bounded(run, seconds=limit, release=trial.close)
+            ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)
         finally:
             trial.close()
         if not ending.abandoned:
@@ -96,6 +108,10 @@ class Task:
         if ending.printed.strip():
             verdict = verdict.with_details(("it printed", ending.printed))
         return verdict
+
+    def _refuse(self, verdict: Verdict) -> NoReturn:
+        unattempted = verdict.outcome is Outcome.NOT_ATTEMPTED
+        raise (NotAttempted if unattempted else NotSolved)(verdict) from None
 
     def hint(self, number: int = 1) -> Hint:
         """Return a hint; the first says least. Raises IndexError if there is no such hint."""

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NoReturn
 
+from wslab.exercises.bounded import TimeUp
 from wslab.exercises.verdict import Wrong
 from wslab.lab.tables import hex_bytes
 
@@ -66,13 +67,11 @@ class Trial:
         self.doing = f"{name}({', '.join(given)})"
         return function(*arguments, **options)
 
-    def must_take(self, answer: object, takes: tuple[str, ...], *, awaitable: bool) -> None:
-        """Refuse an answer that cannot be called as the task says."""
-        wanted = f"{'async ' if awaitable else ''}def {self.name}({', '.join(takes)})"
+    def must_take(self, answer: object, takes: tuple[str, ...], *, form: str) -> None:
+        """Refuse an answer that cannot be called as the task says; form: "def" or another."""
+        wanted, awaitable = f"{form} {self.name}({', '.join(takes)})", form == "async def"
         if not callable(answer):
-            self.wrong(
-                f"this is {shown(answer)}, and the check wants the function itself: {wanted}"
-            )
+            self.wrong(f"this is {shown(answer)}, and the check wants it itself: {wanted}")
         if inspect.iscoroutinefunction(answer) != awaitable:
             self.wrong(f"the check wants {wanted}, {'with' if awaitable else 'without'} async")
         try:
@@ -106,7 +105,8 @@ class Trial:
         if type(expected) in (bytes, bytearray) and isinstance(got, bytes | bytearray):
             self.same_bytes(bytes(got), bytes(expected), message, section)  # type: ignore[call-overload]
         elif got != expected:
-            self.of_type(got, type(expected))
+            if expected is not None:
+                self.of_type(got, type(expected))
             self.wrong(message, section, expected=shown(expected), got=shown(got))
 
     def same_bytes(self, got: object, expected: bytes, message: str, section: str = "") -> None:
@@ -150,6 +150,10 @@ class Trial:
             except Exception:
                 if not self.raised:
                     raise
+        self.raise_first()
+
+    def raise_first(self) -> None:
+        """Raise what a handler has raised beside the check, if it has: that explains the rest."""
         if self.raised:
             raise self.raised[0]
 
@@ -211,11 +215,21 @@ class Trial:
             if isinstance(one, socket.socket):
                 one.close()
 
+    def wake(self) -> None:
+        """Make a loop that waits raise TimeUp; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                self._loop.call_soon_threadsafe(_time_is_up)
+
     def end(self) -> None:
         """Clean up after an interrupt, once the thread is gone."""
         self.close()
         if self._loop is not None and not self._loop.is_closed() and not self._loop.is_running():
             self._loop.close()
+
+
+def _time_is_up() -> None:
+    raise TimeUp
 
 
 class Peer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wslab.exercises.conformance import GROUPS
@@ -12,7 +13,11 @@ from wslab.protocol.connection import Role
 
 __all__ = ["Grid", "Result", "run"]
 
-SMALL = 1000  # bytes: a row that sends no more is also run byte by byte
+SMALL = (
+    1000  # bytes: a row that sends no more is also run byte by byte, a longer one in larger pieces
+)
+WHOLE = 1 << 20  # bytes: more than any row sends
+HOW = {None: "", WHOLE: "all at once: "}  # frame by frame goes without saying
 SHOWN = 8  # failures in the text
 
 
@@ -62,7 +67,7 @@ class Grid:
     def failures(self, limit: int = SHOWN) -> list[list[str]]:
         """Return the first rules that are broken, as rows of a table."""
         broken = [result for result in self.results if result.mark == "✗"]
-        rows = [[str(one.row), one.role.value, one.complaint[:300]] for one in broken[:limit]]
+        rows = [[str(one.row), one.role.value, one.complaint] for one in broken[:limit]]
         more = len(broken) - limit
         return rows + ([["…", "", f"{more} more"]] if more > 0 else [])
 
@@ -74,21 +79,23 @@ class Grid:
         return text + (f"\n\n{text_table(self.HEAD, failures)}" if failures else "")
 
 
-def run(make: Make) -> Grid:
-    """Run the rows of RFC 6455 in both roles, whole and chopped."""
-    return Grid(
-        tuple(
-            Result(group, row, role, _complaint(row, role, make))
-            for group, rows in GROUPS.items()
-            for row in rows
-            for role in row.roles
-        )
-    )
+def run(make: Make, note: Callable[[str], object] = lambda text: None) -> Grid:
+    """Run the rows of RFC 6455 in both roles, whole and chopped.
+
+    note: told which row comes next, in case it is the last.
+    """
+    results = []
+    for group, rows in GROUPS.items():
+        for row in rows:
+            for role in row.roles:
+                note(f"{row}, as {role.value}")
+                results.append(Result(group, row, role, _complaint(row, role, make)))
+    return Grid(tuple(results))
 
 
 def _complaint(row: Row, role: Role, make: Make) -> str:
     size = sum(len(item) if isinstance(item, bytes) else len(item.payload) for item in row.sends)
-    for chunk in (None, 1 if size <= SMALL else 4096):
+    for chunk in (None, 1 if size <= SMALL else 4096, WHOLE):
         try:
             found = complaints(row, role, make, chunk=chunk)
         except NotImplementedError:
@@ -96,5 +103,5 @@ def _complaint(row: Row, role: Role, make: Make) -> str:
         except Exception as error:
             found = [f"raised {type(error).__name__}: {error}"]
         if found:
-            return ("in pieces: " if chunk else "") + "; ".join(found)
+            return (HOW.get(chunk, "in pieces: ") + "; ".join(found))[:300]
     return ""

@@ -179,13 +179,13 @@ async def _expect(peer: Peer, request: Request, what: str) -> None:
     trial, expected = peer.trial, answer(request)
     line = re.match(rb"HTTP/1\.1 (\d{3}) ", head)
     status = int(line[1]) if line else None
-    seen = shown(head[:40].decode(errors="replace")) if status is None else status
+    other = shown(head[:40].decode(errors="replace")) if head else "the end of the connection"
     trial.want(
         status == expected.status,
         "the answer has another status",
         "RFC 6455 §4.2.2",
         expected=expected.status,
-        got=seen or "the end of the connection",
+        got=other if status is None else status,
     )
     if status != 101:
         return
@@ -258,7 +258,7 @@ async def _flood(trial: Trial, peer: Peer) -> None:
     level=3,
     section="RFC 6455 §4.2",
     takes=("reader", "writer"),
-    awaitable=True,
+    form="async def",
     seconds=6.0,
     hints=(
         "`Request.parse(received)` returns None as long as the request is not complete; so read, "

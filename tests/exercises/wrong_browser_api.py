@@ -1,0 +1,149 @@
+"""The usual wrong answers to exercises 05: each is the right one with a piece replaced."""
+
+from __future__ import annotations
+
+from .tools import LATE, RAISED, Wrong
+
+WRONG = {
+    "may_close": [
+        Wrong("1001 as well", "code == 1000", "code in (1000, 1001)", "1000 and 3000 to 4999"),
+        Wrong("from 4000 on only", "3000 <= code", "4000 <= code", "1000 and 3000 to 4999"),
+        Wrong("5000 is in", "code <= 4999", "code <= 5000", "1000 and 3000 to 4999"),
+        Wrong("no 1000", "code == 1000 or ", "", "1000 and 3000 to 4999"),
+        Wrong(
+            "characters, not bytes", "len(reason.encode())", "len(reason)", "126 bytes, limit 123"
+        ),
+        Wrong("125 bytes", "<= 123", "<= 125", "124 bytes, limit 123"),
+        Wrong("any reason", " and len(reason.encode()) <= 123", "", "bytes, limit 123"),
+    ],
+    "may_connect": [
+        Wrong(
+            "begins with",
+            "origin in accepted",
+            "(origin in accepted or any(origin and origin.startswith(o) for o in accepted if o))",
+            "another",
+        ),
+        Wrong(
+            "the host only",
+            "origin in accepted",
+            "(origin.split('/')[-1].split(':')[0] in [(o or '//').split('/')[2].split(':')[0] "
+            "for o in accepted] if origin else origin in accepted)",
+            "another",
+        ),
+        Wrong(
+            "ends with",
+            "origin in accepted",
+            "(origin in accepted or any(origin.endswith(o.split('//')[1]) for o in accepted if o)"
+            " if origin else origin in accepted)",
+            "",
+            None,
+        ),
+        Wrong(
+            "programs are always welcome",
+            "origin in accepted",
+            "(origin is None or origin in accepted)",
+            "no Origin, and None is not accepted",
+        ),
+        Wrong("null like any other", 'origin != "null" and ', "", "nobody's origin"),
+        Wrong(
+            "null is None",
+            'origin != "null" and origin in accepted',
+            '(None if origin == "null" else origin) in accepted',
+            '"null" is not None',
+        ),
+        Wrong("everybody", 'origin != "null" and origin in accepted', "True", ""),
+    ],
+    "ask": [
+        Wrong(
+            "sends too early",
+            "socket.onopen = lambda event: socket.send(question)",
+            "socket.send(question)",
+            "InvalidStateError",
+            RAISED,
+        ),
+        Wrong(
+            "never closes",
+            '    socket.close(1000)\n    await socket.settle("close")\n',
+            "",
+            "the socket was not closed",
+            LATE,
+        ),
+        Wrong("closes without a code", "socket.close(1000)", "socket.close()", "close code 1000"),
+        Wrong(
+            "waits for ever",
+            "socket.onclose = lambda event: settle(None)",
+            "pass",
+            "no result although the connection is over",
+            LATE,
+        ),
+        Wrong("the event, not the data", "settle(event.data)", "settle(event)", "the result is"),
+        Wrong(
+            "the last message",
+            "if not answer.done():\n            answer.set_result(value)",
+            "if value is None and not answer.done():\n            answer.set_result(value)",
+            "no result although the server has answered",
+            LATE,
+        ),
+        Wrong(
+            "an empty text", "settle(None)", "settle('')", "without an answer the result is None"
+        ),
+        Wrong(
+            "asks something else",
+            "socket.send(question)",
+            "socket.send('Hello?')",
+            "the server got something else",
+        ),
+    ],
+    "login": [
+        Wrong(
+            "waits for ever",
+            "asyncio.timeout(0.3)",
+            "asyncio.timeout(None)",
+            "the connection was not closed",
+            LATE,
+        ),
+        Wrong(
+            "the time is not looked at", "expires < now", "False", "a token that has expired gets"
+        ),
+        Wrong("the wrong way round", "expires < now", "expires > now", "close code 4001"),
+        Wrong(
+            "a polite refusal",
+            'await connection.close(3000, "unknown token")',
+            'await connection.send("unknown token")',
+            "it should get a close code only",
+        ),
+        Wrong(
+            "1000 for strangers",
+            "connection.close(3000",
+            "connection.close(1000",
+            "gets another close code",
+        ),
+        Wrong(
+            "1008 for old tokens",
+            "connection.close(4001",
+            "connection.close(1008",
+            "a token that has expired gets another close code",
+        ),
+        Wrong(
+            "no echo",
+            "        async for message in connection:\n"
+            "            await connection.send(message)\n",
+            "",
+            "the connection was closed",
+        ),
+        Wrong(
+            "strangers crash it",
+            'tokens.get(token, ("", now))',
+            "tokens[token]",
+            "KeyError",
+            RAISED,
+        ),
+        Wrong(
+            "silence crashes it",
+            "    except TimeoutError:\n        token = None",
+            "    except KeyError:\n        token = None",
+            "TimeoutError",
+            RAISED,
+        ),
+    ],
+}

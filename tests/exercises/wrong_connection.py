@@ -1,0 +1,192 @@
+"""The usual wrong answers to exercises 04: each is the right one with a piece replaced."""
+
+from __future__ import annotations
+
+from .tools import RAISED, Wrong
+
+WRONG = {
+    "close_code": [
+        Wrong(
+            "bad UTF-8 breaks the protocol",
+            'arrives": 1007',
+            'arrives": 1002',
+            "a text that is not UTF-8 arrives: not 1002",
+        ),
+        Wrong(
+            "1005 and 1006 confused",
+            'empty": 1005',
+            'empty": 1006',
+            "the peer's Close frame is empty: not 1006",
+        ),
+        Wrong(
+            "an end is an end",
+            'without a Close frame": 1006',
+            'without a Close frame": 1000',
+            "TCP ends without a Close frame: not 1000",
+        ),
+        Wrong(
+            "binary is against the rules",
+            'gets binary": 1003',
+            'gets binary": 1008',
+            "gets binary: not 1008",
+        ),
+        Wrong("too big is against the rules", 'limit": 1009', 'limit": 1008', "limit: not 1008"),
+        Wrong("a crash goes away", 'exception": 1011', 'exception": 1001', "exception: not 1001"),
+        Wrong("texts", 'shuts down": 1001', 'shuts down": "1001"', "str, not int"),
+    ],
+    "answer_ping": [
+        Wrong("an empty pong", "frame.payload)", 'b"")', "it repeats the ping's payload"),
+        Wrong("ping for ping", "Opcode.PONG, frame", "Opcode.PING, frame", "the pong differs"),
+        Wrong("everything is answered", "frame.opcode != Opcode.PING", "False", "PONG is no ping"),
+        Wrong(
+            "masked",
+            "frame.payload).serialize()",
+            "frame.payload, mask=b'abcd').serialize()",
+            "a server does not mask",
+        ),
+        Wrong(
+            "never answered",
+            "return Frame(Opcode.PONG, frame.payload).serialize()",
+            'return b""',
+            "a ping must be answered",
+        ),
+        Wrong("a frame, not bytes", ".serialize()", "", "not bytes"),
+    ],
+    "read_close": [
+        Wrong("an empty one is 1000", 'return 1005, ""', 'return 1000, ""', "the code is wrong"),
+        Wrong("an empty one is an error", "if not payload:", "if False:", "", RAISED),
+        Wrong("any code", "not CloseCode.is_sendable(code)", "False", "it takes a broken Close"),
+        Wrong(
+            "from 1000 to 4999",
+            "not CloseCode.is_sendable(code)",
+            "not 1000 <= code <= 4999",
+            "it takes a broken Close",
+        ),
+        Wrong("1002 for bad UTF-8", ", 1007)", ")", "it fails with another code"),
+        Wrong(
+            "bad UTF-8 is patched",
+            "payload[2:].decode()",
+            'payload[2:].decode(errors="replace")',
+            "it takes a broken Close",
+        ),
+        Wrong(
+            "the little end",
+            "from_bytes(payload[:2])",
+            'from_bytes(payload[:2], "little")',
+            "",
+            None,
+        ),
+        Wrong("the reason as bytes", "payload[2:].decode()", "payload[2:]", "bytes, not str"),
+    ],
+    "assemble": [
+        Wrong(
+            "pieces are decoded",
+            "data + frame.payload",
+            "data + frame.payload.decode().encode()",
+            "UnicodeDecodeError",
+            RAISED,
+        ),
+        Wrong("control frames are messages", "if frame.opcode >= 8:", "if False:", "", None),
+        Wrong(
+            "a new message amid another",
+            "(frame.opcode == Opcode.CONTINUATION) != (kind is not None)",
+            "frame.opcode == Opcode.CONTINUATION and kind is None",
+            "it takes a new message amid a fragmented one",
+        ),
+        Wrong(
+            "continues nothing",
+            "(frame.opcode == Opcode.CONTINUATION) != (kind is not None)",
+            "frame.opcode != Opcode.CONTINUATION and kind is not None",
+            "",
+            None,
+        ),
+        Wrong("the last frame's kind", "kind or frame.opcode", "frame.opcode", "", None),
+        Wrong(
+            "nothing is forgotten",
+            '        kind, data = None, b""\n    return',
+            "        kind = None\n    return",
+            "other messages",
+        ),
+        Wrong(
+            "all is text",
+            "data.decode() if kind == Opcode.TEXT else data",
+            "data.decode()",
+            "ProtocolError: text is not UTF-8",
+            RAISED,
+        ),
+        Wrong(
+            "all is bytes",
+            "data.decode() if kind == Opcode.TEXT else data",
+            "data",
+            "other messages",
+        ),
+        Wrong("1002 for bad UTF-8", ", 1007)", ")", "another close code"),
+        Wrong("half a message", "if not frame.fin:", "if False:", "", None),
+    ],
+    "endpoint": [
+        Wrong("no pong", "self.write(Opcode.PONG, frame.payload)", "pass", "PING with"),
+        Wrong(
+            "the Close is not answered",
+            "self.write(Opcode.CLOSE, frame.payload)",
+            "pass",
+            "CLOSE with",
+        ),
+        Wrong(
+            "a Close is answered twice",
+            "            if not self.close_sent:\n                self.write(Opcode.CLOSE, frame",
+            "            if True:\n                self.write(Opcode.CLOSE, frame",
+            "CLOSE in reply to ours",
+        ),
+        Wrong(
+            "reads on after a Close",
+            "self.reading, self.close_sent = False, True",
+            "self.close_sent = True",
+            "afterwards",
+        ),
+        Wrong(
+            "reads on after a violation",
+            "            self.reading = False\n            if not",
+            "            if not",
+            "afterwards",
+        ),
+        Wrong(
+            "violations are silent",
+            "            if not self.close_sent:\n"
+            "                self.write(Opcode.CLOSE, Close(error",
+            "            if False:\n                self.write(Opcode.CLOSE, Close(error",
+            "wrote",
+        ),
+        Wrong(
+            "the client does not mask",
+            "None if self.is_server else secrets.token_bytes(4)",
+            "None",
+            "with mask None",
+        ),
+        Wrong("the rest is dropped", "self.received += data", "self.received = data", "in pieces"),
+        Wrong(
+            "only one frame a call",
+            "events += self.handle(frame)",
+            "events += self.handle(frame)\n                break",
+            "delivered",
+        ),
+        Wrong(
+            "sends after Close",
+            "self.close_sent or (self.sending or opcode) != opcode",
+            "(self.sending or opcode) != opcode",
+            "was not refused",
+        ),
+        Wrong("no limit", "> 70_000:\n", "> 1 << 60:\n", "a message over the limit"),
+        Wrong(
+            "data is written twice",
+            'data, self.output = self.output, b""',
+            "data = self.output",
+            "afterwards",
+        ),
+        Wrong(
+            "receive returns nothing",
+            "        return events\n",
+            "        return None\n",
+            "TypeError",
+        ),
+    ],
+}

@@ -1,0 +1,233 @@
+"""Exercises of lesson 04: the connection."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from wslab.exercises.conformance.grid import Grid, run
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Trial
+from wslab.protocol.close import Close
+from wslab.protocol.errors import ProtocolError
+from wslab.protocol.frames import Frame, Opcode, serialize
+
+__all__ = ["SET"]
+
+SET = TaskSet("connection", "04_connection", "The connection")
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
+
+
+# ★ Which close code?
+
+SITUATIONS = {
+    "the conversation is over": (1000, "§7.4.1"),
+    "the server shuts down": (1001, "§7.4.1"),
+    "opcode 3 arrives": (1002, "§5.2"),
+    "a server that takes text only gets binary": (1003, "§7.4.1"),
+    "a text that is not UTF-8 arrives": (1007, "§8.1"),
+    "a message breaks a rule of the house": (1008, "§7.4.1"),
+    "a message is over the limit": (1009, "§7.4.1"),
+    "the handler raises an exception": (1011, "§7.4.1"),
+    "the peer's Close frame is empty": (1005, "§7.1.5"),
+    "TCP ends without a Close frame": (1006, "§7.1.5"),
+}
+
+
+@SET.task(
+    "Say which close code",
+    level=1,
+    section="RFC 6455 §7.4.1",
+    takes=("situation",),
+    hints=(
+        "Lesson 04, section 4 causes every one of them. Two of the ten are never sent: a side "
+        "notes them for itself.",
+        "1002 is for what breaks the protocol, 1007 for content that is not what it claims to be, "
+        "1003 for a type of data that is not taken, 1008 for any rule of one's own.",
+    ),
+)
+def close_code(trial: Trial, say: Any) -> None:
+    """Ask for all ten, in any order."""
+    situations = list(SITUATIONS)
+    trial.rng.shuffle(situations)
+    for situation in situations:
+        code, section = SITUATIONS[situation]
+        got = trial.call(say, situation)
+        trial.of_type(got, int)
+        # The number is what they are to find out: the verdict only says that it is another.
+        trial.want(got == code, f"{situation}: not {int(got)}", f"RFC 6455 {section}")
+
+
+# ★ Answer a ping
+
+
+@SET.task(
+    "Answer a ping",
+    level=1,
+    section="RFC 6455 §5.5.2",
+    takes=("frame",),
+    hints=(
+        "Which opcode has a pong, and what must be in it?",
+        "`Frame(Opcode.PONG, …).serialize()` writes it. You are the server: do you mask?",
+    ),
+)
+def answer_ping(trial: Trial, reply: Any) -> None:
+    """Try pings of all sizes, and frames that are no pings."""
+    rng = trial.rng
+    payloads = [b"", b"are you there?", rng.randbytes(125), rng.randbytes(rng.randrange(2, 90))]
+    for payload in payloads:
+        got = trial.call(reply, Frame(PING, payload, mask=rng.randbytes(4)))
+        trial.of_type(got, bytes)
+        trial.want(got, "a ping must be answered", got=got)
+        masked = len(got) > 1 and got[1] >= 0x80
+        trial.want(not masked, "a server does not mask", "RFC 6455 §5.1")
+        expected = serialize(PONG, payload)
+        trial.same_bytes(got, expected, "the pong differs: it repeats the ping's payload")
+    for opcode, payload in ((PONG, b"1"), (TEXT, b"ping"), (BINARY, b"\x89\x00")):
+        got = trial.call(reply, Frame(opcode, payload, mask=rng.randbytes(4)))
+        trial.same(got, b"", f"{opcode.name} is no ping: nothing is to be written")
+
+
+# ★★ Read a Close
+
+
+def _closes(rng: random.Random) -> Iterator[tuple[bytes, Close | int, str]]:
+    """Yield payloads, what is in them or the code to fail with, and the section."""
+    some = rng.randrange(3000, 5000)
+    for code in (1000, 1001, 1007, 1011, 3000, 4999, some):
+        reason = rng.choice(("", "bye", "再见"))
+        yield Close(code, reason).serialize(), Close(code, reason), "RFC 6455 §5.5.1"
+    yield b"", Close(1005, ""), "RFC 6455 §7.1.5"
+    yield Close(4000, "r" * 123).serialize(), Close(4000, "r" * 123), "RFC 6455 §5.5.1"
+    yield b"\x03", 1002, "RFC 6455 §5.5.1"
+    for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000, rng.randrange(1016, 3000)):
+        yield code.to_bytes(2) + b"x", 1002, "RFC 6455 §7.4"
+    yield b"\x03\xe8\xff", 1007, "RFC 6455 §8.1"
+    yield b"\x03\xe8" + "再".encode()[:2], 1007, "RFC 6455 §8.1"
+
+
+@SET.task(
+    "Read a Close frame",
+    level=2,
+    section="RFC 6455 §5.5.1",
+    takes=("payload",),
+    hints=(
+        "Three lengths are three cases: nothing, one byte, two and more.",
+        "`CloseCode.is_sendable(code)` knows which codes may travel; all others are 1002.",
+        "`bytes.decode()` raises UnicodeDecodeError: turn it into a ProtocolError with code 1007.",
+    ),
+)
+def read_close(trial: Trial, read: Any) -> None:
+    """Try codes that may travel, some that may not, and broken payloads."""
+    for payload, expected, section in _closes(trial.rng):
+        if isinstance(expected, Close):
+            got = trial.call(read, payload)
+            trial.of_type(got, tuple, list)
+            trial.want(len(got) == 2, "the result is (code, reason)", got=got)
+            trial.same(got[0], expected.code, "the code is wrong", section)
+            trial.same(got[1], expected.reason, "the reason is wrong", section)
+        else:
+            with trial.must_raise(ProtocolError, "it takes a broken Close", section) as caught:
+                trial.call(read, payload)
+            trial.same(caught[0].code, expected, "it fails with another code", section)
+
+
+# ★★ Put fragments together
+
+
+def _streams(rng: random.Random) -> Iterator[tuple[str, list[Frame], list[str | bytes] | int]]:
+    """Yield what is tried, frames, and the messages or the close code to fail with."""
+    smile, noise = "😀".encode(), rng.randbytes(9)
+    ping, end = Frame(PING, b"?"), Frame(CONTINUATION, b"lo")
+    begin = Frame(TEXT, b"Hel", fin=False)
+    yield "two messages", [Frame(TEXT, b"Hi"), Frame(BINARY, b"\xff")], ["Hi", b"\xff"]
+    yield "two fragments", [begin, end], ["Hello"]
+    yield "an empty message", [Frame(TEXT, b""), Frame(BINARY, b"")], ["", b""]
+    yield "a ping between two fragments", [begin, ping, end, ping], ["Hello"]
+    pieces = [Frame(TEXT, smile[:1], fin=False)]
+    pieces += [Frame(CONTINUATION, smile[i : i + 1], fin=i == 3) for i in (1, 2, 3)]
+    yield "a character in four fragments", pieces, ["😀"]
+    binary = [Frame(BINARY, noise[:4], fin=False), Frame(CONTINUATION, noise[4:])]
+    yield "binary in fragments, then text", [*binary, Frame(TEXT, b"x")], [noise, "x"]
+    empty = [Frame(TEXT, b"", fin=False), Frame(CONTINUATION, b"", fin=False), end]
+    yield "empty fragments", empty, ["lo"]
+    yield "a message whose end has not come", [Frame(TEXT, b"Hi"), begin], ["Hi"]
+    yield "a continuation of nothing", [end], 1002
+    yield "a second continuation of nothing", [begin, end, end], 1002
+    yield "a new message amid a fragmented one", [begin, Frame(TEXT, b"Hi")], 1002
+    yield "text that is not UTF-8", [Frame(TEXT, b"caf\xff")], 1007
+    yield "text that ends within a character", [Frame(TEXT, smile[:3])], 1007
+
+
+@SET.task(
+    "Put fragments together",
+    level=2,
+    section="RFC 6455 §5.4",
+    takes=("frames",),
+    hints=(
+        "Keep two things between frames: the opcode that began the message, None if there is no "
+        "message under way, and what has come of it.",
+        "Control frames have opcodes from 8 on; they are not part of any message.",
+        "Decode the whole, not the pieces. A continuation needs a message under way, any other "
+        "data frame must not have one: ProtocolError; bad UTF-8 has the code 1007.",
+    ),
+)
+def assemble(trial: Trial, assemble: Any) -> None:
+    """Try messages in pieces, control frames between them, and streams that break a rule."""
+    for what, frames, expected in _streams(trial.rng):
+        trial.doing = f"assemble(frames) with {what}"
+        if isinstance(expected, int):
+            section = "RFC 6455 §8.1" if expected == 1007 else "RFC 6455 §5.4"
+            with trial.must_raise(ProtocolError, f"it takes {what}", section) as caught:
+                list(assemble(list(frames)))
+            trial.same(caught[0].code, expected, f"{what}: another close code", section)
+        else:
+            got = assemble(list(frames))
+            trial.of_type(got, list, tuple)
+            trial.same(list(got), expected, f"{what}: other messages")
+            kinds = [type(message) for message in got]
+            trial.want(kinds == [type(m) for m in expected], f"{what}: text is str, binary bytes")
+
+
+# ★★★ An endpoint
+
+
+def table(trial: Trial, endpoint: Any) -> Grid:
+    """Run the conformance table against an endpoint."""
+
+    def note(text: str) -> None:
+        trial.doing = text
+
+    return run(lambda role, row: endpoint(role.value), note)
+
+
+@SET.task(
+    "An endpoint of your own",
+    level=3,
+    section="RFC 6455 §5 to §8",
+    takes=("role",),
+    form="class",
+    seconds=10.0,
+    hints=(
+        "Begin with messages in one frame and pings; look at the grid; then take its rows from top "
+        "to bottom. `receive` keeps what is not a whole frame yet for the next call.",
+        "Four states will do: open, Close sent, Close received or failed (nothing is read, nothing "
+        "is written any more). After your own Close you still read, and answer pings.",
+        "Your `answer_ping`, `read_close` and `assemble` have every rule already: 1002 and 1007 "
+        "come as ProtocolError, so catch that once, in `receive`, and send its code.",
+    ),
+)
+def endpoint(trial: Trial, endpoint: Any) -> None:
+    """Run the conformance table in both roles: what the `websockets` library keeps is required."""
+    grid = table(trial, endpoint)
+    if grid.passed:
+        return
+    trial.doing = ""
+    broken = [result for result in grid.results if result.mark == "✗"]
+    first = "\n".join(
+        f"{one.row} (as {one.role.value}): {one.complaint[:200]}" for one in broken[:3]
+    )
+    details = {"the first of them": first, "all of them": "grid(Endpoint)"}
+    trial.wrong(grid.caption, broken[0].row.section, **details)

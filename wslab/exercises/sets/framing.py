@@ -1,0 +1,229 @@
+"""Exercises of lesson 03: frames."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Trial
+from wslab.protocol.errors import ProtocolError
+from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, serialize
+
+__all__ = ["SET"]
+
+SET = TaskSet("framing", "03_framing", "Framing")
+
+SIZES = (0, 1, 125, 126, 127, 65535, 65536)
+LIMIT = 100_000  # bytes of payload that a parser is told to accept
+
+
+# ★ Read two bytes
+
+
+@SET.task(
+    "Read the first two bytes",
+    level=1,
+    section="RFC 6455 §5.2",
+    takes=("data",),
+    hints=(
+        "Lesson 03, section 2. A single bit: `byte & 0x80`. The lower four bits: `byte & 0x0F`.",
+        "`bool(data[0] & 0x80)` is FIN; MASK has the same place in the second byte; what is left "
+        "of that, `data[1] & 0x7F`, is the length code.",
+    ),
+)
+def first_two(trial: Trial, read: Any) -> None:
+    """Try all kinds of headers."""
+    names = ("FIN", "the opcode", "MASK", "the length code")
+    cases = [b"\x81\x05", b"\x01\x85", b"\x89\x00", b"\x00\x7e", b"\x82\xff"]
+    opcodes = [int(opcode) for opcode in Opcode]
+    for _ in range(12):
+        first = trial.rng.choice(opcodes) | trial.rng.choice((0, 0x80))
+        cases.append(bytes((first, trial.rng.randrange(256))))
+    for data in cases:
+        expected = (data[0] >= 0x80, data[0] & 0xF, data[1] >= 0x80, data[1] & 0x7F)
+        got = trial.call(read, data)
+        trial.of_type(got, tuple, list)
+        trial.want(len(got) == 4, f"the result has {len(got)} values, not 4: {', '.join(names)}")
+        for name, one, wanted in zip(names, got, expected, strict=True):
+            trial.same(one, wanted, f"{name} is wrong")
+
+
+# ★ Mask
+
+
+@SET.task(
+    "Mask a payload",
+    level=1,
+    section="RFC 6455 §5.3",
+    takes=("payload", "key"),
+    hints=(
+        "Byte i of the payload meets byte i modulo 4 of the key, by `^`.",
+        "`enumerate(payload)` gives i and the byte; `bytes(…)` takes the numbers.",
+    ),
+)
+def mask(trial: Trial, mask: Any) -> None:
+    """Try the RFC's example, and every length up to two keys' worth."""
+    cases = [(b"Hello", bytes.fromhex("37fa213d"))]
+    cases += [(trial.rng.randbytes(size), trial.rng.randbytes(4)) for size in (0, 1, 3, 4, 5, 8, 9)]
+    for payload, key in cases:
+        trial.same_bytes(
+            trial.call(mask, payload, key), apply_mask(payload, key), "the masked payload differs"
+        )
+        twice = trial.call(mask, apply_mask(payload, key), key)
+        trial.same_bytes(twice, payload, "masking a second time must give the payload back")
+
+
+# ★★ Write a frame
+
+
+def _part(frame: bytes, at: int) -> str:
+    """Say which field of a frame a byte belongs to."""
+    header = Header.parse(frame)
+    assert header is not None
+    lengths = header.size - (4 if header.mask else 0)
+    if at < 2:
+        return ("FIN or opcode", "MASK bit or length code")[at]
+    return "length" if at < lengths else "masking key" if at < header.size else "payload"
+
+
+@SET.task(
+    "Write a frame",
+    level=2,
+    section="RFC 6455 §5.2",
+    takes=("opcode", "payload", "key"),
+    hints=(
+        "First byte: FIN, which is 0x80, and the opcode. Second byte: the MASK bit, and the length "
+        "or its code: 126 and 127 announce 2 and 8 further bytes.",
+        "`length.to_bytes(2)` and `length.to_bytes(8)` write numbers as the network wants them. "
+        "Up to which length will the 7 bits do? Up to which the 16?",
+        "With a key: the MASK bit, then the key, then the payload, masked with your `mask`.",
+    ),
+)
+def write(trial: Trial, write: Any) -> None:
+    """Try every length code, masked and not."""
+    key = trial.rng.randbytes(4)
+    for size in SIZES:
+        for used in (None, key):
+            opcode = int(trial.rng.choice((Opcode.TEXT, Opcode.BINARY)))
+            payload = trial.rng.randbytes(size)
+            expected = serialize(opcode, payload, mask=used)
+            got = trial.call(write, opcode, payload, used)
+            trial.of_type(got, bytes, bytearray)
+            pairs = enumerate(zip(got, expected, strict=False))
+            at = next((i for i, pair in pairs if pair[0] != pair[1]), len(expected) - 1)
+            part = _part(expected, max(0, at))
+            trial.same_bytes(got, expected, f"payload of {size} bytes: {part} is wrong")
+
+
+# ★★ Cut a text into fragments
+
+
+@SET.task(
+    "Cut a text into fragments",
+    level=2,
+    section="RFC 6455 §5.4",
+    takes=("text", "size"),
+    hints=(
+        "Lengths count bytes: first `text.encode()`, then cut, even in the middle of a character.",
+        "The kind of message, opcode 1, is on the first fragment only; the others have opcode 0. "
+        "FIN is on the last only. An empty text is a message too.",
+    ),
+)
+def fragment(trial: Trial, cut: Any) -> None:
+    """Try texts of letters and of characters of several bytes, and the empty one."""
+    letters = "".join(trial.rng.choice("abc你好😀") for _ in range(trial.rng.randrange(6, 12)))
+    for text, size in (("Hello", 2), ("Hello", 5), ("你好", 4), ("", 3), (letters, 3), ("x", 1)):
+        data = text.encode()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)] or [b""]
+        last = len(pieces) - 1
+        got = trial.call(cut, text, size)
+        trial.of_type(got, list, tuple)
+        counted = {"expected": f"{len(pieces)} fragments", "got": f"{len(got)} fragments"}
+        trial.want(len(got) == len(pieces), "another number of fragments", **counted)
+        for i, (one, piece) in enumerate(zip(got, pieces, strict=True)):
+            trial.of_type(one, tuple, list)
+            trial.want(len(one) == 3, "a fragment is (opcode, payload, fin)", got=one)
+            trial.same(one[0], 1 if i == 0 else 0, f"fragment {i}: the opcode is wrong")
+            trial.same_bytes(one[1], piece, f"fragment {i}: the payload is wrong")
+            trial.same(one[2], i == last, f"fragment {i}: FIN is wrong")
+
+
+# ★★★ Parse
+
+
+def _good(rng: random.Random) -> Iterator[Frame]:
+    """Yield frames of every kind of header."""
+    for size in SIZES:
+        for key in (None, rng.randbytes(4)):
+            opcode = rng.choice((Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION))
+            yield Frame(opcode, rng.randbytes(size), rng.random() < 0.5, mask=key)
+    yield Frame(Opcode.PING, bytes(125), mask=rng.randbytes(4))
+
+
+def _bad(rng: random.Random) -> Iterator[tuple[str, str, bytes, bool, int]]:
+    """Yield frames that break a rule: what, section, bytes, whether from a client, close code."""
+    for opcode in (0x3, 0x7, 0xB, 0xF, rng.choice((0x4, 0x5, 0x6, 0xC, 0xD, 0xE))):
+        bad = serialize(opcode, b"?", check=False)
+        yield f"opcode {opcode:#x}", "RFC 6455 §5.2", bad, False, 1002
+    for rsv in (1, 2, 4, rng.choice((3, 5, 6, 7))):
+        bad = serialize(Opcode.TEXT, b"", True, rsv, check=False)
+        yield f"RSV bits {rsv:03b}", "RFC 6455 §5.2", bad, False, 1002
+    ping, close = Opcode.PING, Opcode.CLOSE
+    long, cut = bytes.fromhex("89 7e 00 7e"), serialize(close, b"", False, check=False)
+    yield "the header of a ping of 126 bytes", "RFC 6455 §5.5", long, False, 1002
+    yield "a Close without FIN", "RFC 6455 §5.5", cut, False, 1002
+    for start in ("81 7e 00 7d", "81 7f 00 00 00 00 00 00 ff ff"):
+        what = "a length in more bytes than it needs"
+        yield what, "RFC 6455 §5.2", bytes.fromhex(start), False, 1002
+    top = bytes.fromhex("82 7f 80 00 00 00 00 00 00 00")
+    yield "a 64-bit length with its top bit set", "RFC 6455 §5.2", top, False, 1002
+    plain, masked = serialize(ping, b"?"), serialize(ping, b"?", mask=rng.randbytes(4))
+    yield "a client's frame without a mask", "RFC 6455 §5.1", plain, True, 1002
+    yield "a server's frame with a mask", "RFC 6455 §5.1", masked, False, 1002
+    huge = bytes.fromhex("82 7f 40 00 00 00 00 00 00 00")
+    yield "a header that announces 2**62 bytes", "RFC 6455 §10.4", huge, False, 1009
+
+
+def _check_frame(trial: Trial, got: Any, expected: tuple[Frame, int]) -> None:
+    trial.want(got is not None, "a whole frame is there, and it waits for more")
+    trial.of_type(got, tuple)
+    trial.want(len(got) == 2 and isinstance(got[0], Frame), "the result is (Frame, end)", got=got)
+    frame, wanted = got[0], expected[0]
+    trial.same(got[1], expected[1], "the next frame begins elsewhere")
+    trial.same(frame.opcode, wanted.opcode, "the opcode is wrong")
+    trial.same(frame.fin, wanted.fin, "FIN is wrong")
+    trial.same_bytes(frame.payload, wanted.payload, "the payload differs")
+
+
+@SET.task(
+    "Parse frames, with all the rules",
+    level=3,
+    section="RFC 6455 §5.2",
+    takes=("data", "start", "masked", "limit"),
+    seconds=5.0,
+    hints=(
+        "Lesson 03, section 7 has a parser without rules: begin with it, and mind `start`.",
+        "Three answers: a frame, None for `not yet`, ProtocolError for `never`. Judge as soon as "
+        "the header is there, before you look whether the payload is.",
+        "`ProtocolError(what, section)` has the code 1002, `ProtocolError(what, section, 1009)` "
+        "says that a data frame is over the limit. A control frame's limit is 125.",
+    ),
+)
+def parse(trial: Trial, parse: Any) -> None:
+    """Try good frames, cut anywhere, at any offset, and frames that break each rule."""
+    junk = trial.rng.randbytes(3)
+    for frame in _good(trial.rng):
+        wire, masked = frame.serialize(), frame.mask is not None
+        for lead in (b"", junk):
+            whole = lead + wire + b"\x81"
+            got = trial.call(parse, whole, len(lead), masked, LIMIT)
+            _check_frame(trial, got, (frame, len(lead) + len(wire)))
+        for size in (*range(min(len(wire), 16)), len(wire) - 1):
+            got = trial.call(parse, junk + wire[:size], 3, masked, LIMIT)
+            trial.want(got is None, f"{size} bytes of {len(wire)} are no frame yet: None", got=got)
+    for what, section, wire, masked, code in _bad(trial.rng):
+        with trial.must_raise(ProtocolError, f"it takes {what}", section) as caught:
+            trial.call(parse, wire, 0, masked, LIMIT)
+        trial.same(caught[0].code, code, f"{what}: another close code", section)
