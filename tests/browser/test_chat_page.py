@@ -622,3 +622,28 @@ class TestTheWidget:
         if place == "elsewhere":
             expect(output(page, 2)).to_contain_text("http://hub.test:")
         driver.screenshot(page, f"chat_widget_hub_{place}")
+
+    def test_a_port_of_another_machine(self, page, driver):
+        """As through ssh: the page is at 127.0.0.1, but the kernel's 127.0.0.1 is elsewhere."""
+        page.add_init_script(
+            """window.WebSocket = class extends WebSocket {
+                constructor(url, protocols) {
+                    super(new URL(url).pathname === "/" ? "ws://127.0.0.1:9/" : url, protocols);
+                }
+            }"""
+        )
+        widget, _ = open_widget(page, driver, *CELLS)
+        widget.join("Ada")
+        widget.say("far away")
+        widget.hears("far away")
+
+    def test_a_room_that_is_not_there(self, page, driver):
+        widget, _ = open_widget(page, driver, *CELLS, "await room.stop()")
+        expect(widget.status).to_have_text("Reconnecting")
+        widget, _ = open_widget(
+            page,
+            driver,
+            "from wslab.apps import chat\n'http://127.0.0.1:9/'",
+            "chat.ChatWidget('ws://127.0.0.1:9/')",
+        )
+        expect(widget.problem).to_contain_text("Is the server running?")

@@ -101,7 +101,7 @@ export class Chat {
     const line = { name: String(name ?? "?"), text: typeof text === "string" ? text : JSON.stringify(text) ?? "", time };
     if (kind === undefined) kind = name === "Server" ? "notice" : "chat";
     if (kind !== "chat") {
-      this.heardNotice = { seq, who };
+      this.heardNotice = { seq, who: String(who) };
       if (this.members && seq > this.membersAt) this.count(kind, who, was);
       kind = "notice";
     }

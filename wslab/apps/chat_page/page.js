@@ -8,11 +8,12 @@ url.protocol = url.protocol.replace("http", "ws");
 url.hash = "";
 const KEY = `wslab chat ${url.pathname}`;
 
-/** What this tab knew before it was loaded again; null where the browser keeps nothing. */
+/** What this tab knew before it was loaded again; null where the browser keeps nothing. It is kept
+ *  only from one page to the next: a copy of this tab, made meanwhile, is somebody else. */
 function load() {
   try {
     const saved = JSON.parse(sessionStorage.getItem(KEY));
-    sessionStorage.removeItem(KEY); // a copy of this tab is somebody else
+    sessionStorage.removeItem(KEY);
     return saved;
   } catch {
     return null;
@@ -39,5 +40,6 @@ chat.views.add(() => {
 });
 document.addEventListener("visibilitychange", () => chat.changed());
 addEventListener("pagehide", save);
+addEventListener("pageshow", load); // come back to without being loaded: it goes on by itself
 renderChat(chat, document.querySelector("main"));
 chat.connection.connect();
