@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from wslab.display.html import table
@@ -40,7 +41,8 @@ def grid(value: Grid) -> str:
     """Show a square for each rule, with a sign in it, and below them what went wrong."""
     rows = []
     for group, role, cells in value.lines():
-        squares = "".join(_square(mark, title) for mark, title in cells)
+        runs = groupby(cells, key=lambda cell: cell[0])
+        squares = "".join(_run(mark, [title for _, title in run]) for mark, run in runs)
         solved = sum(mark == "✓" for mark, _ in cells)
         rows.append(
             f'<tr><td style="text-align: left">{_text(group)}</td>'
@@ -58,10 +60,11 @@ def grid(value: Grid) -> str:
     return shown + (table("Not kept", value.HEAD, failures) if failures else "")
 
 
-def _square(mark: str, title: str) -> str:
-    style = f"background: {_COLOURS[mark]}; color: white; display: inline-block; width: 1.4em"
-    style += "; margin: 1px; text-align: center"
-    return f'<span style="{style}" title="{_text(title)}">{mark}</span>'
+def _run(mark: str, titles: list[str]) -> str:
+    """Show neighbours of the same colour: one style for all, a name for each."""
+    style = f"background: {_COLOURS[mark]}; color: white; letter-spacing: 0.3em; padding: 2px 0"
+    signs = "<wbr>".join(f'<span title="{_text(title)}">{mark}</span>' for title in titles)
+    return f'<span style="{style}">{signs}</span>'
 
 
 RENDERERS: dict[str, Callable[[Any], str]] = {

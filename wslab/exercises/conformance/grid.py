@@ -57,11 +57,10 @@ class Grid:
         return text + (f", {count['–']} – (not required)" if count["–"] else "")
 
     def lines(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
-        """Return for each group and role the signs, each with a text that explains it."""
+        """Return for each group and role the signs, each with the rule's name."""
         found: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for one in self.results:
-            text = f"{one.row}: {one.complaint}" if one.complaint else str(one.row)
-            found.setdefault((one.group, one.role.value), []).append((one.mark, text))
+            found.setdefault((one.group, one.role.value), []).append((one.mark, str(one.row)))
         return [(group, role, cells) for (group, role), cells in found.items()]
 
     def failures(self, limit: int = SHOWN) -> list[list[str]]:
