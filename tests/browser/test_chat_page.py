@@ -370,9 +370,10 @@ class TestTheNetwork:
         room.stop_now()
         tab.say("two")
         expect(tab.status).to_have_text("Reconnecting")
-        chat.serve(port=port, log=log)
+        after = chat.serve(port=port, log=log)
         tab.hears("one", "two")
         expect(tab.status).to_have_text("Connected")
+        assert after.refused == {}  # the name came first again
         expect(tab.root.locator(".chat-gap")).to_have_count(0)
 
     def test_a_person_need_not_wait(self, page, room):

@@ -20,7 +20,8 @@ from wslab import lab
 from wslab.apps.endings import CLOSE_CODES, of_status
 from wslab.apps.feed import Feed
 from wslab.apps.heartbeat import Heartbeat
-from wslab.apps.resume import Log
+from wslab.apps.mailbox import Hole, Inbox, Outbox, OutboxFull
+from wslab.apps.resume import Log, ResumeError
 from wslab.lab.registry import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -397,6 +398,16 @@ class TestServers:
         bench.settle()
         bench.check()
 
+    def test_one_that_says_the_same_twice(self, bench):
+        async def send() -> None:
+            for connection in list(bench.server.connections):
+                await connection.send('{"n": 2, "seq": 2}')
+
+        bench.server.thread.call(send)
+        bench.publish(1)
+        bench.settle()
+        bench.check()
+
     def test_what_it_refuses_is_told_and_not_sent_again(self, bench):
         bench.page.evaluate("client.send({ type: 'nonsense' })")
         bench.until("refused.length")
@@ -597,9 +608,9 @@ class TestInVirtualTime:
                 const dog = new Watchdog({ interval: 20_000, timeout: 10_000 }, () => now);
                 const counts = { beat: 0, dead: 0 };
                 for (let hours = 0; now < 10 * 3600_000; now += period) {
-                    if (answer !== null && now >= answer) { dog.sign(); answer = null; }
-                    const verdict = dog.look();
+                    const verdict = dog.look(); // what has come meanwhile is read after that
                     if (verdict) counts[verdict]++;
+                    if (answer !== null && now >= answer) { dog.sign(); answer = null; }
                     if (verdict === 'beat') answer = now + 9_000;
                 }
                 return counts;
@@ -638,6 +649,105 @@ class TestInVirtualTime:
             }"""
         )
         assert ours == [Backoff().delay(n, 0.75, 0) for n in range(14)]
+
+
+class TestTheMailbox:
+    """mailbox.js does what mailbox.py does, whatever happens to both."""
+
+    @pytest.fixture
+    def modules(self, page):
+        server = lab.serve(lab.echo, name="modules", process_request=give_page)
+        load(page, server.url.replace("ws", "http"))
+        return page
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_outbox(self, modules, seed):
+        rng = random.Random(seed)
+        weights = {"add": 5, "take": 4, "acknowledged": 4, "resumed": 2}
+        steps = []
+        for kind in rng.choices(list(weights), list(weights.values()), k=500):
+            steps.append([kind, rng.randint(0, 40), rng.random() < 0.2])
+        ours = modules.evaluate(
+            """async (steps) => {
+                const { Outbox } = await import('./mailbox.js');
+                const box = new Outbox({ limit: 20 });
+                const act = (kind, n, flag) => {
+                    // an id that is near what can be, sometimes beyond
+                    const id = box.settled + (n % 8) - 2;
+                    if (kind === 'add') return box.add({ n });
+                    if (kind === 'take') return box.take();
+                    if (kind === 'acknowledged') return box.acknowledged(id);
+                    const { arrived, doubtful } = box.resumed(Math.max(-1, id), flag);
+                    return [arrived, doubtful];
+                };
+                return steps.map((step) => {
+                    try { return [act(...step), box.settled, box.held.length]; }
+                    catch { return ['error', box.settled, box.held.length]; }
+                });
+            }""",
+            steps,
+        )
+        assert ours == list(outbox_of_python(steps))
+        assert {"error"} < {str(result[0]) for result in ours}
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_inbox(self, modules, seed):
+        rng = random.Random(seed)
+        steps = []
+        for _ in range(300):
+            epoch, gap = rng.choice("ab"), rng.choice([None, None, None, 3, "epoch"])
+            steps.append([rng.random() < 0.1, epoch, gap, rng.choice([-2, 0, 1, 1, 1, 1, 2])])
+        ours = modules.evaluate(
+            """async (steps) => {
+                const { Inbox, Hole } = await import('./mailbox.js');
+                const box = new Inbox();
+                return steps.map(([resumed, epoch, gap, ahead]) => {
+                    const number = (box.last ?? 0) + ahead;
+                    try {
+                        return resumed
+                            ? [box.resumed({ epoch, after: number, gap }), box.last]
+                            : [box.receive({ seq: number }), box.last];
+                    } catch (error) {
+                        return [error instanceof Hole ? 'hole' : 'error', box.last];
+                    }
+                });
+            }""",
+            steps,
+        )
+        assert ours == list(inbox_of_python(steps))
+
+
+def outbox_of_python(steps: list[list[object]]) -> Iterator[list[object]]:
+    box = Outbox(20)
+    for kind, n, flag in steps:
+        settled = box._gone - box._shift
+        id = settled + (n % 8) - 2
+        try:
+            if kind == "resumed":
+                result = list(box.resumed(max(-1, id), new_epoch=flag))
+            elif kind == "acknowledged":
+                result = box.acknowledged(id)
+            else:
+                result = box.take() if kind == "take" else box.add({"n": n})
+        except (OutboxFull, ResumeError):
+            result = "error"
+        yield [result, box._gone - box._shift, len(box)]
+
+
+def inbox_of_python(steps: list[list[object]]) -> Iterator[list[object]]:
+    box = Inbox()
+    for resumed, epoch, gap, ahead in steps:
+        number = (box.last or 0) + ahead
+        try:
+            if resumed:
+                result = box.resumed({"epoch": epoch, "after": number, "gap": gap})
+            else:
+                result = box.receive({"seq": number})
+        except Hole:
+            result = "hole"
+        except ResumeError:
+            result = "error"
+        yield [result, box.last]
 
 
 ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")
