@@ -120,7 +120,7 @@ def page_events(value: PageEvents) -> str:
     """Show what a page's WebSocket reported."""
     head = ("connection", "event", "says")
     rows = value.rows() or [("", "none yet", "")]
-    return table("Events in the page", head, rows, numbers=("connection",))
+    return table("Events of the socket", head, rows, numbers=("connection",))
 
 
 def plain_table(value: Table) -> str:
