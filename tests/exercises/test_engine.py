@@ -1,0 +1,391 @@
+"""From what happens in a check to a verdict, to what a learner sees, to what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
+
+import wslab
+from wslab.display import exercises as html
+from wslab.exercises import NotAttempted, NotSolved, check, grid, journal, progress, reset
+from wslab.exercises.conformance.grid import run
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Late, Trial, shown
+from wslab.exercises.verdict import Outcome, Verdict, Wrong
+
+from .tools import SETS, solutions, student_copy
+
+DEMO = TaskSet("demo", "99_demo", "A demonstration")
+HINTS = ("a nudge", "nearly all")
+
+
+def demo(body: Any, **options: Any) -> Any:
+    """Return a task whose check is this function."""
+    options = {"level": 2, "section": "RFC 6455 §5", "hints": HINTS, "takes": ("x",), **options}
+    return DEMO.task("Try", **options)(body)
+
+
+def echoes(trial: Trial, answer: Any) -> None:
+    trial.same(trial.call(answer, b"abc"), b"abc", "not what went in")
+
+
+echo = demo(echoes)
+
+
+# Verdicts
+
+
+def test_solved_is_a_value() -> None:
+    assert repr(echo(lambda x: x)) == "✓ solved: demo.echoes ★★ (RFC 6455 §5)"
+
+
+def test_wrong_bytes_show_the_first_that_differs() -> None:
+    with pytest.raises(NotSolved) as caught:
+        echo(lambda x: b"aXc")
+    assert str(caught.value).splitlines() == [
+        "✗ wrong: demo.echoes ★★ (RFC 6455 §5)",
+        "not what went in",
+        '  tried: <lambda>(bytes.fromhex("61 62 63"))',
+        "  expected: 62 at byte 1 (… 61 62 63 …), 3 bytes in all",
+        "  got: 58 at byte 1 (… 61 58 63 …), 3 bytes in all",
+        "  stuck? check.demo.echoes.hint(1)",
+    ]
+
+
+@pytest.mark.parametrize(("got", "says"), [(b"ab", "nothing at byte 2"), (b"abcd", "64 at byte 3")])
+def test_bytes_that_are_missing_or_too_many(got: bytes, says: str) -> None:
+    assert says in repr(echo.judge(lambda x: got))
+
+
+def test_its_own_exceptions_are_shown_as_its_own() -> None:
+    def own(x: bytes) -> bytes:
+        raise LookupError("mine")
+
+    text = repr(echo.judge(own))
+    assert text.startswith("✗ your code raised: demo.echoes")
+    assert "LookupError: mine" in text
+    assert 'raise LookupError("mine")' in text
+    assert "wslab/" not in text
+
+
+def test_an_exception_of_ours_is_not_called_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wslab.exercises.task.own_frames", lambda traceback: [])
+    verdict = echo.judge(lambda x: 1 / 0)
+    assert verdict.outcome is Outcome.WRONG
+    assert "the check cannot use this answer: ZeroDivisionError" in verdict.message
+
+
+def test_a_context_that_is_ours_is_not_shown() -> None:
+    def scenario(trial: Trial, answer: Any) -> None:
+        async def run() -> None:
+            trial.raised.append(ValueError("theirs"))
+            raise Wrong("follows from that")
+
+        trial.run(run())
+
+    assert "theirs" in repr(demo(scenario).judge(lambda x: x))
+
+
+def test_late_is_timed_out() -> None:
+    def late(trial: Trial, answer: Any) -> None:
+        raise Late("no answer within 1 s")
+
+    verdict = demo(late).judge(lambda x: x)
+    assert (verdict.outcome, verdict.message) == (Outcome.TIMED_OUT, "no answer within 1 s")
+
+
+def test_a_loop_that_waits_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wslab.exercises.bounded._is_own", lambda filename: False)
+
+    def waits(trial: Trial, answer: Any) -> None:
+        async def forever() -> None:
+            await asyncio.Event().wait()
+
+        trial.run(forever())
+
+    verdict = demo(waits).judge(lambda x: x, seconds=0.2)
+    assert verdict.outcome is Outcome.TIMED_OUT
+    assert "left behind" not in repr(verdict)
+
+
+def test_what_it_printed_is_in_the_verdict() -> None:
+    def prints(x: bytes) -> bytes:
+        print("hello\nthere")
+        return x
+
+    assert "it printed:\n    hello\n    there" in repr(echo.judge(prints))
+
+
+def test_the_seed_draws_the_cases() -> None:
+    seen: list[float] = []
+    task = demo(lambda trial, answer: seen.append(trial.rng.random()))
+    for seed in (0, 0, 1):
+        task.judge(lambda x: x, seed=seed)
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_the_exception_is_compact_in_ipython() -> None:
+    shell = InteractiveShell.instance()
+    shown_lines: list[str] = []
+    shell._showtraceback = lambda etype, value, stb: shown_lines.extend(stb)  # type: ignore[method-assign]
+    shell.run_cell(
+        "from wslab.exercises import check\ncheck.framing.mask(lambda payload, key: payload)"
+    )
+    InteractiveShell.clear_instance()
+    assert shown_lines[0] == "✗ wrong: framing.mask ★ (RFC 6455 §5.3)"
+    assert not [line for line in shown_lines if "Traceback" in line or ".py" in line]
+
+
+# Comparisons
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "says"),
+    [
+        (1, 2, "expected: 2"),
+        ("1", 1, "the result is str, not int"),
+        (True, 1.5, "the result is bool, not float"),
+        ("", None, "expected: None"),
+        ([1], b"", "the result is list, not bytes"),
+    ],
+)
+def test_same(got: object, expected: object, says: str) -> None:
+    task = demo(lambda trial, answer: trial.same(got, expected, "it differs"))
+    assert says in repr(task.judge(lambda x: x))
+
+
+def test_must_raise_lets_others_pass() -> None:
+    def body(trial: Trial, answer: Any) -> None:
+        with trial.must_raise(ValueError, "it takes it", "RFC 6455 §1"):
+            answer(1)
+
+    assert demo(body).judge(lambda x: int("x")).solved
+    assert "it takes it" in repr(demo(body).judge(lambda x: x))
+    assert demo(body).judge(lambda x: x[0]).outcome is Outcome.RAISED
+
+
+def test_values_can_be_pasted() -> None:
+    assert shown(b"") == 'b""'
+    assert shown(bytes(20)).startswith("20 bytes (00 00")
+    assert shown("x" * 99).endswith(" …")
+
+
+@pytest.mark.parametrize("answer", [len, print])
+def test_built_in_functions_may_be_answers(answer: Any) -> None:
+    demo(lambda trial, it: None).judge(answer)
+
+
+def test_one_without_a_signature_may_be_one() -> None:
+    assert demo(lambda trial, it: None, takes=("x", "y")).judge(max).solved
+
+
+# A time limit within a scenario
+
+
+async def test_their_own_timeout_is_not_ours() -> None:
+    trial = Trial("x", __import__("random").Random(0))
+    with pytest.raises(TimeoutError):
+        async with trial.within(5, "nothing"):
+            raise TimeoutError
+    with pytest.raises(Late, match=r"no sign within 0.01 s"):
+        async with trial.within(0.01, "no sign"):
+            await asyncio.Event().wait()
+
+
+# Names
+
+
+def test_tasks_are_found_by_name() -> None:
+    assert {"handshake", "framing", "connection", "browser_api"} <= set(dir(check))
+    assert "parse" in dir(check.framing)
+    assert "check.framing" in repr(check)
+    with pytest.raises(AttributeError, match=r"no set of exercises 'nothing'; there are"):
+        check.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no task framing.nothing; there are first_two"):
+        check.framing.nothing  # noqa: B018
+
+
+def test_the_face_has_them_and_is_not_slower() -> None:
+    assert wslab.check is check
+    assert wslab.progress is progress
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        wslab.nothing  # noqa: B018
+    code = "import sys, wslab; print([name for name in sys.modules if 'exercises' in name])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Progress
+
+
+def test_progress_is_kept(progress_file: Path) -> None:
+    assert progress("framing").solved == 0
+    with pytest.raises(NotSolved):
+        check.framing.mask(lambda payload, key: payload)
+    assert "… tried" in repr(progress("framing"))
+    check.framing.mask(solutions("03_framing")["mask"])
+    shown_ = progress("framing")
+    assert (shown_.solved, shown_.caption) == (1, "Solved: 1 of 5")
+    assert "✓ solved" in repr(shown_)
+    assert len(progress_file.read_text().splitlines()) == 2
+    check.framing.mask(solutions("03_framing")["mask"])  # says nothing new
+    with pytest.raises(NotSolved):
+        check.framing.mask(lambda payload, key: payload)  # what is solved stays solved
+    assert len(progress_file.read_text().splitlines()) == 2
+    check.framing.mask.reset()
+    assert progress("framing").solved == 0
+    check.framing.mask.reset()  # nothing to forget
+    assert len(progress_file.read_text().splitlines()) == 3
+
+
+def test_reset_by_name(progress_file: Path) -> None:
+    check.framing.mask(solutions("03_framing")["mask"])
+    reset("framing.mask")
+    assert progress().solved == 0
+    with pytest.raises(ValueError, match=r"no task 'mask'; there are handshake.accept_key"):
+        reset("mask")
+
+
+def test_not_attempted_is_not_tried(progress_file: Path) -> None:
+    def stub(payload: bytes, key: bytes) -> bytes:
+        raise NotImplementedError
+
+    with pytest.raises(NotAttempted):
+        check.framing.mask(stub)
+    assert not progress_file.exists()
+
+
+def test_lines_that_cannot_be_read_cost_only_themselves(progress_file: Path) -> None:
+    progress_file.parent.mkdir()
+    entry = json.dumps({"task": "framing.mask", "outcome": "SOLVED", "day": "2026-01-01"})
+    strange = '{"task": "framing.parse", "outcome": "GREAT", "day": "x"}'
+    progress_file.write_bytes(
+        f"{entry}\nnonsense\n[1]\n{{}}\n{strange}\n\xff\n{{".encode("latin-1")
+    )
+    assert progress("framing").solved == 1
+    check.framing.write(solutions("03_framing")["write"])  # after a line that was cut off
+    assert progress("framing").solved == 2
+
+
+def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, progress_file: Path) -> None:
+    monkeypatch.setenv("WSLAB_PROGRESS", "OFF")
+    check.framing.mask(solutions("03_framing")["mask"])
+    reset("framing.mask")
+    assert not progress_file.exists()
+    assert "nothing is kept" in progress().caption
+
+
+def test_without_the_variable_it_is_in_the_users_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WSLAB_PROGRESS")
+    path = journal.location()
+    assert path is not None
+    assert path.parts[-2:] == ("wslab", "progress.jsonl")
+
+
+def test_a_file_that_cannot_be_written_fails_no_check(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WSLAB_PROGRESS", str(tmp_path / "file" / "progress.jsonl"))
+    assert check.framing.mask(solutions("03_framing")["mask"]).solved
+
+
+# The grid
+
+
+def test_the_grid_shows_what_is_broken() -> None:
+    class Silent:
+        def __init__(self, role: str) -> None: ...
+
+        def receive(self, data: bytes) -> list[object]:
+            return []
+
+        def data_to_send(self) -> bytes:
+            return b""
+
+    found = grid(Silent)
+    assert not found.passed
+    assert "✗" in repr(found)
+    assert "more" in repr(found)
+    shown_ = html.grid(found)
+    assert shown_.count("✗") > 100
+    assert "Not kept" in shown_
+    assert "background: #c0392b" in shown_
+
+
+def test_the_grid_of_a_right_one_has_no_cross() -> None:
+    found = grid(solutions("04_connection")["Endpoint"])
+    assert found.passed
+    assert "✗" not in repr(found).split("\n", 1)[1]
+    assert "Not kept" not in html.grid(found)
+    assert "not required" in found.caption
+
+
+def test_the_grid_of_a_stub_is_not_attempted() -> None:
+    class Stub:
+        def __init__(self, role: str) -> None:
+            raise NotImplementedError
+
+    with pytest.raises(NotAttempted):
+        grid(Stub)
+    with pytest.raises(NotSolved, match="the check wants it itself: class endpoint"):
+        grid(42)
+
+
+def test_the_grid_notes_where_it_is() -> None:
+    seen: list[str] = []
+    run(lambda role, row: solutions("04_connection")["Endpoint"](role.value), seen.append)
+    assert seen[0].endswith("as server")
+
+
+# What a notebook shows
+
+
+def test_html_is_escaped_and_has_signs() -> None:
+    verdict = Verdict("demo.x", 1, Outcome.WRONG, "<script>", details=(("got", "a\nb"),))
+    shown_ = html.verdict(verdict)
+    assert "✗ wrong: demo.x ★" in shown_
+    assert "&lt;script&gt;" in shown_
+    assert "<pre>" not in html.verdict(Verdict("demo.x", 1, Outcome.SOLVED))
+    assert "<caption" in html.progress(progress("framing"))
+
+
+def test_they_are_registered_by_name() -> None:
+    from wslab.display import install
+
+    shell = InteractiveShell.instance()
+    install(shell)
+    formatter = shell.display_formatter.formatters["text/html"]  # type: ignore[union-attr]
+    assert "✓ solved" in formatter(Verdict("demo.x", 1, Outcome.SOLVED))
+    InteractiveShell.clear_instance()
+
+
+# Student copies
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", SETS)
+def test_a_copy_ends_as_not_attempted_and_nothing_else_fails(name: str) -> None:
+    import nbformat
+
+    copy = nbformat.read(student_copy(name), as_version=4)
+    NotebookClient(copy, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    found = {}
+    for cell in copy.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "stream", output
+            if output.output_type == "error":
+                found[cell.source] = (output.ename, output.evalue.split(":")[0])
+    checks = [c.source for c in copy.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    assert set(checks) <= set(found)
+    assert set(found) - set(checks) <= {"grid(Endpoint)"}
+    assert set(found.values()) == {("NotAttempted", "○ not attempted")}
