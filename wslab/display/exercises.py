@@ -21,6 +21,9 @@ __all__ = ["RENDERERS", "grid", "progress", "verdict"]
 _COLOURS = {"✓": "#1b7f3b", "✗": "#c0392b", "–": "#8a8a8a"}
 
 
+_LEFT = ' style="text-align: left"'
+
+
 def _text(text: str) -> str:
     return escape(escaped(text, keep=LAYOUT))
 
@@ -50,7 +53,9 @@ def grid(value: Grid) -> str:
             f'<td style="text-align: right">{solved}/{len(cells)}</td>'
             f'<td style="text-align: left; white-space: normal">{squares}</td></tr>'
         )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("rules", "as", "kept", "each"))
+    head = "".join(
+        f'<th scope="col"{_LEFT}>{name}</th>' for name in ("rules", "as", "kept", "each")
+    )
     body = "\n".join(rows)
     shown = (
         f'<table class="wslab"><caption>{_text(value.caption)}</caption>\n'
