@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from wslab.protocol.connection import Connection, State
 from wslab.protocol.deflate import Deflate
@@ -85,7 +83,6 @@ class Driver(asyncio.Protocol):
         self.writable = asyncio.Event()
         self.writable.set()
         self._head = b""  # of the handshake, as far as it is there
-        self._events: Iterator[Event] = iter(())  # of what was read; may have a rest
         self.draining = False
         self._replies = 0  # bytes of them since the peer does not keep up
         self._timer: asyncio.TimerHandle | None = None
@@ -114,8 +111,9 @@ class Driver(asyncio.Protocol):
 
     def take(self, room: int) -> None:
         """Take the events of what was read, up to where so many messages wait."""
-        messages, noted = self.messages, False
-        for event in self._events:
+        connection, messages, noted = self.connection, self.messages, False
+        assert connection is not None  # this is after the opening handshake
+        while (event := connection.next_event()) is not None:
             if not isinstance(event, _MESSAGE):
                 self.apply(event)
                 noted = True
@@ -218,7 +216,7 @@ class Driver(asyncio.Protocol):
         if self.connection is None:
             self.handshake(data)
         else:
-            self._events = chain(self._events, self.connection.events(data))
+            self.connection.feed(data)
             self.take(1)
 
     def eof_received(self) -> None:

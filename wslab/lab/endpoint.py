@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Self
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple, Self
 
 from wslab.lab.driver import Driver, Settings
 from wslab.protocol.connection import Connection, State
@@ -68,10 +68,23 @@ class Endpoint(Driver):
 
     async def recv(self) -> Message:
         """Return the next message; ConnectionEnded when there will be none."""
+        return await self._next(stop=False)
+
+    def __aiter__(self) -> Self:
+        """Iterate over the messages, up to a goodbye: 1000, 1001, or no code at all."""
+        return self
+
+    def __anext__(self) -> Coroutine[Any, Any, Message]:
+        """Return the next message; an end that is no goodbye raises ConnectionEnded."""
+        return self._next(stop=True)
+
+    async def _next(self, stop: bool) -> Message:
         if self.has_rest and not self.messages:
             self.take(1)
         while not self.messages:
             if self.close_code is not None:
+                if stop and self.clean and self.close_code in GOODBYES:
+                    raise StopAsyncIteration
                 raise self._ended()
             if self.reader is not None:
                 raise RuntimeError("recv() is already waiting: a message goes to one reader only")
@@ -84,19 +97,6 @@ class Endpoint(Driver):
         if self.stopped:
             self.read_on()
         return message
-
-    def __aiter__(self) -> Self:
-        """Iterate over the messages, up to a goodbye: 1000, 1001, or no code at all."""
-        return self
-
-    async def __anext__(self) -> Message:
-        """Return the next message; an end that is no goodbye raises ConnectionEnded."""
-        try:
-            return await self.recv()
-        except ConnectionEnded as end:
-            if end.clean and end.code in GOODBYES:
-                raise StopAsyncIteration from None
-            raise
 
     # Sending
 

@@ -138,19 +138,26 @@ class Connection:
         So the application can still answer a message that came along with a Close or a violation:
         the bytes after it are not looked at before it asks for the next event.
         """
-        if self.state not in _READING:
-            return
+        self.feed(data)
+        return iter(self.next_event, None)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that the peer sent, and look at none of them: that is for `next_event`."""
+        if self.state in _READING:
+            self._frames.feed(data)
+
+    def next_event(self) -> Event | None:
+        """Return what happened next; None means that more bytes are needed, or no longer read."""
         try:
-            for piece in self._frames.feed(data):
+            while self.state in _READING and (piece := self._frames.next()) is not None:
                 header, payload, _, _ = piece
                 if header.opcode & 0x8:
-                    yield self._receive_control(header.opcode, payload)
-                elif (message := self._messages.read(piece)) is not None:
-                    yield message
-                if self.state not in _READING:
-                    break
+                    return self._receive_control(header.opcode, payload)
+                if (message := self._messages.read(piece)) is not None:
+                    return message
         except ProtocolError as error:
-            yield self._fail(error)
+            return self._fail(error)
+        return None
 
     def receive_eof(self) -> list[Event]:
         """Take note that TCP has ended, in whatever way; return Closed, the first time."""
@@ -220,8 +227,7 @@ class Connection:
 
     def data_to_send(self) -> bytes:
         """Return all that is to be written to TCP, once; replies are among it."""
-        data = b"".join(self._output)
-        self._output.clear()
+        data, self._output = b"".join(self._output), []
         return data
 
     def _send_data(self, opcode: Opcode, payload: bytes, fin: bool) -> None:

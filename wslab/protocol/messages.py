@@ -6,7 +6,6 @@ puts them together (§5.4), decompresses (RFC 7692) and checks that text is UTF-
 """
 
 import codecs
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wslab.protocol.deflate import Inflater
@@ -16,7 +15,7 @@ from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask
 
 __all__ = ["FrameReader", "Limits", "MessageReader", "Piece"]
 
-_CONTINUATION, _TEXT = Opcode.CONTINUATION, Opcode.TEXT  # looked up once, compared very often
+_CONTINUATION, _TEXT = int(Opcode.CONTINUATION), int(Opcode.TEXT)  # compared very often
 
 # A part of a frame: its header, checked; this part of the payload, unmasked; whether it is the
 # frame's first part, and its last. Most are both, and those of control frames always.
@@ -48,39 +47,43 @@ class FrameReader:
 
     def __init__(self, *, masked: bool, rsv: int = 0, limit: int | None = None) -> None:
         self._masked, self._rsv, self._limit = masked, rsv, limit
-        self._rest = b""  # at most a header or a control frame, of which a part is missing
+        self._rest, self._start = b"", 0  # what came from TCP, and where in it to go on
         self._header: Header | None = None  # of the data frame that is under way
         self._done = 0  # bytes of its payload that were read
         self.has_more = False  # whether bytes follow the piece that was given last
 
-    def feed(self, data: bytes) -> Iterator[Piece]:
-        """Take bytes as they came from TCP, give the pieces that they make.
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they came from TCP."""
+        self._rest, self._start = self._rest[self._start :] + data, 0
+
+    def next(self) -> Piece | None:
+        """Return the next piece; None means that more bytes are needed.
 
         Raises ProtocolError as soon as a header is there that breaks a rule.
         """
-        data, start, header, done = self._rest + data, 0, self._header, self._done
-        while True:
-            first = header is None
+        data, start, header, done = self._rest, self._start, self._header, self._done
+        first = header is None
+        if header is None:
+            header = Header.parse(data, start)
             if header is None:
-                header = Header.parse(data, start)
-                if header is None:
-                    break
-                # Not on control frames, and not on later fragments (RFC 7692 §6).
-                rsv = self._rsv if 0 < header.opcode < 8 else 0
-                header.check(masked=self._masked, rsv=rsv, limit=self._limit)
-            begin = start + header.size if first else start
-            end = begin + header.length - done
-            last = end <= len(data)
-            if not last and (header.opcode & 0x8 or (begin == len(data) and not first)):
-                break
-            payload = data[begin:end]
-            if header.mask is not None:  # go on with the key where the last piece left off
-                payload = apply_mask(payload, header.mask[done % 4 :] + header.mask[: done % 4])
-            start = begin + len(payload)
-            self.has_more = start < len(data)
-            yield header, payload, first, last
-            header, done = (None, 0) if last else (header, done + len(payload))
-        self._rest, self._header, self._done = data[start:], None if first else header, done
+                return None
+            # Not on control frames, and not on later fragments (RFC 7692 §6).
+            rsv = self._rsv if 0 < header.opcode < 8 else 0
+            header.check(masked=self._masked, rsv=rsv, limit=self._limit)
+            start += header.size
+        end = start + header.length - done
+        last = end <= len(data)
+        if not last and (header.opcode & 0x8 or (start == len(data) and not first)):
+            return None
+        payload, mask = data[start:end], header.mask
+        if mask is not None:  # go on with the key where the last piece left off
+            payload = apply_mask(payload, mask[done % 4 :] + mask[: done % 4] if done else mask)
+        self._header, self._done = (None, 0) if last else (header, done + len(payload))
+        self.has_more = end < len(data)
+        # A long rest is not copied for every piece. A short one is: what has to wait, a part of a
+        # header (14 bytes) or of a control frame (125 more), shall not keep all the bytes.
+        self._rest, self._start = (data, end) if len(data) - end > 14 + 125 else (data[end:], 0)
+        return header, payload, first, last
 
 
 class MessageReader:
@@ -104,10 +107,10 @@ class MessageReader:
         Raises ProtocolError: 1002 for a fragment where none may be, 1007 at the first byte that
         is not UTF-8, 1009 for too much.
         """
-        header, data, first, last = piece
+        (fin, rsv, opcode, _, length, _), data, first, last = piece
         if first:
-            self._begin(header)
-        end = last and header.fin
+            self._begin(opcode, rsv, length)
+        end = last and fin
         if self._compressed and self._inflater is not None:
             data = self._inflater.inflate(data, self._limits.message - len(self._data), end)
             self._check_size(len(data))
@@ -120,18 +123,18 @@ class MessageReader:
             self._opcode = None
         return message
 
-    def _begin(self, header: Header) -> None:
+    def _begin(self, opcode: int, rsv: int, length: int) -> None:
         """Check whether this frame may come now, and that it is not one too many."""
-        if header.opcode != _CONTINUATION:
+        if opcode != _CONTINUATION:
             if self._opcode is not None:
-                seen = f"{Opcode(header.opcode).name}, not CONTINUATION, amid a fragmented message"
+                seen = f"{Opcode(opcode).name}, not CONTINUATION, amid a fragmented message"
                 raise ProtocolError(seen, "RFC 6455 §5.4")
-            self._opcode, self._fragments = header.opcode, 0
-            self._compressed = header.rsv == RSV1
+            self._opcode, self._fragments = opcode, 0
+            self._compressed = rsv == RSV1
         elif self._opcode is None:
             raise ProtocolError("CONTINUATION without a message to continue", "RFC 6455 §5.4")
         self._fragments += 1
-        self._check_size(0 if self._compressed else header.length)
+        self._check_size(0 if self._compressed else length)
 
     def _check_size(self, more: int) -> None:
         size, limits = len(self._data) + more, self._limits
