@@ -55,7 +55,8 @@ def graded(classroom: Path) -> Path:
 
 def grades(course: Path) -> dict[str, dict[str, str]]:
     with (course / "grades.csv").open(newline="") as file:
-        return {row["student_id"]: row for row in csv.DictReader(file)}
+        rows = csv.DictReader(file)  # one for each student and set
+        return {row["student_id"]: row for row in rows if row["assignment"] == SET}
 
 
 def test_points_are_as_expected(graded: Path) -> None:
@@ -229,3 +230,11 @@ def test_quiet_switches_nbgrader_off_in_jupyterlab(tmp_path: Path) -> None:
     assert set(settings["jpserver_extensions"].values()) == {False}
     page = json.loads((tmp_path / "labconfig" / "page_config.json").read_text())
     assert page == {"disabledExtensions": {"@jupyter/nbgrader": True}}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_guide_has_every_lesson(name: str) -> None:
+    guide = (KIT.parent / "TEACHING.md").read_text(encoding="utf-8")
+    (section,) = [part for part in guide.split("\n## ") if part.startswith(f"{name[:2]} · ")]
+    for what in ("Minutes", "Misconceptions", "Discuss", "Show", "Exercises"):
+        assert f"- **{what}:**" in section
