@@ -119,10 +119,11 @@ class Driver(asyncio.Protocol):
                 noted = True
             elif len(messages) < self.settings.queue:
                 messages.append(event.data)
-                if self.reader is not None:
-                    self._wake(self.reader)
+                if (reader := self.reader) is not None and not reader.done():
+                    reader.set_result(None)
                 if len(messages) >= room and not self.draining:
-                    self._leave_rest()
+                    if connection.has_more or len(messages) >= self.settings.queue:
+                        self._leave_rest()
                     break
         if noted:
             self.flush()  # to messages nobody replies but the application
@@ -132,10 +133,9 @@ class Driver(asyncio.Protocol):
 
         With that it can still answer a message that a Close or a violation comes right after.
         """
-        assert self.connection is not None  # this is after the opening handshake
         if len(self.messages) >= self.settings.queue:
             self._stop()
-        elif self.connection.has_more and not self.has_rest:
+        elif not self.has_rest:
             self.has_rest = True
             self.loop.call_soon(self._take_rest)
 
@@ -147,10 +147,6 @@ class Driver(asyncio.Protocol):
     def _stop(self) -> None:
         self.stopped = True
         self.transport.pause_reading()
-
-    def _wake(self, reader: asyncio.Future[None]) -> None:
-        if not reader.done():
-            reader.set_result(None)
 
     def read_on(self) -> None:
         """Read on after a stop, if both the application and the peer keep up by now."""
@@ -232,8 +228,8 @@ class Driver(asyncio.Protocol):
                 self.apply(event)
         self.stop_timer()
         self.writable.set()
-        if self.reader is not None:
-            self._wake(self.reader)
+        if self.reader is not None and not self.reader.done():
+            self.reader.set_result(None)
         if not self.lost.done():
             self.lost.set_result(None)
 

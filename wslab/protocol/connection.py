@@ -66,7 +66,7 @@ TRANSITIONS = {
 }
 
 # Until the peer's Close: what it sends is read, and control frames may be sent (§5.5.1).
-_READING = (State.OPEN, State.CLOSE_SENT)
+_OPEN, _READING = State.OPEN, (State.OPEN, State.CLOSE_SENT)  # looked up once
 
 
 class Connection:
@@ -231,7 +231,7 @@ class Connection:
         return data
 
     def _send_data(self, opcode: Opcode, payload: bytes, fin: bool) -> None:
-        if self.state is not State.OPEN:
+        if self.state is not _OPEN:
             raise ProtocolError(f"cannot send {opcode.name} after Close", "RFC 6455 §5.5.1")
         first = self._sending is None
         if not first and self._sending is not opcode:

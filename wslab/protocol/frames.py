@@ -132,24 +132,24 @@ class Header(NamedTuple):
         is 125 anyway.
         Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
         """
-        opcode = _OPCODES.get(self.opcode)
+        fin, bits, number, mask, length, size = self
+        opcode = _OPCODES.get(number)
         if opcode is None:
-            raise ProtocolError(f"opcode {self.opcode:#x} is reserved", "RFC 6455 §5.2")
-        if self.rsv & ~rsv:
-            seen = f"RSV bits are {self.rsv:03b}, in use are {rsv:03b}"
-            raise ProtocolError(seen, "RFC 6455 §5.2")
-        if opcode & 0x8 and self.length > 125:
-            seen = f"{opcode.name} payload is {self.length} bytes, limit 125"
+            raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
+        if bits & ~rsv:
+            raise ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
+        if opcode & 0x8 and length > 125:
+            seen = f"{opcode.name} payload is {length} bytes, limit 125"
             raise ProtocolError(seen, "RFC 6455 §5.5")
-        if opcode & 0x8 and not self.fin:
+        if opcode & 0x8 and not fin:
             raise ProtocolError(f"{opcode.name} is fragmented", "RFC 6455 §5.5")
-        if masked is not None and masked != (self.mask is not None):
+        if masked is not None and masked != (mask is not None):
             seen = "a client's frame is not masked" if masked else "a server's frame is masked"
             raise ProtocolError(seen, "RFC 6455 §5.1")
-        if self.size > 6 or self.size == 4:
+        if size > 6 or size == 4:
             self._check_length()
-        if limit is not None and self.length > limit and not opcode & 0x8:
-            seen = f"payload is {self.length} bytes, limit {limit}"
+        if limit is not None and length > limit and not opcode & 0x8:
+            seen = f"payload is {length} bytes, limit {limit}"
             raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
         return opcode
 
