@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,8 @@ from websockets.asyncio.client import connect
 from wslab import lab
 from wslab.apps import chat
 from wslab.apps.feed import Feed
+from wslab.apps.heartbeat import Heartbeat
+from wslab.apps.reconnect import Received, ReconnectingClient, State
 
 BEAT = '{"type":"beat"}'
 RESUME = '{"type":"resume","epoch":null,"after":0,"client":"0123456789abcdef"}'
@@ -42,3 +45,16 @@ async def test_a_classic_room_does_not_know_it():
         await ws.send(BEAT)
         await ws.send('{"type":"setName","text":"Ada"}')
         assert json.loads(await ws.recv()) == {"name": "Server", "text": "Ada加入了房间"}
+
+
+async def test_the_answer_to_a_beat_is_nothing_for_the_application() -> None:
+    async with lab.serve(Feed(), name="beats") as server:
+        beat = Heartbeat(0.05, timeout=5)
+        async with ReconnectingClient(server.url, beat='{"type":"beat"}', heartbeat=beat) as client:
+            await client.until(State.ONLINE)
+            await server.settle(quiet=0)
+            await asyncio.sleep(0.2)  # a few beats
+            client.send({"type": "say", "text": "Hello"})
+            event = await anext(client)
+            assert isinstance(event, Received)
+            assert event.message["text"] == "Hello"

@@ -175,6 +175,8 @@ class Talk:
             self._settle()
             error, text = str(message["error"]), str(message.get("text", ""))
             await client.tell(*(Refused(key, error, text) for key in keys[-1:]))
+        elif message.get("type") == "beat":
+            pass  # the answer to one of ours: a sign of life, nothing for the application
         elif client.inbox.receive(message):
             await client.tell(Received(message))
 
