@@ -19,12 +19,16 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 __all__ = ["Ending", "TimeUp", "own_frames", "run_bounded"]
 
 PRINTED = 2000  # characters of what the code prints that are kept
-CLEANING = 2.0  # seconds for what comes after the learner's code
+CLEANING = 3.0  # seconds in all, if what comes after the learner's code takes them
 NUDGE = 0.05  # seconds between two interrupts: code that swallows one gets the next
+
+_set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_sleep = time.sleep
 
 
 class TimeUp(SystemExit):
@@ -32,6 +36,10 @@ class TimeUp(SystemExit):
 
     A SystemExit, since that passes through `except Exception` and through an event loop.
     """
+
+
+_TIME_UP: Any = ctypes.py_object(TimeUp)
+_NOTHING: Any = ctypes.py_object()
 
 
 @dataclass
@@ -126,22 +134,56 @@ def _interrupt(
 
     What cleans up after that is ours: it is not interrupted, and has some time more.
     """
-    now = time.monotonic()
-    end, patience = now + grace, now
-    while now < end:
+    begin = now = time.monotonic()
+    woken = False
+    while now < begin + (grace if _where(thread) else CLEANING):
         if _where(thread):
-            identity = ctypes.c_ulong(thread.ident or 0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(TimeUp))
-            patience = now + CLEANING / 2
-        else:
-            end = max(end, patience + CLEANING)
-            if now >= patience:
-                wake()
-                patience = now + CLEANING
+            (_nudge_traced if _is_traced() else _nudge)(thread)
+        elif not woken and (now == begin or now > begin + CLEANING / 2):
+            wake()
+            woken = True
         if done.wait(NUDGE):
             return True
         now = time.monotonic()
     return done.is_set()
+
+
+def _nudge(thread: threading.Thread) -> None:
+    """Raise TimeUp in a thread; one that is in C gets it when it comes back."""
+    _set_exception(ctypes.c_ulong(thread.ident or 0), _TIME_UP)
+
+
+def _is_traced() -> bool:
+    """Tell whether a debugger or coverage is looking, in a Python that minds."""
+    return sys.version_info < (3, 13) and sys.gettrace() is not None
+
+
+def _nudge_traced(thread: threading.Thread) -> None:
+    """Do as `_nudge` does, but take back what was not taken.
+
+    CPython 3.11 notes "somebody has an exception to take" in one place for all threads, and only a
+    thread that takes one clears the note. While it stands, a thread that is traced cannot enter a
+    function written in Python: it goes round and round. So another thread has to take one.
+    """
+    taken = threading.Lock()
+    taken.acquire()
+
+    def take() -> None:
+        try:
+            while True:
+                _sleep(0.001)
+        except TimeUp:
+            taken.release()
+
+    helper = threading.Thread(target=take, daemon=True)
+    helper.start()
+    target, other = ctypes.c_ulong(thread.ident or 0), ctypes.c_ulong(helper.ident or 0)
+    # From here on nothing but C is called.
+    _set_exception(target, _TIME_UP)
+    _sleep(NUDGE)
+    _set_exception(target, _NOTHING)
+    _set_exception(other, _TIME_UP)
+    taken.acquire(True, 2)
 
 
 def _where(thread: threading.Thread) -> str:
