@@ -1,0 +1,193 @@
+"""The usual wrong answers to exercises 06: each is the right one with a piece replaced."""
+
+from __future__ import annotations
+
+from .tools import LATE, RAISED, Wrong
+
+WRONG = {
+    "read_message": [
+        Wrong(
+            "bytes as well",
+            'if not isinstance(data, str):\n        raise ValueError("binary")\n    try',
+            "try",
+            "a binary message is no text",
+        ),
+        Wrong("brackets crash it", "except RecursionError", "except KeyError", "", None),
+        Wrong(
+            "any JSON",
+            'if not isinstance(value, dict):\n        raise ValueError("no object")\n    kind',
+            "kind",
+            "AttributeError",
+            RAISED,
+        ),
+        Wrong("any type", 'kind not in ("chat", "setName")', "kind is None", "it lets this pass"),
+        Wrong(
+            "a set of types",
+            '("chat", "setName")',
+            '{"chat", "setName"}',
+            "unhashable type",
+            RAISED,
+        ),
+        Wrong(
+            "no setName",
+            '("chat", "setName")',
+            '("chat",)',
+            "unknown type",
+            RAISED,
+        ),
+        Wrong(
+            "anything as text",
+            "not isinstance(text, str) or not text.strip()",
+            "not text or not str(text).strip()",
+            "is no text",
+        ),
+        Wrong("blanks", " or not text.strip()", "", "blanks are nothing to say"),
+        Wrong("trims", "return kind, text", "return kind, text.strip()", "this is a good message"),
+        Wrong("a list", "return kind, text", "return [kind, text]", "the result is list"),
+        Wrong(
+            "None for what is wrong",
+            'raise ValueError("no text")',
+            "return None",
+            "it lets this pass",
+        ),
+    ],
+    "relay": [
+        Wrong(
+            "to all", "members - {connection}", "members", "Ada, who should not hear herself, hears"
+        ),
+        Wrong(
+            "nobody is taken out",
+            "members.discard(connection)",
+            "pass",
+            "who has left is still among `members`",
+            LATE,
+        ),
+        Wrong(
+            "only who leaves properly is taken out",
+            "    try:\n        async for message in connection:\n"
+            "            broadcast(members - {connection}, message)\n"
+            "    finally:\n        members.discard(connection)",
+            "    async for message in connection:\n"
+            "        broadcast(members - {connection}, message)\n"
+            "    members.discard(connection)",
+            "who has left is still among `members`",
+            LATE,
+        ),
+        Wrong(
+            "nobody is put in",
+            "members.add(connection)",
+            "pass",
+            "a newcomer is not among `members`",
+            LATE,
+        ),
+        Wrong(
+            "one message only",
+            "broadcast(members - {connection}, message)",
+            "broadcast(members - {connection}, message)\n            break",
+            "",
+            None,
+        ),
+        Wrong(
+            "bytes become text",
+            "connection}, message)",
+            "connection}, message if isinstance(message, str) else message.decode())",
+            "the result is str, not bytes",
+        ),
+        Wrong(
+            "changes it",
+            "connection}, message)",
+            "connection}, message[:5])",
+            "Bob hears something else",
+        ),
+        Wrong(
+            "text only",
+            "connection}, message)",
+            'connection}, "" + message)',
+            "TypeError",
+            RAISED,
+        ),
+        Wrong(
+            "an answer",
+            "broadcast(members - {connection}, message)",
+            "await connection.send(message)",
+            "Bob does not hear",
+            LATE,
+        ),
+    ],
+    "say": [
+        Wrong(
+            "a loop that waits",
+            "    for member in list(members):",
+            "    for member in list(members):\n        await member.send(message)\n    return\n"
+            "    for member in list(members):",
+            "say() waits",
+            LATE,
+        ),
+        Wrong(
+            "gather",
+            "    for member in list(members):",
+            "    await asyncio.gather(*(member.send(message) for member in members))\n    return\n"
+            "    for member in list(members):",
+            "say() waits",
+            LATE,
+        ),
+        Wrong(
+            "keeps for ever",
+            "get_write_buffer_size() > 65_536",
+            "get_write_buffer_size() > 65_536_000",
+            "bytes wait for the slow member; it has to go",
+        ),
+        Wrong(
+            "in tasks, which keep it as well",
+            "    for member in list(members):",
+            "    for member in list(members):\n"
+            "        say.tasks = [*getattr(say, 'tasks', []),\n"
+            "                     asyncio.create_task(member.send(message))]\n    return\n"
+            "    for member in list(members):",
+            "it has to go",
+        ),
+        Wrong(
+            "skips it, and keeps it",
+            "            members.discard(member)\n            member.transport.abort()\n"
+            "    broadcast(members, message)",
+            "            pass\n    few = [m for m in members "
+            "if m.transport.get_write_buffer_size() <= 65_536]\n    broadcast(few, message)",
+            "the slow one is still a member",
+        ),
+        Wrong("no patience", "> 65_536", "> 0", "put out although only"),
+        Wrong("half the patience", "> 65_536", "> 32_768", "put out although only"),
+        Wrong(
+            "out, and still connected",
+            "            member.transport.abort()\n",
+            "",
+            "its connection, and what waits, is still there",
+        ),
+        Wrong(
+            "cut off, and still in",
+            "            members.discard(member)\n",
+            "",
+            "the slow one is cut off and still in `members`",
+        ),
+        Wrong(
+            "asks the dead to agree",
+            "member.transport.abort()",
+            "await member.close()",
+            "say() waits",
+            LATE,
+        ),
+        Wrong(
+            "changes the set that it goes over",
+            "in list(members)",
+            "in members",
+            "Set changed size during iteration",
+            RAISED,
+        ),
+        Wrong(
+            "puts out everybody",
+            "> 65_536",
+            "> -1",
+            "Ada, who reads, was put out",
+        ),
+        Wrong("says nothing", "    broadcast(members, message)\n", "", "hears nothing", LATE),
+    ],
+}

@@ -1,0 +1,265 @@
+"""Exercises of lesson 06: the chatroom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import AsyncExitStack
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from wslab.exercises import wire
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Trial
+
+__all__ = ["SET"]
+
+SET = TaskSet("chatroom", "06_chatroom", "The chatroom")
+
+LIMIT = 64 * 1024  # bytes that may wait for one member
+SIZE = 16 * 1024  # bytes of a message in the check of `say`
+ROUNDS = 60  # messages, more than the kernel and LIMIT can hold
+SMALL = 8 * 1024  # bytes that the kernel is asked to keep for the stalled member
+
+
+# ★ Read a message
+
+
+def _messages(trial: Trial) -> list[tuple[Any, str]]:
+    """Return what no member may send, and what is wrong with each."""
+    deep = "[" * 100_000
+    return [
+        ("not json!", "this is no JSON"),
+        ("", "an empty message is no JSON"),
+        ("null", "JSON, and no object"),
+        ('["chat", "Hello"]', "a list is no object"),
+        ('"chat"', "a string is no object"),
+        (str(trial.rng.randrange(100)), "a number is no object"),
+        ("{}", "there is no type"),
+        ('{"type": "chat"}', "there is no text"),
+        ('{"text": "Hello"}', "there is no type"),
+        ('{"type": "fly", "text": "Hello"}', "nobody knows this type"),
+        ('{"type": ["chat"], "text": "Hello"}', "a list is no type"),
+        ('{"type": "chat", "text": {"toString": "boom"}}', "an object is no text"),
+        ('{"type": "chat", "text": 5}', "a number is no text"),
+        ('{"type": "setName", "text": null}', "null is no text"),
+        ('{"type": "chat", "text": " \\t\\n "}', "blanks are nothing to say"),
+        (b'{"type": "chat", "text": "Hello"}', "a binary message is no text"),
+        (b"\xff\x00", "a binary message is no text"),
+        (deep, "100,000 brackets, too deep for Python: json.loads raises RecursionError"),
+    ]
+
+
+@SET.task(
+    "Read a message",
+    level=1,
+    section="RFC 8259 §4",
+    takes=("data",),
+    hints=(
+        "Ask in this order: is it text? JSON? an object? a known type? a text? Every `no` is a "
+        "ValueError, and json.loads raises one by itself (mostly).",
+        "`isinstance(value, dict)` first, then `value.get(…)`: it gives None for what is not "
+        "there. A type may be a list; compare it with `==`, or look for it in a tuple.",
+        "json.loads raises RecursionError for what is nested too deeply: catch it, and raise a "
+        "ValueError yourself.",
+    ),
+)
+def read_message(trial: Trial, read: Any) -> None:
+    """Try good messages, malformed ones, and lies."""
+    texts = ["Hello", "你好!", " leading blank", '{"type": "chat"}', f"{trial.rng.random()}"]
+    for text in texts:
+        kind = trial.rng.choice(["chat", "setName"])
+        data = json.dumps({"type": kind, "text": text, "more": [1, 2]}, ensure_ascii=False)
+        got = trial.call(read, data)
+        trial.of_type(got, tuple)
+        trial.same(got, (kind, text), "this is a good message")
+    cases = _messages(trial)
+    trial.rng.shuffle(cases)
+    for wrong, why in cases:
+        with trial.must_raise(ValueError, f"it lets this pass: {why}", "RFC 8259 §4"):
+            trial.call(read, wrong)
+
+
+# ★★ To all but the sender
+
+
+async def _until(trial: Trial, condition: Any, what: str) -> None:
+    """Wait until this holds, or a handler has raised."""
+    async with trial.within(1, what):
+        while not condition():
+            trial.raise_first()
+            await asyncio.sleep(0.002)
+
+
+async def _hears(trial: Trial, ws: Any, who: str, expected: str | bytes) -> None:
+    try:
+        async with trial.within(1, f"{who} does not hear {expected!r}"):
+            trial.same(await ws.recv(), expected, f"{who} hears something else")
+    except ConnectionClosed:
+        trial.raise_first()
+        trial.wrong(f"{who} was put out", got=f"close code {ws.close_code}")
+
+
+async def _relay_scenario(trial: Trial, relay: Any) -> None:
+    members: set[ServerConnection] = set()
+
+    async def handler(connection: ServerConnection) -> None:
+        await relay(connection, members)
+
+    async def come(stack: AsyncExitStack, url: str) -> Any:
+        count = len(members)
+        ws = await stack.enter_async_context(wire.client(url))
+        await _until(trial, lambda: len(members) > count, "a newcomer is not among `members`")
+        return ws
+
+    words = [f"word {trial.rng.random()}" for _ in range(5)]
+    async with wire.serving(trial, handler) as url, AsyncExitStack() as stack:
+        trial.doing = "Ada, Bob and Eve; Ada speaks first, then Bob"
+        ada, bob, eve = [await come(stack, url) for _ in range(3)]
+        await ada.send(words[0])
+        await _hears(trial, bob, "Bob", words[0])
+        await _hears(trial, eve, "Eve", words[0])
+        await bob.send(words[1])
+        await _hears(trial, ada, "Ada, who should not hear herself,", words[1])
+        await _hears(trial, eve, "Eve", words[1])
+        trial.doing = "Ada sends bytes"
+        await ada.send(words[2].encode())
+        await _hears(trial, bob, "Bob", words[2].encode())
+        trial.doing = "Eve leaves properly, Bob's connection is reset"
+        await eve.close()
+        bob.transport.abort()
+        gone = "who has left is still among `members`"
+        await _until(trial, lambda: len(members) == 1, gone)
+        trial.doing = "after that a newcomer, Dan, and Ada"
+        dan = await come(stack, url)
+        await dan.send(words[3])
+        await _hears(trial, ada, "Ada", words[3])
+        await ada.send(words[4])
+        await _hears(trial, dan, "Dan", words[4])
+
+
+@SET.task(
+    "To all but the sender",
+    level=2,
+    section="RFC 6455 §7.1.5",
+    takes=("connection", "members"),
+    form="async def",
+    seconds=8.0,
+    hints=(
+        "Lesson 06, section 1: come in, pass on in an `async for`, go out. Who must not get it?",
+        "`members - {connection}` is a new set without the speaker; the library's `broadcast` "
+        "takes any set, text and bytes, and skips who is gone.",
+        "A connection that is reset makes the `async for` raise. What has to happen in any case "
+        "stands in a `finally`.",
+    ),
+)
+def relay(trial: Trial, relay: Any) -> None:
+    """Meet members who speak, leave, are lost, and come later."""
+    trial.run(_relay_scenario(trial, relay))
+
+
+# ★★★ Do not wait for the slow one
+
+
+class _Crowd:
+    """Two members who read, and one who does not, as the server sees them."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.members: set[ServerConnection] = set()
+        self.arrived: list[ServerConnection] = []
+        self.slow_is_out = False
+
+    async def handler(self, connection: ServerConnection) -> None:
+        """Take a member, and keep the connection open."""
+        kernel = connection.transport.get_extra_info("socket")
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+        self.members.add(connection)
+        self.arrived.append(connection)
+        await connection.wait_closed()
+
+    async def come(self, url: str, stack: AsyncExitStack) -> Any:
+        """Connect as a member."""
+        kernel = socket.socket()
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        kernel.setblocking(False)
+        port = int(url.rstrip("/").rsplit(":", 1)[1])
+        await asyncio.get_running_loop().sock_connect(kernel, ("127.0.0.1", port))
+        count = len(self.arrived)
+        ws = await stack.enter_async_context(wire.client(url, sock=kernel))
+        stack.callback(ws.transport.abort)  # a stalled one takes part in no closing handshake
+        await _until(self.trial, lambda: len(self.arrived) > count, "no connection")
+        return ws
+
+    def check_slow(self, before: int) -> None:
+        """See whether the slow one is treated as the task says; before: bytes that waited."""
+        slow = self.arrived[-1]
+        waits, trial = slow.transport.get_write_buffer_size(), self.trial
+        if slow in self.members and not slow.transport.is_closing():
+            bound = LIMIT + SIZE + 100
+            message = f"{waits} bytes wait for the slow member; it has to go"
+            trial.want(waits <= bound, message, expected=f"up to {bound} bytes")
+            return
+        trial.want(slow not in self.members, "the slow one is cut off and still in `members`")
+        trial.want(
+            slow.transport.is_closing(),
+            "the slow one is out of `members`, but its connection, and what waits, is still there",
+        )
+        early = f"put out although only {before} bytes waited"
+        enough = self.slow_is_out or before + SIZE > LIMIT
+        trial.want(enough, early, expected=f"more than {LIMIT} bytes")
+        self.slow_is_out = True
+
+
+async def _say_scenario(trial: Trial, say: Any) -> None:
+    crowd = _Crowd(trial)
+    options = {"close_timeout": 10, "max_size": 2 * SIZE}
+    async with wire.serving(trial, crowd.handler, **options) as url, AsyncExitStack() as stack:
+        ada, bob, slow = [await crowd.come(url, stack) for _ in range(3)]
+        slow.transport.pause_reading()  # a phone in a tunnel
+        for number in range(ROUNDS):
+            trial.doing = (
+                f"message {number + 1} of {SIZE} bytes; one of three members does not read"
+            )
+            text = f"{number} {trial.rng.random()}".ljust(SIZE, ".")
+            waited = crowd.arrived[2].transport.get_write_buffer_size()
+            async with trial.within(1, "say() waits, although two members read: not done"):
+                await say(crowd.members, text)
+            for who, ws in (("Ada", ada), ("Bob", bob)):
+                got = await _next(trial, ws, who)
+                trial.want(got == text, f"{who} hears another message", got=repr(got[:40]))
+            crowd.check_slow(waited)
+        trial.want(len(crowd.members) > 1, "somebody who reads was put out, too")
+        message = f"after {ROUNDS} messages that it has not read the slow one is still a member"
+        trial.want(len(crowd.members) == 2, message)
+
+
+async def _next(trial: Trial, ws: Any, who: str) -> Any:
+    try:
+        async with trial.within(1, f"{who}, who reads, hears nothing"):
+            return await ws.recv()
+    except ConnectionClosed:
+        trial.wrong(f"{who}, who reads, was put out", got=f"close code {ws.close_code}")
+
+
+@SET.task(
+    "Do not wait for the slow one",
+    level=3,
+    section="RFC 6455 §10.4",
+    takes=("members", "message"),
+    form="async def",
+    seconds=15.0,
+    hints=(
+        "Lesson 06, section 5: which of the four ways does not wait? What is still wrong with it?",
+        "`member.transport.get_write_buffer_size()` says how many bytes wait in this process. "
+        "Who is over the limit goes out of `members`, and gets nothing more.",
+        "`await member.close()` waits for an answer that a stalled member does not give; "
+        "`member.transport.abort()` waits for nothing. And go over a copy of the set.",
+    ),
+)
+def say(trial: Trial, say: Any) -> None:
+    """Talk to a room in which one of three does not read."""
+    trial.run(_say_scenario(trial, say))
