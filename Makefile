@@ -22,7 +22,7 @@ ALLOW_ROOT := --allow-root
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-notebooks soak check record bench exercises classroom constraints \
+.PHONY: help lab test test-code test-notebooks soak lint check record bench exercises classroom constraints \
     clean
 
 help: ## this list
@@ -42,10 +42,12 @@ test-notebooks: $(VENV)/.dev
 	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb \
 	    notebooks/exercises/source/*/*.ipynb))
 
-check: $(VENV)/.dev ## format, lint, types, quick tests: before every commit
+lint: $(VENV)/.dev ## format, lint, types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy --strict wslab
+
+check: lint ## format, lint, types, quick tests: before every commit
 	$(PY) -X dev -m pytest -m "not slow"
 
 record: $(VENV)/.dev ## run the changed notebooks and save their outputs (ARGS=--all, or names)
