@@ -38,7 +38,12 @@ CHROMIUM_FLAGS = [
     f"--host-resolver-rules=MAP {REMOTE_HOST} 127.0.0.1",  # a page that came from elsewhere
 ]
 # The course must look the same everywhere: no news, no pop-ups about them.
-PAGE_CONFIG = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+PAGE_CONFIG = {
+    "disabledExtensions": {
+        "@jupyterlab/apputils-extension:announcements": True,
+        "@jupyter/nbgrader": True,  # a learner does not have it
+    }
+}
 
 
 @dataclass(frozen=True)

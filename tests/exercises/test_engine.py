@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 import wslab
 from wslab.display import exercises as html
+from wslab.display import install
 from wslab.exercises import NotAttempted, NotSolved, check, grid, journal, progress, reset
 from wslab.exercises.conformance.grid import run
 from wslab.exercises.task import TaskSet
 from wslab.exercises.trial import Late, Trial, shown
 from wslab.exercises.verdict import Outcome, Verdict, Wrong
+from wslab.lab.loop import kept
 
 from .tools import SETS, solutions, student_copy
 
@@ -38,6 +43,18 @@ def echoes(trial: Trial, answer: Any) -> None:
 
 
 echo = demo(echoes)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A real shell; what the whole process keeps is put back afterwards."""
+    for name in ("hooks", "wakeup"):
+        kept(name, dict[str, Any])
+        monkeypatch.setitem(vars(sys.modules["_wslab_kept"]), name, {})
+    made = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+    yield made
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
 
 
 # Verdicts
@@ -132,14 +149,12 @@ def test_the_seed_draws_the_cases() -> None:
     assert seen[0] == seen[1] != seen[2]
 
 
-def test_the_exception_is_compact_in_ipython() -> None:
-    shell = InteractiveShell.instance()
+def test_the_exception_is_compact_in_ipython(shell: InteractiveShell) -> None:
     shown_lines: list[str] = []
     shell._showtraceback = lambda etype, value, stb: shown_lines.extend(stb)  # type: ignore[method-assign]
     shell.run_cell(
         "from wslab.exercises import check\ncheck.framing.mask(lambda payload, key: payload)"
     )
-    InteractiveShell.clear_instance()
     assert shown_lines[0] == "✗ wrong: framing.mask ★ (RFC 6455 §5.3)"
     assert not [line for line in shown_lines if "Traceback" in line or ".py" in line]
 
@@ -342,7 +357,8 @@ def test_the_grid_of_a_stub_is_not_attempted() -> None:
 
 def test_the_grid_notes_where_it_is() -> None:
     seen: list[str] = []
-    run(lambda role, row: solutions("04_connection")["Endpoint"](role.value), seen.append)
+    endpoint = solutions("04_connection")["Endpoint"]
+    run(lambda role, row: endpoint(role.value), seen.append)
     assert seen[0].endswith("as server")
 
 
@@ -358,14 +374,10 @@ def test_html_is_escaped_and_has_signs() -> None:
     assert "<caption" in html.progress(progress("framing"))
 
 
-def test_they_are_registered_by_name() -> None:
-    from wslab.display import install
-
-    shell = InteractiveShell.instance()
+def test_they_are_registered_by_name(shell: InteractiveShell) -> None:
     install(shell)
     formatter = shell.display_formatter.formatters["text/html"]  # type: ignore[union-attr]
     assert "✓ solved" in formatter(Verdict("demo.x", 1, Outcome.SOLVED))
-    InteractiveShell.clear_instance()
 
 
 # Student copies

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from record import ROOT, notebooks, read
+from record import ROOT, exercises, notebooks, read
 from run_all import each_cell_twice, problems, twice
 
 
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     args = parser.parse_args()
     print(f"seed {args.seed}")
-    rng, paths, failed = random.Random(args.seed), notebooks(), 0
+    rng, paths, failed = random.Random(args.seed), notebooks() + exercises(), 0
 
     def report(title: str, found: list[str], start: float) -> None:
         nonlocal failed
