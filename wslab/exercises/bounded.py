@@ -145,6 +145,8 @@ def _interrupt(
         if done.wait(NUDGE):
             return True
         now = time.monotonic()
+    if not woken:
+        wake()  # for the time when a call that blocks comes back
     return done.is_set()
 
 

@@ -46,16 +46,28 @@ class Trial:
     """One run of one check.
 
     name: of what the learner wrote, for messages. rng: draws the cases; the same seed, the same
-    cases. doing: what is being tried at the moment, for the verdict.
+    cases.
     """
 
     def __init__(self, name: str, rng: random.Random) -> None:
         self.name = name
         self.rng = rng
-        self.doing = ""
+        self._doing, self._over = "", False
         self.raised: list[BaseException] = []  # by handlers, which run beside the check
         self._sockets: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def doing(self) -> str:
+        """What is being tried at the moment, for the verdict."""
+        return self._doing
+
+    @doing.setter
+    def doing(self, what: str) -> None:
+        """Note it. Raises TimeUp if a call that blocked has come back: nobody waits any more."""
+        if self._over:
+            raise TimeUp
+        self._doing = what
 
     # Calls
 
@@ -208,7 +220,8 @@ class Trial:
             raise Late(f"{what} within {seconds:g} s") from None
 
     def close(self) -> None:
-        """Close every socket, from any thread: nothing is left that listens or waits."""
+        """End the trial, from any thread: nothing is left that listens or waits."""
+        self._over = True
         for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

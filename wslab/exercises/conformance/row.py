@@ -20,8 +20,24 @@ from wslab.protocol.events import Binary, Ping, Pong, Text
 from wslab.protocol.messages import Limits
 
 __all__ = [
-    *("BINARY", "BOTH", "CLIENT", "CLOSE", "CONTINUATION", "LIMITS", "MASK", "PING", "PONG"),
-    *("SERVER", "TEXT", "Endpoint", "Make", "Row", "closing", "complaints", "fragment", "raw"),
+    "BINARY",
+    "BOTH",
+    "CLIENT",
+    "CLOSE",
+    "CONTINUATION",
+    "LIMITS",
+    "MASK",
+    "PING",
+    "PONG",
+    "SERVER",
+    "TEXT",
+    "Endpoint",
+    "Make",
+    "Row",
+    "closing",
+    "complaints",
+    "fragment",
+    "raw",
 ]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
