@@ -201,9 +201,9 @@ class TestScale:
         assert load.requests_per_second == twenty.requests == 0
 
     async def test_against_twenty_clients_that_poll(self):
-        one, twenty = [await measured("polling", period=0.1, clients=n) for n in (1, 20)]
-        load = scale(one.bytes_per_event, one.requests_per_event, events_per_second=10, clients=20)
-        took = EVENTS * 0.1
+        one, twenty = [await measured("polling", period=0.4, clients=n) for n in (1, 20)]
+        load = scale(one.bytes_per_event, one.requests_per_event, events_per_second=2.5, clients=20)
+        took = EVENTS * 0.4  # slow, so that a busy machine keeps up
         assert load.requests_per_second * took == pytest.approx(twenty.requests, rel=0.25)
         total = twenty.to_server + twenty.to_client
         assert load.bytes_per_second * took == pytest.approx(total, rel=0.25)
