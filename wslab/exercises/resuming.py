@@ -1,0 +1,140 @@
+"""Servers for checks of resume: their connections end at the worst moments, by a plan.
+
+What is exchanged: `wslab.apps.resume`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+
+from wslab.apps.resume import Log, ResumeError, Session
+from wslab.exercises.trial import Trial
+
+__all__ = ["Judge", "Newspaper", "Shop"]
+
+SERVICE_RESTART = 1012  # close code
+PATIENCE = 6.0  # seconds that a client has for everything
+
+
+class Judge:
+    """A server that ends the check as soon as a client says what cannot be."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.problem = ""
+        self.appalled = asyncio.Event()
+
+    def object_to(self, problem: object) -> None:
+        """Note what is wrong; the first thing counts."""
+        self.problem = self.problem or str(problem)
+        self.appalled.set()
+
+    async def watch(self, trial: Trial, answer: Coroutine[Any, Any, Any], what: str) -> Any:
+        """Return what the learner's code returns, unless there is a problem first."""
+        working = asyncio.create_task(answer)
+        watching = asyncio.create_task(self.appalled.wait())
+        try:
+            async with trial.within(PATIENCE, what):
+                await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            if not working.done():
+                working.cancel()
+        trial.want(not self.problem, self.problem)
+        return await working
+
+
+class Newspaper(Judge):
+    """A server that publishes, and whose connections go wrong one after the other.
+
+    asked: the `resume` messages that it got.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[dict[str, Any]] = []
+
+    FAULTS = ("restart", "reset", "again", "hole", "refuse")
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        """Serve a connection, each with another fault; the last ones with none."""
+        session = Session(self.log)
+        message = json.loads(await connection.recv())
+        self.asked.append(message)
+        try:
+            resumed, *missed = session.resume(message)
+        except ResumeError as error:
+            self.object_to(error)
+            await connection.close(error.close_code, error.error)
+            return
+        number = len(self.asked)
+        fault = self.FAULTS[number - 1] if number <= len(self.FAULTS) else ""
+        if number > 1 and message.get("after") == 0:
+            self.object_to("it asks for everything again, instead of for the rest")
+        if message.get("after") is None:
+            self.object_to("`after` is null: so it gets nothing of what there is")
+        after = resumed["after"]
+        if fault == "again" and after:
+            missed.insert(0, self.log.since(after - 1)[0])
+        if fault == "hole":
+            del missed[1:2]
+        await connection.send(json.dumps(resumed))
+        if fault != "refuse":
+            await self.publish(connection, missed, fault)
+
+    async def publish(self, connection: ServerConnection, missed: Any, fault: str) -> None:
+        """Send some of what is missed, and end; after a hole, and in the end, stay."""
+        for message in missed if fault in ("", "hole") else missed[:3]:
+            await connection.send(json.dumps(message))
+        if fault == "reset":
+            connection.transport.abort()
+        elif fault in ("", "hole"):
+            await connection.wait_closed()
+        else:
+            await connection.close(SERVICE_RESTART)
+
+
+class Shop(Judge):
+    """A server that takes orders, and whose connections end at the worst moments.
+
+    orders: what has taken effect.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.orders: list[Any] = []
+        self.connections = 0
+
+    # For each connection: how many orders take effect, and how many of these are acknowledged.
+    PLAN = ((3, 1), (0, 0), (1, 0), (2, 2))
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        """Serve a connection as far as the plan lets it."""
+        self.connections += 1
+        planned = self.PLAN[self.connections - 1 : self.connections]
+        effects, acks = planned[0] if planned else (1000, 1000)
+        session = Session(self.log)
+        try:
+            resumed, *_ = session.resume(json.loads(await connection.recv()))
+            await connection.send(json.dumps(resumed))
+            while effects:
+                message = json.loads(await connection.recv())
+                reply = session.duplicate(message)
+                if reply is None:
+                    self.orders.append(message.get("text"))
+                    reply = session.applied(message)
+                    effects -= 1
+                if acks and reply is not None:
+                    acks -= 1
+                    await connection.send(json.dumps(reply))
+        except ResumeError as error:
+            self.object_to(error)
+            await connection.close(error.close_code, error.error)
+            return
+        # Behind what was sent, so that an acknowledgement is not lost that counts as given.
+        await connection.close(SERVICE_RESTART)

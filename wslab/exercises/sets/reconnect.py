@@ -1,0 +1,218 @@
+"""Exercises of lesson 08: reconnect."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from wslab.apps.endings import of_code
+from wslab.apps.storm import storm
+from wslab.exercises import wire
+from wslab.exercises.resuming import Newspaper, Shop
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Trial, shown
+
+__all__ = ["SET"]
+
+SET = TaskSet("reconnect", "08_reconnect", "Reconnect")
+
+CLIENTS = 4000  # in the storm
+PEAK = 400  # attempts in a second from the server's return on
+SECRET = "an example of a secret"
+
+
+# ★ Try again?
+
+
+@SET.task(
+    "Try again?",
+    level=1,
+    section="RFC 6455 §7.4.1",
+    takes=("code",),
+    hints=(
+        "Lesson 08, section 7. Could the same request succeed later? What the server says about "
+        "itself may pass; what it says about you, or about what you sent, will not.",
+        "Seven of the protocol's codes are final: 1002, 1003, and five more. Of 3000 and above "
+        "there are two that refuse this person.",
+    ),
+)
+def again(trial: Trial, again: Any) -> None:
+    """Try every code that has a meaning, and two of an application's."""
+    codes = [*range(1000, 1004), *range(1005, 1015), 3000, 3003]
+    codes += [4100 + trial.rng.randrange(800), 3100]
+    trial.rng.shuffle(codes)
+    for code in codes:
+        ending = of_code(code)
+        trial.same(
+            trial.call(again, code), ending.retry, f"{code}: {ending.text.split(': ', 1)[1]}"
+        )
+
+
+# ★★ Keep the peak down
+
+
+class _Learners:
+    """A learner's function as a policy of the simulation, which asks for many at once."""
+
+    name = "yours"
+
+    def __init__(self, trial: Trial, delay: Any) -> None:
+        self.trial, self.function = trial, delay
+
+    def delay(self, attempt: Any, lot: Any, previous: Any) -> Any:
+        """Return the seconds to wait, as an array."""
+        pairs = zip(attempt.tolist(), lot.tolist(), strict=True)
+        return np.array([self.one(number, chance) for number, chance in pairs], dtype=float)
+
+    def one(self, attempt: int, lot: float) -> float:
+        """Ask for one delay, and refuse what cannot be waited."""
+        got = self.function(attempt, lot)
+        if type(got) is float and 0 <= got < math.inf:
+            return got
+        self.trial.doing = f"delay({attempt}, {lot!r})"
+        self.trial.of_type(got, int, float)
+        message = "nobody can wait so long"
+        self.trial.want(0 <= got < math.inf, message, got=shown(got), expected="seconds, from 0 on")
+        return float(got)
+
+
+def _one_client(trial: Trial, policy: _Learners) -> None:
+    """See what a single client does: it must not hammer, and not despair."""
+    for lot in (0.0, 0.5, 0.999):
+        policy.one(100_000, lot)  # away for months
+    attempts, now = 0, 0.0
+    while now < 60 and attempts < 200:
+        now += policy.one(attempts, trial.rng.random())
+        attempts += 1
+    trial.doing = "one client, a minute without a server"
+    trial.want(attempts <= 60, "that is hammering", expected="up to 60 attempts", got=attempts)
+
+
+def _storms(trial: Trial, policy: _Learners) -> None:
+    seed = trial.rng.randrange(1000)
+    trial.doing = f"{CLIENTS} clients, a minute without a server"
+    long = storm(CLIENTS, policy, outage=60, seed=seed)
+    trial.want(
+        long.peak <= PEAK,
+        "the server gets too many attempts in one second",
+        expected=f"up to {PEAK}",
+        got=long.peak,
+    )
+    slow = "it takes too long until 99 % are back"
+    back = long.recovered()
+    trial.want(back <= 35, slow, expected="up to 35 s", got=f"{back:g} s")
+    trial.doing = f"{CLIENTS} clients, two seconds without a server"
+    back = storm(CLIENTS, policy, outage=2, seed=seed).recovered()
+    trial.want(back <= 8, slow, expected="up to 8 s", got=f"{back:g} s")
+
+
+@SET.task(
+    "Keep the peak down",
+    level=2,
+    section="Brooker 2015",
+    takes=("attempt", "lot"),
+    seconds=10.0,
+    hints=(
+        "Lesson 08, section 8: longer and longer, up to a limit, and a random part of it. "
+        "`lot` is the die.",
+        "Every client tries once in (limit / 2) seconds, on average. How long has the limit to be "
+        f"if {CLIENTS} clients are to make fewer than {PEAK} attempts a second? How long may it be "
+        "if 99 % are to be back within 35 seconds?",
+        "A short outage wants the first delays short: begin with 1 second, let it grow. And "
+        "`2.0**100000` is too big for a float: limit the exponent, too.",
+    ),
+)
+def delay(trial: Trial, delay: Any) -> None:
+    """Judge a policy by one client's minute and by two storms."""
+    policy = _Learners(trial, delay)
+    trial.of_type(trial.call(delay, 0, 0.5), int, float)
+    _one_client(trial, policy)
+    _storms(trial, policy)
+
+
+# ★★ Resume without duplicates
+
+
+async def _follow_scenario(trial: Trial, follow: Any) -> None:
+    paper = Newspaper()
+    texts = [f"news {number} {trial.rng.random()}" for number in range(1, 16)]
+    for text in texts:
+        paper.log.publish({"text": text})
+    async with wire.serving(trial, paper) as url:
+        trial.doing = f"{len(texts)} messages, and a server whose connections break"
+        got = await paper.watch(trial, follow(url, len(texts)), "it has not got all messages")
+        trial.of_type(got, list)
+        _compare(trial, got, texts)
+
+
+def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
+    """Refuse lists that differ, and say how."""
+    if got == texts:
+        return
+    doubled = next((text for text in got if got.count(text) > 1), None)
+    trial.want(doubled is None, "a message is there twice", got=repr(doubled))
+    missing = next((text for text in texts if text not in got), None)
+    trial.want(missing is None, "a message is missing", expected=repr(missing))
+    trial.wrong("they are not in order, or not the texts", expected=texts[:3], got=shown(got))
+
+
+@SET.task(
+    "Resume without duplicates",
+    level=2,
+    section="wslab.apps.resume",
+    takes=("url", "count"),
+    form="async def",
+    seconds=10.0,
+    hints=(
+        "A loop around `connect`, and in it `async for` over the messages. Two variables live "
+        "longer than a connection: the epoch, and the number of the newest message that you have.",
+        "Compare each `seq` with your number: the next one is new, a smaller one you have, and "
+        "after a larger one leave this connection: something is missing.",
+        "An aborted connection raises ConnectionClosed, one that cannot be made OSError. "
+        "`contextlib.suppress(ConnectionClosed, OSError)` inside the loop takes care of both.",
+    ),
+)
+def follow(trial: Trial, follow: Any) -> None:
+    """Break the connection in five ways; all has to arrive, once and in order."""
+    trial.run(_follow_scenario(trial, follow))
+
+
+# ★★★ An outbox
+
+
+async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
+    shop = Shop()
+    texts = [f"Buy {trial.rng.randrange(1, 100)}" for _ in range(10)]  # some are alike
+    texts[5] = texts[4]
+    async with wire.serving(trial, shop) as url:
+        trial.doing = "ten orders, and a server whose connections end before it has answered"
+        late = "it does not return"
+        await shop.watch(trial, deliver(url, list(texts), SECRET), late)
+        count = len(shop.orders)
+        if count < len(texts):
+            trial.wrong(f"it is content, and {count} of {len(texts)} orders have taken effect")
+        trial.want(count == len(texts), f"{len(texts)} orders have had {count} effects")
+        trial.same(shop.orders, texts, "the orders that took effect are not those that were given")
+
+
+@SET.task(
+    "An outbox",
+    level=3,
+    section="wslab.apps.resume",
+    takes=("url", "texts", "client"),
+    form="async def",
+    seconds=10.0,
+    hints=(
+        "Whatever has no acknowledgement may or may not have taken effect. The number makes it "
+        "harmless to send it again: the same text must have the same `id` on every connection.",
+        "`resumed` says in `seen` how many the server has; an `ack` says it in `id`. One variable "
+        "is enough: how many are done.",
+        "After each `resumed` send all that are not done, in order. You are ready when all are "
+        "done; if the connection ends before, connect again.",
+    ),
+)
+def deliver(trial: Trial, deliver: Any) -> None:
+    """End the connection before, between and after effect and acknowledgement."""
+    trial.run(_deliver_scenario(trial, deliver))
