@@ -1,0 +1,175 @@
+"""The usual wrong answers to exercises 07: each is the right one with a piece replaced."""
+
+from __future__ import annotations
+
+from .tools import LATE, RAISED, Wrong
+
+WRONG = {
+    "noticed": [
+        Wrong(
+            "interval and time-out",
+            "least = ping_timeout + close_timeout",
+            "least = ping_timeout",
+            "the closing handshake, which a dead peer does not answer either, is missing",
+        ),
+        Wrong(
+            "the latest twice",
+            "return least, ",
+            "return ping_interval + least, ",
+            "not the earliest and the latest",
+        ),
+        Wrong(
+            "the wrong way round",
+            "return least, ping_interval + least",
+            "return ping_interval + least, least",
+            "the earliest comes first",
+        ),
+        Wrong(
+            "no closing for the unlucky",
+            "ping_interval + least",
+            "ping_interval + ping_timeout",
+            "the closing handshake comes on top of both",
+        ),
+        Wrong(
+            "no closing for the lucky",
+            "return least,",
+            "return ping_timeout,",
+            "the closing handshake comes on top of both",
+        ),
+        Wrong("one number", "return least, ", "return ", "the result is int, not tuple"),
+        Wrong(
+            "a list",
+            "return least, ping_interval + least",
+            "return [least, ping_interval + least]",
+            "the result is list, not tuple",
+        ),
+    ],
+    "half_open": [
+        Wrong(
+            "one after the other",
+            "await asyncio.gather(*(is_dead(ws) for ws in connections))",
+            "[await is_dead(ws) for ws in connections]",
+            "it is not done within",
+            LATE,
+        ),
+        Wrong(
+            "waits for ever",
+            "asyncio.timeout(0.5)",
+            "asyncio.timeout(None)",
+            "it is not done",
+            LATE,
+        ),
+        Wrong("too impatient", "timeout(0.5)", "timeout(0.05)", "answers after 0.2 s, and was"),
+        Wrong(
+            "receives",
+            "await (await ws.ping())",
+            "await ws.recv()",
+            "and was taken for dead",
+        ),
+        Wrong(
+            "receives what is somebody else's",
+            "await (await ws.ping())",
+            "await (await ws.ping())\n"
+            "                try:\n"
+            "                    await asyncio.wait_for(ws.recv(), 0.05)\n"
+            "                except TimeoutError:\n"
+            "                    pass",
+            "what a living peer had said is gone",
+            LATE,
+        ),
+        Wrong(
+            "does not wait for the pong",
+            "await (await ws.ping())",
+            "await ws.ping()",
+            "0 of 3 dead connections found",
+        ),
+        Wrong(
+            "closed ones as well",
+            "except ConnectionClosed:\n            pass",
+            "except ConnectionClosed:\n            return True",
+            "one is closed, and so is not half-open",
+        ),
+        Wrong(
+            "closed ones crash it",
+            "except ConnectionClosed:",
+            "except KeyError:",
+            "ConnectionClosed",
+            RAISED,
+        ),
+        Wrong("the others", "if dead]", "if not dead]", "", None),
+        Wrong("verdicts", "return [ws for", "return [dead for", "none of the connections"),
+        Wrong("the first", "if dead]", "if dead][:1]", "1 of 3 dead connections found"),
+        Wrong(
+            "closes what lives",
+            "        return False",
+            "        await ws.close()\n        return False",
+            "a living connection was closed",
+        ),
+    ],
+    "watch": [
+        Wrong(
+            "the timer runs once",
+            "        timer = timers.set_timeout(look, 3)\n        send()",
+            "        send()",
+            "the beats are not sent when they are due",
+        ),
+        Wrong(
+            "a counter that is born anew",
+            "        missed += 1\n",
+            "        missed = 1\n",
+            "a dead peer is never given up",
+        ),
+        Wrong(
+            "old timers go on",
+            "            timers.clear_timeout(timer)\n",
+            "",
+            "a living peer was given up",
+        ),
+        Wrong(
+            "the counter is not reset",
+            "missed, timer = 0, timers",
+            "missed, timer = missed, timers",
+            "a living peer was given up",
+        ),
+        Wrong("two beats", "missed == 3", "missed == 2", "the beats are not sent"),
+        Wrong("four beats", "missed == 3", "missed == 4", "not given up when it is due"),
+        Wrong(
+            "gives up again and again",
+            "            give_up()\n            return",
+            "            give_up()\n            timers.set_timeout(look, 3)\n            return",
+            "given up more than once",
+        ),
+        Wrong(
+            "comes back from the dead",
+            "            dead = True\n",
+            "",
+            "given up more than once",
+        ),
+        Wrong(
+            "milliseconds",
+            "timers.set_timeout(look, 3)\n        send()",
+            "timers.set_timeout(look, 3000)\n        send()",
+            "the beats are not sent when they are due",
+        ),
+        Wrong(
+            "begins with the first message",
+            "    sign()\n    return sign",
+            "    return sign",
+            "the beats are not sent when they are due",
+        ),
+        Wrong("returns nothing", "return sign", "return sign()", "the result is not a function"),
+        Wrong(
+            "a beat at once",
+            "    sign()\n    return sign",
+            "    send()\n    sign()\n    return sign",
+            "the beats are not sent when they are due",
+        ),
+        Wrong(
+            "only answers count",
+            "    def sign():",
+            "    def sign(answer=None):\n        answer['beat']",
+            "TypeError",
+            RAISED,
+        ),
+    ],
+}

@@ -1,0 +1,275 @@
+"""Exercises of lesson 07: heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+
+from wslab.apps.heartbeat import library_bounds
+from wslab.apps.virtual import Timers
+from wslab.exercises import wire
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Trial, shown
+
+__all__ = ["SET"]
+
+SET = TaskSet("heartbeat", "07_heartbeat", "Heartbeat")
+
+HOUR = 3600.0  # seconds
+BEATS = [3.0, 6.0, 9.0]  # seconds of silence after which a beat is due
+DEATH = 12.0  # … and after which the peer is dead
+WITHIN = 1.5  # seconds that finding the dead may take
+SLOW = 0.2  # seconds that a slow peer takes to answer
+
+
+# ★ When is it noticed?
+
+
+@SET.task(
+    "When is it noticed?",
+    level=1,
+    section="RFC 6455 §5.5.2",
+    takes=("ping_interval", "ping_timeout", "close_timeout"),
+    hints=(
+        "Lesson 07, section 5: who is lucky has pinged just before the fault, who is not was just "
+        "about to. Both then wait for the pong, and for one thing more.",
+        "What the two differ by is a whole `ping_interval`; the closing handshake comes on top of "
+        "both.",
+    ),
+)
+def noticed(trial: Trial, noticed: Any) -> None:
+    """Try the library's defaults and other numbers."""
+    rng = trial.rng
+    cases = [(20, 20, 10), (1, 1, 1)]
+    cases += [(rng.randrange(30, 60), rng.randrange(5, 29), rng.randrange(1, 4)) for _ in range(5)]
+    for interval, timeout, close in cases:
+        got = trial.call(noticed, interval, timeout, close)
+        trial.of_type(got, tuple)
+        usual = {
+            (timeout, interval + timeout): "the closing handshake, which a dead peer does not "
+            "answer either, is missing",
+            (timeout + close, interval + timeout): "the closing handshake comes on top of both",
+            (interval + timeout + close, timeout + close): "the earliest comes first",
+            (interval + timeout, interval + timeout + close): "who has pinged just before the "
+            "fault does not wait for another interval",
+            (timeout, interval + timeout + close): "the closing handshake comes on top of both",
+        }
+        message = usual.get(got, "not the earliest and the latest")
+        trial.same(got, library_bounds(interval, timeout, close), message)
+
+
+# ★★ Find the half-open connection
+
+
+class _Peers:
+    """Servers' sides of connections: some live, some do not."""
+
+    def __init__(self) -> None:
+        self.connections: list[ServerConnection] = []
+        self.came = asyncio.Event()
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        """Keep a connection open."""
+        self.connections.append(connection)
+        self.came.set()
+        await connection.wait_closed()
+
+    async def connect(self, url: str, stack: AsyncExitStack) -> tuple[Any, ServerConnection]:
+        """Return both ends of a new connection."""
+        self.came.clear()
+        ws = await stack.enter_async_context(wire.client(url))
+        stack.callback(ws.transport.abort)  # a dead one takes part in no closing handshake
+        await self.came.wait()
+        return ws, self.connections[-1]
+
+
+async def _half_open_scenario(trial: Trial, half_open: Any) -> None:
+    peers, loop = _Peers(), asyncio.get_running_loop()
+    async with wire.serving(trial, peers) as url, AsyncExitStack() as stack:
+        ends = {}
+        for what in ("well", "slow", "talking", "closed", "dead 1", "dead 2", "dead 3"):
+            ends[what] = await peers.connect(url, stack)
+        dead = [ends[what][0] for what in ends if what.startswith("dead")]
+        connections = [client for client, _ in ends.values()]
+        trial.rng.shuffle(connections)
+        names = {client: what for what, (client, _) in ends.items()}
+        for what, (_, server) in ends.items():
+            if what == "slow" or what.startswith("dead"):
+                server.transport.pause_reading()  # whoever sits in a tunnel reads nothing
+        await ends["closed"][0].close()
+        await ends["talking"][1].send("still here")
+        trial.doing = "seven connections, three of which are dead, one of which is closed"
+        loop.call_later(SLOW, ends["slow"][1].transport.resume_reading)
+        async with trial.within(WITHIN, "it is not done"):
+            got = await half_open(list(connections))
+        trial.of_type(got, list)
+        _compare(trial, got, dead, names)
+        trial.doing = "afterwards"
+        async with trial.within(1, "what a living peer had said is gone: somebody received it"):
+            trial.same(await ends["talking"][0].recv(), "still here", "another message")
+        alive = [ends[what][0].close_code is None for what in ("well", "slow", "talking")]
+        trial.want(all(alive), "a living connection was closed")
+
+
+def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str]) -> None:
+    reasons = {
+        "well": "one is well, and was taken for dead",
+        "slow": f"one answers after {SLOW:g} s, and was taken for dead",
+        "talking": "one is talking, and was taken for dead",
+        "closed": "one is closed, and so is not half-open: everybody knows of it",
+    }
+    for client in got:
+        what = names.get(client) if client in names else None
+        trial.want(what is not None, "this is none of the connections", got=shown(client))
+        trial.want(client in dead, reasons.get(str(what), ""))
+    found = f"{len(set(got))} of {len(dead)} dead connections found"
+    trial.want(len(set(got)) == len(dead), found)
+    trial.want(len(got) == len(dead), "a connection is there twice")
+
+
+@SET.task(
+    "Find the half-open connection",
+    level=2,
+    section="RFC 6455 §5.5.2, §5.5.3",
+    takes=("connections",),
+    form="async def",
+    seconds=8.0,
+    hints=(
+        "Ping each of them. `pong = await ws.ping()` sends one; `pong` is to be awaited, too, but "
+        "not for ever: `asyncio.timeout`.",
+        "One after the other takes too long if several are dead. Write a coroutine for one "
+        "connection and let `asyncio.gather` run all of them.",
+        "TimeoutError means half-open. A connection that is closed raises ConnectionClosed: it is "
+        "not to be reported. And do not `recv()`: what comes is for somebody else.",
+    ),
+)
+def half_open(trial: Trial, half_open: Any) -> None:
+    """Give it living, slow, talking, closed and dead connections."""
+    trial.run(_half_open_scenario(trial, half_open))
+
+
+# ★★★ Repair the heartbeat
+
+
+class _Play:
+    """A page and its peer on a clock of their own.
+
+    answers: returns after how many seconds a beat is answered, None for never.
+    """
+
+    def __init__(self, trial: Trial, watch: Any, answers: Callable[[int], float | None]) -> None:
+        self.trial, self.answers = trial, answers
+        self.timers = Timers()
+        self.beats: list[float] = []
+        self.deaths: list[float] = []
+        self.last_sign = 0.0
+        trial.doing = "watch(timers, send, give_up)"
+        self.sign = watch(self.timers, self.send, self.give_up)
+        trial.want(callable(self.sign), "the result is not a function", got=shown(self.sign))
+
+    def send(self, *_: object) -> None:
+        """Take a beat, and perhaps answer it."""
+        self.beats.append(round(self.timers.now, 3))
+        delay = self.answers(len(self.beats))
+        if delay is not None:
+            self.timers.set_timeout(self.message, delay)
+
+    def message(self) -> None:
+        """Let a message arrive."""
+        self.last_sign = self.timers.now
+        self.sign()
+
+    def give_up(self) -> None:
+        """Take the verdict."""
+        self.deaths.append(round(self.timers.now, 3))
+
+    def expect(self, beats: list[float], deaths: list[float]) -> None:
+        """Compare when beats were sent, and when the peer was given up."""
+        want = self.trial.want
+        early = [at for at in self.deaths if at not in deaths]
+        want(not (early and not deaths), "a living peer was given up", got=f"at {early[:3]} s")
+        want(
+            self.beats[: len(beats)] == beats,
+            "the beats are not sent when they are due",
+            expected=f"at {beats} s",
+            got=f"at {self.beats[: len(beats)]} s",
+        )
+        want(not deaths or self.deaths, "a dead peer is never given up", expected=f"at {deaths} s")
+        want(
+            self.deaths[:1] == deaths[:1],
+            "the peer is not given up when it is due",
+            expected=f"at {deaths} s",
+            got=f"at {self.deaths[:1]} s",
+        )
+        want(len(self.deaths) == len(deaths), "given up more than once", got=self.deaths[:3])
+        extra = self.beats[len(beats) :]
+        want(not extra, "too many beats", expected=f"at {beats} s", got=f"also at {extra[:3]} s")
+
+
+def _silent(trial: Trial, watch: Any) -> None:
+    play = _Play(trial, watch, lambda number: None)
+    trial.doing = "a peer that never says anything, for an hour"
+    play.timers.run(HOUR)
+    play.expect(BEATS, [DEATH])
+    trial.doing = "a message that comes after giving up, and another hour"
+    play.sign()
+    play.timers.run(2 * HOUR)
+    play.expect(BEATS, [DEATH])
+
+
+def _alive(trial: Trial, watch: Any) -> None:
+    for delay, what in ((0.5, "every beat after 0.5 s"), (2.5, "every beat after 2.5 s")):
+        play = _Play(trial, watch, lambda number, delay=delay: delay)  # type: ignore[misc]
+        trial.doing = f"a peer that answers {what}, for an hour"
+        play.timers.run(HOUR)
+        count = int(HOUR / (3 + delay)) + 1
+        times = [round(3 + n * (3 + delay), 3) for n in range(count)]
+        play.expect([at for at in times if at <= HOUR], [])
+    play = _Play(trial, watch, lambda number: 2.5 if number % 3 == 0 else None)
+    trial.doing = "a peer that answers every third beat, for an hour"
+    play.timers.run(HOUR)
+    play.expect(play.beats if play.beats[:3] == BEATS else BEATS, [])
+
+
+def _talking(trial: Trial, watch: Any) -> None:
+    play = _Play(trial, watch, lambda number: None)
+    end = float(trial.rng.randrange(20, 60))
+    for second in range(1, int(end) + 1):
+        play.timers.set_timeout(play.message, second)
+    trial.doing = f"a peer that talks every second, and falls silent after {end:g} s"
+    play.timers.run(HOUR)
+    play.expect([end + beat for beat in BEATS], [end + DEATH])
+
+
+def _late_sign(trial: Trial, watch: Any) -> None:
+    play = _Play(trial, watch, lambda number: None)
+    moment = trial.rng.choice([4.0, 7.5, 10.0, 11.5])
+    play.timers.set_timeout(play.message, moment)
+    trial.doing = f"a peer that says one thing, after {moment:g} s"
+    play.timers.run(HOUR)
+    before = [beat for beat in BEATS if beat < moment]
+    play.expect([*before, *(moment + beat for beat in BEATS)], [moment + DEATH])
+
+
+@SET.task(
+    "Repair the heartbeat",
+    level=3,
+    section="Lesson 07, section 4",
+    takes=("timers", "send", "give_up"),
+    hints=(
+        "What is wrong with the tutorial's? Its timer runs once, and its counter is born anew at "
+        "each start. So: who sets the timer again after a beat, and where does the counter live?",
+        "Every three seconds of silence one function is called: it counts. The first three times "
+        "it sends a beat and sets the timer again, the fourth time it gives up.",
+        "A sign of life clears the timer that runs, sets the counter to 0, and sets a new timer; "
+        "but not after giving up. `nonlocal` lets inner functions change the outer variables.",
+    ),
+)
+def watch(trial: Trial, watch: Any) -> None:
+    """Play peers that are silent, slow, talkative and dying, hours in a moment."""
+    for scenario in (_silent, _alive, _talking, _late_sign):
+        scenario(trial, watch)
