@@ -1,0 +1,281 @@
+"""Exercises of lesson 09: Socket.IO."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from wslab.exercises.task import TaskSet
+from wslab.exercises.trial import Late, Trial, shown
+from wslab.protocol.engineio import (
+    ENGINE_IO,
+    SOCKET_IO,
+    EnginePacket,
+    EngineType,
+    SocketPacket,
+    SocketType,
+)
+
+__all__ = ["SET"]
+
+SET = TaskSet("socketio", "09_socketio", "Socket.IO")
+
+EVENT = "chat message"
+PING = 0.15  # seconds between the server's pings, and that it waits for a pong
+THINKING = 0.6  # seconds that the server takes to answer
+
+_SILENT = logging.Logger("wslab-check", logging.CRITICAL + 1)
+
+
+def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> str:
+    """Write an event as the text of a frame."""
+    packet = SocketPacket(SocketType.EVENT, data, namespace, number)
+    return f"{EngineType.MESSAGE:d}{packet.serialize()}"
+
+
+# ★ Name the packet
+
+
+@SET.task(
+    "Name the packet",
+    level=1,
+    section=SOCKET_IO,
+    takes=("text",),
+    hints=(
+        "The first character is Engine.IO's. Only a message, `4`, has a second layer.",
+        "`EngineType(int(text[0])).name` and `SocketType(int(text[1])).name`.",
+    ),
+)
+def name(trial: Trial, name: Any) -> None:
+    """Try packets of all types."""
+    cases = ['0{"sid":"x","pingInterval":25000}', "1", "2", "2probe", "3", "3probe", "5", "6"]
+    cases += ["40", '40{"token":"42"}', "41", '42["2"]', '43/admin,7["ok"]', '431["3"]']
+    cases += ['44{"message":"40"}', '451-["a",{"_placeholder":true,"num":0}]', "461-7[0]"]
+    trial.rng.shuffle(cases)
+    for text in cases:
+        engine = EnginePacket.parse(text).type
+        second = SocketType(int(text[1])).name if engine is EngineType.MESSAGE else None
+        got = trial.call(name, text)
+        trial.of_type(got, tuple)
+        trial.want(len(got) == 2, "a pair is wanted", got=shown(got))
+        trial.same(got[0], engine.name, "Engine.IO's type is wrong", ENGINE_IO)
+        message = "only a MESSAGE carries a packet of Socket.IO; for all others it is None"
+        trial.same(got[1], second, message if second is None else "Socket.IO's type is wrong")
+
+
+# ★★ Decode an event
+
+
+def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
+    """Return texts, what they mean, and what is special about each."""
+    rng = trial.rng
+    number, channel = rng.randrange(10, 10_000), f"/room{rng.randrange(100)}"
+    good: list[tuple[list[Any], str, int | None, str]] = [
+        ([EVENT, f"Hello {rng.random()}"], "/", None, "an event"),
+        (["join"], "/", None, "an event without arguments"),
+        (["sum", 2, 3], "/", number, "an event that asks for an acknowledgement"),
+        (["size", {"a": [1, None]}], channel, None, "a namespace"),
+        (["version", "/, 1"], channel, number, "a namespace and an id"),
+        ([EVENT, '你好, "you" ]'], "/", 0, "id 0, which is an id"),
+    ]
+    cases: list[tuple[str, tuple[Any, ...] | None, str]] = [
+        (_event(data, namespace, id), (namespace, id, data), what)
+        for data, namespace, id, what in good
+    ]
+    none = {
+        "2": "a ping of Engine.IO",
+        "3probe": "an answer of Engine.IO",
+        "40": "CONNECT is no event",
+        '40{"sid":"x"}': "CONNECT is no event",
+        '43[{"ok":true}]'.replace("[", f"{number}[", 1): "an acknowledgement is no event",
+        '44{"message":"no"}': "CONNECT_ERROR is no event",
+        '2["a"]': "a packet of Socket.IO needs Engine.IO's around it",
+    }
+    return cases + [(text, None, what) for text, what in none.items()]
+
+
+@SET.task(
+    "Decode an event",
+    level=2,
+    section=SOCKET_IO,
+    takes=("text",),
+    hints=(
+        "Cut it from the left: `42`, then perhaps `/namespace,`, then perhaps digits, then JSON.",
+        "A namespace begins with `/` and ends before the first comma; JSON begins with `[`. "
+        "`text.partition(',')` and `text.index('[')` find them.",
+        "No digits mean None, but the digit 0 is an id: ask whether the text is empty, not whether "
+        "the number is 0.",
+    ),
+)
+def event(trial: Trial, event: Any) -> None:
+    """Try events with everything that may stand before the JSON, and what is no event."""
+    cases = _events(trial)
+    trial.rng.shuffle(cases)
+    for text, expected, what in cases:
+        got = trial.call(event, text)
+        if expected is None:
+            trial.want(got is None, f"{what}: None", got=shown(got))
+            continue
+        trial.of_type(got, tuple)
+        trial.want(len(got) == 3, "three values are wanted", got=shown(got))
+        for part, one, other in zip(("namespace", "id", "data"), got, expected, strict=True):
+            same = one == other and type(one) is type(other)
+            message = f"{what}: the {part} is wrong"
+            trial.want(same, message, expected=shown(other), got=shown(one))
+
+
+# ★★ What a client has to answer
+
+
+@SET.task(
+    "What a client has to answer",
+    level=2,
+    section=ENGINE_IO,
+    takes=("text",),
+    hints=(
+        "Lesson 09, sections 5 and 8: three packets want an answer, of all that come.",
+        "`0{…}` says that Engine.IO is open: now comes Socket.IO's own CONNECT. A ping is "
+        "answered with a pong; what stands behind the digit comes back, too.",
+        "`3probe` is the server's word that WebSocket works: the client says that it moves there.",
+    ),
+)
+def reply(trial: Trial, reply: Any) -> None:
+    """Try everything that a server may say."""
+    word = f"word{trial.rng.randrange(1000)}"
+    cases: dict[str, tuple[str | None, str]] = {
+        '0{"sid":"x","upgrades":[],"pingInterval":25000}': ("40", "Engine.IO is open: connect"),
+        "2": ("3", "a ping wants a pong"),
+        f"2{word}": (f"3{word}", "a pong repeats what the ping carries"),
+        "3probe": ("5", "the probe has succeeded: upgrade"),
+        '40{"sid":"y"}': (None, "CONNECT is the server's consent; nothing is answered"),
+        '42["2"]': (None, "an event that asks for nothing"),
+        '42["3probe"]': (None, "an event that asks for nothing"),
+        "1": (None, "the end"),
+        "6": (None, "a NOOP is nothing"),
+        "41": (None, "a DISCONNECT is the end"),
+        '44{"message":"2"}': (None, "a refusal"),
+    }
+    texts = list(cases)
+    trial.rng.shuffle(texts)
+    for text in texts:
+        expected, why = cases[text]
+        got = trial.call(reply, text)
+        trial.of_type(got, str, type(None))
+        trial.want(got == expected, why, expected=shown(expected), got=shown(got))
+
+
+# ★★★ Join by hand
+
+
+class _Chat:
+    """python-socketio's server, on the trial's own loop and socket.
+
+    said: the arguments of what clients have said. left: why they are gone.
+    """
+
+    def __init__(self, trial: Trial, answer: str) -> None:
+        import socketio  # a quarter of a second that other tasks need not wait
+
+        self.trial, self.answer = trial, answer
+        self.said: list[Any] = []
+        self.left: list[str] = []
+        self.is_known = False
+        self.gone = asyncio.Event()
+        self.sio = socketio.AsyncServer(
+            async_mode="aiohttp",
+            ping_interval=PING,
+            ping_timeout=PING,
+            logger=_SILENT,
+            engineio_logger=_SILENT,
+        )
+        self.sio.on("connect", self.connect)
+        self.sio.on(EVENT, self.hear)
+        self.sio.on("disconnect", self.leave)
+
+    async def connect(self, sid: str, environ: object) -> None:
+        """Greet somebody."""
+        self.is_known = True
+        await self.sio.emit("welcome", {"members": 1}, to=sid)
+
+    async def hear(self, sid: str, *arguments: Any) -> None:
+        """Answer, after a while, and after something else."""
+        self.said.append(arguments)
+        await self.sio.emit("typing", "Ada", to=sid)
+        await asyncio.sleep(THINKING)
+        await self.sio.emit(EVENT, self.answer, to=sid)
+
+    async def leave(self, sid: str, reason: str) -> None:
+        """Note why somebody is gone."""
+        self.left.append(reason)
+        self.gone.set()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Serve; gives the URL."""
+        from aiohttp import web
+
+        app = web.Application()
+        self.sio.attach(app)
+        runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=0.1)
+        await runner.setup()
+        listener = self.trial.listen()
+        await web.SockSite(runner, listener).start()
+        try:
+            yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            await self.sio.shutdown()
+            await runner.cleanup()
+
+
+async def _join_scenario(trial: Trial, join: Any) -> None:
+    text, answer = f'你好, "Ada" {trial.rng.random()}', f"42 {trial.rng.random()} ]"
+    chat = _Chat(trial, answer)
+    async with chat.serving() as url:
+        trial.doing = f"a server that pings every {PING:g} s and answers after {THINKING:g} s"
+        try:
+            async with trial.within(3, "no result"):
+                got = await join(url, text)
+        except Late:
+            _explain(trial, chat, text)
+            raise
+        if chat.is_known:
+            async with trial.within(1, "the connection is still open"):
+                await chat.gone.wait()
+        _explain(trial, chat, text)
+        trial.same(got, answer, f"the result is not the text of the first {EVENT!r}")
+
+
+def _explain(trial: Trial, chat: _Chat, text: str) -> None:
+    """Refuse an answer that has not said what it should; what the server has seen tells why."""
+    trial.want("ping timeout" not in chat.left, "the server got no pong and hung up", ENGINE_IO)
+    trial.want(chat.said, f"the server has not heard any event {EVENT!r}")
+    trial.want(
+        chat.said == [(text,)],
+        "the server has heard something else",
+        expected=json.dumps([text], ensure_ascii=False),
+        got=shown(list(chat.said[0])),
+    )
+
+
+@SET.task(
+    "Join by hand",
+    level=3,
+    section=SOCKET_IO,
+    takes=("url", "text"),
+    form="async def",
+    seconds=8.0,
+    hints=(
+        'The path and the query are in the lesson: `url + "socket.io/?EIO=4&transport=websocket"`.',
+        "Go over all that comes with `async for`. What `reply` says goes back. After the `40{…}` "
+        "of the server you may speak.",
+        "An event is `42` and a JSON list of its name and its argument; `json.dumps` writes quotes "
+        "as they must be. What comes goes through `event`: wait for the right name.",
+    ),
+)
+def join(trial: Trial, join: Any) -> None:
+    """Meet python-socketio's own server."""
+    trial.run(_join_scenario(trial, join))
