@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from wslab import lab
-from wslab.lab.engineio_rows import asks_for_engineio, describe_body, describe_packet
+from wslab.lab.engineio_rows import describe_body, describe_packet
 from wslab.lab.tape import Tape, Tracker
+from wslab.lab.transcript import asks_for_engineio
 from wslab.protocol.frames import Frame, Opcode
 
 MASK = bytes.fromhex("37fa213d")

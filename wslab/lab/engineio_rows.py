@@ -1,8 +1,10 @@
-"""Engine.IO and Socket.IO packets in a transcript: where they are to be expected, what they say."""
+"""What Engine.IO's and Socket.IO's packets say, in a transcript.
+
+It is imported when the first of them is shown: most lessons never need it.
+"""
 
 from __future__ import annotations
 
-import re
 from codecs import getincrementaldecoder
 
 from wslab.lab.tables import printable
@@ -15,27 +17,11 @@ from wslab.protocol.engineio import (
 )
 from wslab.protocol.errors import PeerError
 
-__all__ = ["asks_for_engineio", "describe_body", "describe_packet", "is_refusal"]
+__all__ = ["describe_body", "describe_packet"]
 
 SHOWN = 200  # characters of a packet that a row shows
 
-# Every request of Engine.IO says so in its query: /socket.io/?EIO=4&transport=polling
-_REQUEST = re.compile(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]")
 _Utf8 = getincrementaldecoder("utf-8")
-
-
-def asks_for_engineio(head: bytes) -> bool:
-    """Tell whether the request with this header is Engine.IO's: so are its body, and the answer's.
-
-    >>> asks_for_engineio(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
-    True
-    """
-    return _REQUEST.match(head) is not None
-
-
-def is_refusal(head: bytes) -> bool:
-    """Tell whether a response with this header says no: its body then is no packets."""
-    return head.split(b" ")[1:2] not in ([b"200"], [b"101"])
 
 
 def _text(data: bytes, is_complete: bool) -> str:

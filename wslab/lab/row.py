@@ -14,7 +14,6 @@ from wslab.lab.anatomy import (
     opcode_name,
 )
 from wslab.lab.chunks import chunk_head
-from wslab.lab.engineio_rows import describe_body, describe_packet
 from wslab.lab.tables import escaped, hex_bytes, printable, text_table
 from wslab.lab.tape import Piece
 from wslab.protocol.close import Close
@@ -140,6 +139,8 @@ class Row:
             said = printable(self.wire.decode("utf-8", "backslashreplace"))
             said += ", the last chunk" * (self.is_complete and not self.payload)
         elif kind == "body" and self.context.engineio:
+            from wslab.lab.engineio_rows import describe_body
+
             said = describe_body(self.payload, is_complete=self._has_all)
         elif kind in ("body", "raw"):
             said = printable(self.text)
@@ -173,6 +174,8 @@ class Row:
             return ""
         if header.opcode not in (Opcode.TEXT, Opcode.BINARY):
             return ""
+        from wslab.lab.engineio_rows import describe_packet
+
         is_text = header.opcode == Opcode.TEXT
         return describe_packet(self.payload, is_text=is_text, is_complete=self._has_all)
 

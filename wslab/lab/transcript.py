@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from wslab.lab.engineio_rows import asks_for_engineio, is_refusal
 from wslab.lab.row import HEAD, Context, Row
 from wslab.lab.tables import text_table
 from wslab.lab.tape import Piece, Side, Tape, Who
 from wslab.protocol.frames import RSV1, Header, Opcode
 
-__all__ = ["Row", "Transcript"]
+__all__ = ["Row", "Transcript", "asks_for_engineio", "is_refusal"]
 
 
 class Transcript(Sequence[Row]):
@@ -109,6 +109,21 @@ class Transcript(Sequence[Row]):
         table = text_table(HEAD, [row.text_cells() for row in self.rows])
         lost = f"{self.dropped} earlier rows were dropped: the tape keeps {self.tape.pieces.maxlen}"
         return f"{lost}\n{table}" if self.dropped else table
+
+
+def asks_for_engineio(head: bytes) -> bool:
+    """Tell whether the request with this header is Engine.IO's: so are its body, and the answer's.
+
+    >>> asks_for_engineio(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
+    True
+    """
+    # Every request of it says so in its query, whatever its path.
+    return re.match(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]", head) is not None
+
+
+def is_refusal(head: bytes) -> bool:
+    """Tell whether a response with this header says no: its body then is no packets."""
+    return head.split(b" ")[1:2] not in ([b"200"], [b"101"])
 
 
 def contexts(pieces: Iterable[Piece]) -> Iterator[Context]:
