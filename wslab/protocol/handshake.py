@@ -28,7 +28,7 @@ _UPGRADE = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 
 _QUOTED = rf'"(?:\\?{TCHAR})+"'  # holds a token too, some of it perhaps escaped (§9.1)
 _OWS = "[\t ]*"  # optional white space
-_PARAMETER = re.compile(rf"{_OWS}({TCHAR}+){_OWS}(?:={_OWS}({TCHAR}+|{_QUOTED}){_OWS})?")
+_PARAMETER = rf"{_OWS}({TCHAR}+){_OWS}(?:={_OWS}({TCHAR}+|{_QUOTED}){_OWS})?"
 
 
 class Extension(NamedTuple):
@@ -83,7 +83,7 @@ def parse_extensions(headers: Headers) -> tuple[Extension, ...]:
     """Read Sec-WebSocket-Extensions; HandshakeError if it is malformed (RFC 6455 §9.1)."""
     extensions = []
     for element in headers.tokens("Sec-WebSocket-Extensions"):
-        matches = [_PARAMETER.fullmatch(part) for part in element.split(";")]
+        matches = [re.fullmatch(_PARAMETER, part) for part in element.split(";")]
         pairs = [(match[1], match[2]) for match in matches if match is not None]
         if len(pairs) < len(matches) or pairs[0][1] is not None:
             raise HandshakeError(f"not an extension: {element[:60]!r}", "RFC 6455 §9.1")

@@ -17,15 +17,16 @@ HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
 
 TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # of a token, such as a field's name (RFC 9110 §5.6.2)
 _VERSION = r"HTTP/[0-9]\.[0-9]"
-_REQUEST_LINE = re.compile(rf"({TCHAR}+) ([!-~]+) ({_VERSION})")
-_STATUS_LINE = re.compile(rf"({_VERSION}) ([1-5][0-9]{{2}}) ([\t -~\x80-\xff]*)")
-_FIELD = re.compile(rf"({TCHAR}+):([\t -~\x80-\xff]*)")
+# Patterns are compiled when first used: an import stays quick.
+_REQUEST_LINE = rf"({TCHAR}+) ([!-~]+) ({_VERSION})"
+_STATUS_LINE = rf"({_VERSION}) ([1-5][0-9]{{2}}) ([\t -~\x80-\xff]*)"
+_FIELD = rf"({TCHAR}+):([\t -~\x80-\xff]*)"
 # A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
 # as the comma that joins two Host fields.
-_HOST = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?", re.ASCII)
+_HOST = r"(?a:(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?)"
 # Path and query, no fragment. RFC 3986 has no []{}|^`\ there, but browsers send them unescaped.
 _URI = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?\[\]{}|^`\\-]|%[0-9A-Fa-f]{2})*"
-_TARGET = re.compile(rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?")
+_TARGET = rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?"
 _BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
 
 
@@ -60,7 +61,7 @@ class Headers(tuple[tuple[str, str], ...]):
     def serialize(self) -> bytes:
         """Write the fields as lines; ValueError for one that would not read back the same."""
         for name, value in self:
-            match = _FIELD.fullmatch(f"{name}:{value}")
+            match = re.fullmatch(_FIELD, f"{name}:{value}")
             if match is None or match.groups() != (name, value.strip(_BLANK)):
                 raise ValueError(f"not a header field: {name!r}: {value!r} (RFC 9110 §5.5)")
         return b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in self)
@@ -100,7 +101,7 @@ class Request:
         if head is None:
             return None
         line, headers, end = head
-        match = _REQUEST_LINE.fullmatch(line)
+        match = re.fullmatch(_REQUEST_LINE, line)
         if match is None:
             raise HandshakeError(f"not a request line: {line[:60]!r}", "RFC 9112 §3")
         return cls(match[2], headers, match[1], match[3]), end
@@ -108,7 +109,7 @@ class Request:
     def serialize(self) -> bytes:
         """Write the request as bytes; ValueError for what would not read back the same."""
         line = f"{self.method} {self.target} {self.version}"
-        if not _REQUEST_LINE.fullmatch(line):
+        if not re.fullmatch(_REQUEST_LINE, line):
             raise ValueError(f"not a request line: {line!r} (RFC 9112 §3)")
         return f"{line}\r\n".encode() + self.headers.serialize() + b"\r\n"
 
@@ -155,7 +156,7 @@ class Response:
         if head is None:
             return None
         line, headers, end = head
-        match = _STATUS_LINE.fullmatch(line)
+        match = re.fullmatch(_STATUS_LINE, line)
         if match is None:
             raise HandshakeError(f"not a status line: {line[:60]!r}", "RFC 9112 §4")
         version, status, reason = match[1], int(match[2]), match[3]
@@ -168,7 +169,7 @@ class Response:
     def serialize(self) -> bytes:
         """Write the response as bytes; ValueError for what would not read back the same."""
         line = f"{self.version} {self.status} {self.reason}"
-        if not _STATUS_LINE.fullmatch(line):
+        if not re.fullmatch(_STATUS_LINE, line):
             raise ValueError(f"not a status line: {line!r} (RFC 9112 §4)")
         length = _body_length(self.status, self.headers)
         if len(self.body) != length:
@@ -224,7 +225,7 @@ def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, i
 def _parse_field(line: str) -> tuple[str, str]:
     if line[0] in " \t":
         raise HandshakeError(f"folded header line: {line[:40]!r}", "RFC 9112 §5.2")
-    match = _FIELD.fullmatch(line)
+    match = re.fullmatch(_FIELD, line)
     if match is None:
         raise HandshakeError(f"not a header field: {line[:60]!r}", "RFC 9112 §5")
     return match[1], match[2].strip(_BLANK)
@@ -238,10 +239,10 @@ def check_target(target: str, host: str) -> None:
     Raises HandshakeError, 400.
     Source: RFC 9112 §3.2, RFC 3986 §3.
     """
-    match = _TARGET.fullmatch(target)
+    match = re.fullmatch(_TARGET, target)
     if match is None:
         raise HandshakeError(f"target {target[:40]!r} is not a valid path or URI", "RFC 9112 §3.2")
     for name in (host, match[1] or host):
-        parts = _HOST.fullmatch(name)
+        parts = re.fullmatch(_HOST, name)
         if parts is None or int(parts[1] or 0) > 65535:
             raise HandshakeError(f"{name[:60]!r} is not a host or host:port", "RFC 9112 §3.2")
