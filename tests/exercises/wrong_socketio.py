@@ -131,7 +131,7 @@ WRONG = {
             "no pong",
             "elif answer is not None:",
             'elif answer == "40":',
-            "the server got no pong and hung up",
+            "did every ping get its pong?",
         ),
         Wrong(
             "no connect",
