@@ -5,7 +5,7 @@ from __future__ import annotations
 from .tools import LATE, RAISED, Wrong
 
 WRONG = {
-    "name": [
+    "layers": [
         Wrong(
             "always two layers",
             "if engine is not EngineType.MESSAGE:",

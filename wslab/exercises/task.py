@@ -188,6 +188,8 @@ class TaskSet:
 
         def make(check: Check) -> Task:
             name = check.__name__
+            if hasattr(self, name):  # a task of that name could not be reached
+                raise ValueError(f"a set has {name!r} already: give the task another name")
             task = Task(self.name, name, title, level, section, hints, check, **options)
             self.tasks[name] = task
             return task

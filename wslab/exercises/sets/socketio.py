@@ -54,7 +54,7 @@ def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> 
         "`EngineType(int(text[0])).name` and `SocketType(int(text[1])).name`.",
     ),
 )
-def name(trial: Trial, name: Any) -> None:
+def layers(trial: Trial, layers: Any) -> None:
     """Try packets of all types."""
     cases = ['0{"sid":"x","pingInterval":25000}', "1", "2", "2probe", "3", "3probe", "5", "6"]
     cases += ["40", '40{"token":"42"}', "41", '42["2"]', '43/admin,7["ok"]', '431["3"]']
@@ -63,7 +63,7 @@ def name(trial: Trial, name: Any) -> None:
     for text in cases:
         engine = EnginePacket.parse(text).type
         second = SocketType(int(text[1])).name if engine is EngineType.MESSAGE else None
-        got = trial.call(name, text)
+        got = trial.call(layers, text)
         trial.of_type(got, tuple)
         trial.want(len(got) == 2, "a pair is wanted", got=shown(got))
         trial.same(got[0], engine.name, "Engine.IO's type is wrong", ENGINE_IO)
