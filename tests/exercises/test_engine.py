@@ -162,6 +162,17 @@ def test_the_exception_is_compact_in_ipython(shell: InteractiveShell) -> None:
 # Comparisons
 
 
+@pytest.mark.parametrize("name", ["name", "lesson", "task", "tasks"])
+def test_a_task_hides_behind_nothing(name: str) -> None:
+    def body(trial: Trial, answer: Any) -> None:
+        raise AssertionError
+
+    body.__name__ = name
+    with pytest.raises(ValueError, match="give the task another name"):
+        demo(body)
+    assert name not in DEMO.tasks
+
+
 @pytest.mark.parametrize(
     ("got", "expected", "says"),
     [

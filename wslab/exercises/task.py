@@ -188,8 +188,8 @@ class TaskSet:
 
         def make(check: Check) -> Task:
             name = check.__name__
-            if hasattr(self, name):  # a task of that name could not be reached
-                raise ValueError(f"a set has {name!r} already: give the task another name")
+            if name in object.__dir__(self):  # found first, so the task could not be reached
+                raise ValueError(f"every set has {name!r} already: give the task another name")
             task = Task(self.name, name, title, level, section, hints, check, **options)
             self.tasks[name] = task
             return task
