@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
+import gc
 import socket
 
 import pytest
 
+from wslab import lab
 from wslab.lab.registry import LOOPBACK, listen, registry, replace
+from wslab.lab.scratch_server import serve_from_scratch
 
 
 class Thing:
@@ -122,3 +127,36 @@ def test_connections_do_not_hold_small_writes_back():
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: lab.serve(lab.echo),
+        lambda: serve_from_scratch(lab.echo),
+        lambda: lab.serve_tcp(hang_up),
+        lambda: lab.cable(lab.serve(lab.echo)),
+    ],
+    ids=["websockets", "from scratch", "tcp", "cable"],
+)
+def test_a_connection_accepted_as_the_listener_stops_is_closed(start):
+    """CPython loses it (see `accept_no_more`): then this test ends with a ResourceWarning."""
+    listener = start()
+
+    async def stop():
+        peer = socket.create_connection((LOOPBACK, listener.port))
+        for _ in range(2):  # to the turn of the loop in which it is accepted
+            await asyncio.sleep(0)
+        await (listener._stop() if listener.kind == "cable" else listener._stop(0.2))
+        return peer
+
+    with listener.thread.call(stop) as peer:
+        peer.settimeout(5)
+        listener.stop_now()
+        with contextlib.suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
+    gc.collect()
+
+
+async def hang_up(reader, writer):
+    writer.close()

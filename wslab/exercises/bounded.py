@@ -167,11 +167,13 @@ def _nudge_traced(thread: threading.Thread) -> None:
     thread that takes one clears the note. While it stands, a thread that is traced cannot enter a
     function written in Python: it goes round and round. So another thread has to take one.
     """
-    taken = threading.Lock()
+    ready, taken = threading.Lock(), threading.Lock()
+    ready.acquire()
     taken.acquire()
 
     def take() -> None:
         try:
+            ready.release()
             while True:
                 _sleep(0.001)
         except TimeUp:
@@ -179,7 +181,14 @@ def _nudge_traced(thread: threading.Thread) -> None:
 
     helper = threading.Thread(target=take, daemon=True)
     helper.start()
+    ready.acquire(True, 2)
     target, other = ctypes.c_ulong(thread.ident or 0), ctypes.c_ulong(helper.ident or 0)
+    tracer = sys.gettrace().__module__.partition(".")[0]
+    for _ in range(100):  # the tracer's own code may hold a lock: not there
+        frame = sys._current_frames().get(thread.ident or 0)
+        if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] != tracer:
+            break
+        _sleep(0.001)
     # From here on nothing but C is called.
     _set_exception(target, _TIME_UP)
     _sleep(NUDGE)

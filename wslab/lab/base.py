@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
 from wslab.lab.record import Event, Events, HandlerError, recorder
-from wslab.lab.registry import listen, registry
+from wslab.lab.registry import accept_no_more, listen, registry
 
 __all__ = ["BaseServer", "check_handler"]
 
@@ -224,6 +224,7 @@ class BaseServer:
         raise NotImplementedError
 
     async def _stop(self, grace: float) -> None:
+        await accept_no_more(self._listener)
         closed = asyncio.create_task(self._close())
         for _ in range(3):  # a handler may swallow a cancellation
             done, _ = await asyncio.wait([closed], timeout=grace)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from wslab.lab.faults import Faults
 from wslab.lab.link import Link, Sides
 from wslab.lab.loop import lab_thread, settle
-from wslab.lab.registry import LOOPBACK, Listener, listen, replace
+from wslab.lab.registry import LOOPBACK, Listener, accept_no_more, listen, replace
 from wslab.lab.tape import PIECES, Side, Tape
 from wslab.lab.transcript import Transcript
 
@@ -213,9 +213,11 @@ class Cable:
         return link.client
 
     async def _stop(self) -> None:
-        if self._server is None:
+        server = self._server
+        if server is None:
             return
-        self._server.close()
+        await accept_no_more(self._listener)
+        server.close()
         for link in list(self.links):
             link.end("both", reset=False)
             if link.dial is not None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from wslab.lab.loop import kept
 
-__all__ = ["LOOPBACK", "Listener", "listen", "registry", "replace"]
+__all__ = ["LOOPBACK", "Listener", "accept_no_more", "listen", "registry", "replace"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -79,3 +81,15 @@ def listen(host: str, port: int) -> socket.socket:
         who = f"the lab's {holders[0].kind} {holders[0].name!r}" if holders else "another program"
         advice = "stop that one, or leave port out to get a free one"
         raise OSError(error.errno, f"port {port} is in use by {who}: {advice}") from None
+
+
+async def accept_no_more(listener: socket.socket | None) -> None:
+    """Let the connections that were just accepted begin, before the asyncio server is closed.
+
+    CPython forgets, and does not close, one that it accepted in the turn of the loop before that.
+    """
+    if listener is not None and listener.fileno() >= 0:
+        with suppress(NotImplementedError):  # Windows' loop has no readers
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+    for _ in range(3):  # accepted, made, told
+        await asyncio.sleep(0)
