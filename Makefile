@@ -36,7 +36,7 @@ lab: $(VENV)/.lab ## open the course in JupyterLab
 test: test-code test-notebooks ## every test, then every notebook against its recorded outputs
 
 test-code: $(VENV)/.dev
-	$(PY) -X dev -m pytest --cov --durations=40
+	PYTHONDEVMODE=1 $(PY) -m pytest -n 2 --dist worksteal --cov --durations=40
 
 test-notebooks: $(VENV)/.dev
 	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb \
