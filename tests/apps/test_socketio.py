@@ -207,7 +207,9 @@ class TestServer:
             await assert_others_are_served(server)
 
     @pytest.mark.parametrize(
-        "sio", [socketio.Server(), socketio.AsyncServer(async_mode="asgi"), None], ids=repr
+        "sio",
+        [socketio.Server(), socketio.AsyncServer(async_mode="asgi"), None],
+        ids=["sync", "asgi", "None"],
     )
     def test_anything_else_than_its_server_is_refused(self, sio):
         with pytest.raises(TypeError, match=r"^expected is a socketio\.AsyncServer on aiohttp"):

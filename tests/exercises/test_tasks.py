@@ -228,7 +228,9 @@ def test_a_call_that_blocks_is_abandoned(task: Task, block: str, ports: list[int
 
 
 @each_task
-@pytest.mark.parametrize("result", [object(), 1.5, {}, "?!", None], ids=repr)
+@pytest.mark.parametrize(
+    "result", [object(), 1.5, {}, "?!", None], ids=["object", "float", "dict", "str", "None"]
+)
 def test_a_result_of_the_wrong_type_is_wrong(task: Task, result: Any, ports: list[int]) -> None:
     verdict = task.judge(shaped(task, lambda *_: result))
     assert verdict.outcome in (Outcome.WRONG, Outcome.TIMED_OUT), verdict
@@ -236,7 +238,11 @@ def test_a_result_of_the_wrong_type_is_wrong(task: Task, result: Any, ports: lis
 
 
 @each_task
-@pytest.mark.parametrize("answer", [42, None, "key", ..., lambda: 1, lambda *, x: 1], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [42, None, "key", ..., lambda: 1, lambda *, x: 1],
+    ids=["42", "None", "key", "...", "no argument", "by name only"],
+)
 def test_an_answer_of_the_wrong_type_is_wrong(task: Task, answer: Any) -> None:
     verdict = task.judge(answer)
     assert verdict.outcome is Outcome.WRONG
