@@ -388,7 +388,7 @@ class TestPing:
 
     async def test_waits_while_the_peer_does_not_keep_up(self, pair):
         sending = pair.start(pair.ws.send(bytes(1 << 22)))
-        await pair.do(wait_until(lambda: not pair.ws.writable.is_set()))
+        await pair.do(wait_until(lambda: pair.ws.congestion is not None))
         pinging = pair.start(pair.ws.ping())
         await pair.do(asyncio.sleep(SOON))
         assert not pinging.done()
@@ -538,7 +538,7 @@ class TestTheEndOfTcp:
 
     async def test_a_reset_ends_a_send_that_waits(self, pair):
         sending = pair.start(pair.ws.send(bytes(1 << 24)))
-        await pair.do(wait_until(lambda: not pair.ws.writable.is_set()))
+        await pair.do(wait_until(lambda: pair.ws.congestion is not None))
         pair.peer.reset()
         with pytest.raises(ConnectionEnded, match="1006"):
             await asyncio.wrap_future(sending)
@@ -546,7 +546,7 @@ class TestTheEndOfTcp:
     async def test_a_peer_that_is_through_with_sending_and_does_not_read(self, make):
         pair = await make(close_timeout=SOON)
         sending = pair.start(pair.ws.send(bytes(1 << 24)))
-        await pair.do(wait_until(lambda: not pair.ws.writable.is_set()))
+        await pair.do(wait_until(lambda: pair.ws.congestion is not None))
         pair.peer.hang_up()
         with pytest.raises(ConnectionEnded, match="1006"):
             await asyncio.wrap_future(sending)
@@ -606,7 +606,7 @@ class TestBackpressure:
                 await pair.ws.send(bytes([number]) * size)
 
         doing = pair.start(flood())
-        await pair.do(wait_until(lambda: not pair.ws.writable.is_set()))
+        await pair.do(wait_until(lambda: pair.ws.congestion is not None))
         await pair.do(asyncio.sleep(SOON))  # time enough to go too far
         assert not doing.done()
         assert pair.ws.transport.get_write_buffer_size() < 64 * 1024 + 2 * size

@@ -138,7 +138,7 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def little_is_kept(self) -> None:
         for side in getattr(self, "sides", {}).values():
-            assert len(side.connection._frames._rest) < 14 + 125
+            assert len(side.connection.frames._rest) < 14 + 125
             assert len(side.connection._messages._data) <= LIMITS.message
 
     def teardown(self) -> None:

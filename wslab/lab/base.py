@@ -113,9 +113,7 @@ class BaseServer:
         """
         await self._check_loop()
         try:
-            await settle(
-                lambda: self._activity, until, lambda: self.events, within=within, quiet=quiet
-            )
+            await settle(self.activity, until, lambda: self.events, within=within, quiet=quiet)
         finally:
             await self._check_loop()
         return self.events
@@ -162,6 +160,10 @@ class BaseServer:
         await self.stop()
 
     # What its connections tell
+
+    def activity(self) -> object:
+        """Return what changes with everything that happens."""
+        return self._activity
 
     def touch(self) -> None:
         """Note that something happened."""

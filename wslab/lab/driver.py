@@ -59,10 +59,12 @@ class Driver(asyncio.Protocol):
     clean: whether both sides have sent a Close frame.
     violation: the rule that the peer broke, if it did. timed_out: whether it took too long.
     messages: what the application has not received yet. reader: it waits for more.
+    reads: how often something was read.
     has_rest: whether more was read, which the application may first answer the last message to.
     stopped: whether nothing is read, until application and peer keep up.
     draining: whether messages for which there is no room are dropped.
-    writable: set while the peer keeps up. lost: done when TCP has ended.
+    congestion: done when the peer keeps up again, None while it does.
+    lost: done when TCP has ended.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -79,9 +81,9 @@ class Driver(asyncio.Protocol):
         self.lost = self.loop.create_future()
         self.messages: deque[str | bytes] = deque()
         self.reader: asyncio.Future[None] | None = None
+        self.reads = 0
         self.has_rest = self.stopped = False
-        self.writable = asyncio.Event()
-        self.writable.set()
+        self.congestion: asyncio.Future[None] | None = None
         self._head = b""  # of the handshake, as far as it is there
         self.draining = False
         self._replies = 0  # bytes of them since the peer does not keep up
@@ -122,7 +124,7 @@ class Driver(asyncio.Protocol):
                 if (reader := self.reader) is not None and not reader.done():
                     reader.set_result(None)
                 if len(messages) >= room and not self.draining:
-                    if connection.has_more or len(messages) >= self.settings.queue:
+                    if connection.frames.has_more or len(messages) >= self.settings.queue:
                         self._leave_rest()
                     break
         if noted:
@@ -165,7 +167,7 @@ class Driver(asyncio.Protocol):
         assert connection is not None  # only called after the opening handshake
         if data := connection.data_to_send():
             self.transport.write(data)
-            if not self.writable.is_set():
+            if self.congestion is not None:
                 self._replies += len(data)
                 if self._replies > REPLY_LIMIT:
                     self._stop()
@@ -209,6 +211,7 @@ class Driver(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes to the protocol, and its events on."""
+        self.reads += 1
         if self.connection is None:
             self.handshake(data)
         else:
@@ -227,7 +230,7 @@ class Driver(asyncio.Protocol):
             for event in self.connection.receive_eof():
                 self.apply(event)
         self.stop_timer()
-        self.writable.set()
+        self._send_on()
         if self.reader is not None and not self.reader.done():
             self.reader.set_result(None)
         if not self.lost.done():
@@ -235,10 +238,15 @@ class Driver(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Let send() wait: the peer does not keep up."""
-        self.writable.clear()
+        self.congestion = self.loop.create_future()
 
     def resume_writing(self) -> None:
         """Let send() go on."""
-        self.writable.set()
+        self._send_on()
         self._replies = 0
         self.read_on()
+
+    def _send_on(self) -> None:
+        if self.congestion is not None:
+            self.congestion.set_result(None)
+            self.congestion = None

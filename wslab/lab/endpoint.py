@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Self
 
 from wslab.lab.driver import Driver, Settings
 from wslab.protocol.connection import Connection, State
@@ -68,22 +68,22 @@ class Endpoint(Driver):
 
     async def recv(self) -> Message:
         """Return the next message; ConnectionEnded when there will be none."""
-        return await self._next(stop=False)
+        try:
+            return await self.__anext__()
+        except StopAsyncIteration:
+            raise self._ended() from None
 
     def __aiter__(self) -> Self:
         """Iterate over the messages, up to a goodbye: 1000, 1001, or no code at all."""
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, Message]:
+    async def __anext__(self) -> Message:
         """Return the next message; an end that is no goodbye raises ConnectionEnded."""
-        return self._next(stop=True)
-
-    async def _next(self, stop: bool) -> Message:
         if self.has_rest and not self.messages:
             self.take(1)
         while not self.messages:
             if self.close_code is not None:
-                if stop and self.clean and self.close_code in GOODBYES:
+                if self.clean and self.close_code in GOODBYES:
                     raise StopAsyncIteration
                 raise self._ended()
             if self.reader is not None:
@@ -115,8 +115,8 @@ class Endpoint(Driver):
         else:
             _send_fragments(connection, message)
         self.transport.write(connection.data_to_send())
-        if not self.writable.is_set():
-            await self.writable.wait()
+        if self.congestion is not None:
+            await asyncio.shield(self.congestion)
         if self.transport.is_closing():  # without this, a loop of sends might never notice
             raise await self._end()
 
@@ -134,8 +134,8 @@ class Endpoint(Driver):
         ping = _Ping(payload, self.loop.time(), self.loop.create_future())
         self._pings.append(ping)
         self.flush()
-        if not self.writable.is_set():
-            await self.writable.wait()
+        if self.congestion is not None:
+            await asyncio.shield(self.congestion)
         return ping.pong
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

@@ -70,11 +70,6 @@ class ServerEndpoint(Endpoint):
         super().connection_made(transport)
         self.server.connections.add(self)
 
-    def data_received(self, data: bytes) -> None:
-        """Note that the server is not idle."""
-        self.server.touch()
-        super().data_received(data)
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended."""
         super().connection_lost(exc)
@@ -153,6 +148,10 @@ class ScratchServer(BaseServer):
             ssl_handshake_timeout=self.settings.open_timeout if self.tls else None,
             ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
         )
+
+    def activity(self) -> object:
+        """Return what changes with everything that happens."""
+        return super().activity(), sum(endpoint.reads for endpoint in list(self.connections))
 
     async def _close(self) -> None:
         assert self._server is not None  # set by _open()

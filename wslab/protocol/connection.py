@@ -76,6 +76,7 @@ class Connection:
     frame (§5.3), such as ``lambda: secrets.token_bytes(4)``; a server has none.
     deflate: what the opening handshake agreed on (`deflate.agreed`); None for no compression.
     limits: how much to accept from the peer.
+    frames: cuts what the peer sends; `frames.has_more` if there are bytes not looked at yet.
     Raises ValueError for a client without masks and for a server with them.
 
     >>> server = Connection(Role.SERVER)
@@ -102,7 +103,7 @@ class Connection:
         limits = limits or Limits()
         self._deflater = Deflater(*deflate.window(server=is_server)) if deflate else None
         inflater = Inflater(*deflate.window(server=not is_server)) if deflate else None
-        self._frames = FrameReader(masked=is_server, rsv=RSV1 if deflate else 0, limit=limits.frame)
+        self.frames = FrameReader(masked=is_server, rsv=RSV1 if deflate else 0, limit=limits.frame)
         self._messages = MessageReader(limits, inflater)
         self._sending: Opcode | None = None  # the kind of message of which fragments were sent
         self._output: list[bytes] = []
@@ -119,11 +120,6 @@ class Connection:
         return self.state is State.CLOSED or (finished and self.role is Role.SERVER)
 
     # What comes in
-
-    @property
-    def has_more(self) -> bool:
-        """Tell if there are bytes that `events` has not looked at yet."""
-        return self._frames.has_more
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes that the peer sent, cut anywhere; return what happened, in order.
@@ -144,12 +140,12 @@ class Connection:
     def feed(self, data: bytes) -> None:
         """Take bytes that the peer sent, and look at none of them: that is for `next_event`."""
         if self.state in _READING:
-            self._frames.feed(data)
+            self.frames.feed(data)
 
     def next_event(self) -> Event | None:
         """Return what happened next; None means that more bytes are needed, or no longer read."""
         try:
-            while self.state in _READING and (piece := self._frames.next()) is not None:
+            while self.state in _READING and (piece := self.frames.next()) is not None:
                 header, payload, _, _ = piece
                 if header.opcode & 0x8:
                     return self._receive_control(header.opcode, payload)

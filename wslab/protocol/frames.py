@@ -117,7 +117,8 @@ class Header(NamedTuple):
         end = start + size
         if len(data) < end:
             return None
-        mask = bytes(data[end - 4 : end]) if second >= 0x80 else None
+        key = data[end - 4 : end] if second >= 0x80 else None
+        mask = key if key is None or type(key) is bytes else bytes(key)
         if length > 125:
             length = int.from_bytes(data[start + 2 : start + (4 if length == 126 else 10)])
         fields = (first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, size)
