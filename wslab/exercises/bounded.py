@@ -183,7 +183,8 @@ def _nudge_traced(thread: threading.Thread) -> None:
     helper.start()
     ready.acquire(True, 2)
     target, other = ctypes.c_ulong(thread.ident or 0), ctypes.c_ulong(helper.ident or 0)
-    tracer = sys.gettrace().__module__.partition(".")[0]
+    trace = sys.gettrace()  # a function, or an object as coverage's
+    tracer = (getattr(trace, "__module__", None) or type(trace).__module__).partition(".")[0]
     for _ in range(100):  # the tracer's own code may hold a lock: not there
         frame = sys._current_frames().get(thread.ident or 0)
         if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] != tracer:
