@@ -20,6 +20,7 @@ from wslab.apps import chat
 from wslab.apps.chat import ChatClient, Member, Room
 from wslab.apps.chat.messages import Fields, Said
 from wslab.apps.chat.rules import name_key
+from wslab.apps.heartbeat import Heartbeat
 from wslab.protocol.frames import Frame, Opcode
 
 pytestmark = pytest.mark.timeout(180)  # on a machine that has other things to do
@@ -154,7 +155,7 @@ async def test_who_stops_reading_is_dropped_and_nobody_else_notices() -> None:
             said = [said.text.split()[0] for said in each.heard if said.name == "Ada"]
             assert said == [*map(str, range(sent)), "the"]
         (dropped,) = room.events.only("dropped")
-        assert 0 < int(dropped.text.split()[0]) <= rules.backlog
+        assert rules.backlog < int(dropped.text.split()[0]) < rules.backlog + rules.message_size
     assert room.errors == []
 
 
@@ -175,7 +176,7 @@ async def test_who_reads_again_within_the_grace_is_told_why() -> None:
                 await snail.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1013
-        assert "bytes were waiting" in closed.value.rcvd.reason
+        assert "bytes would wait" in closed.value.rcvd.reason
 
 
 # Malice
@@ -302,4 +303,19 @@ async def test_a_corpus_over_the_wire(classic: bool) -> None:
         await ada.say("still here")
         await ada.until("still here")
         assert room.members == ["Ada"]
+    assert room.errors == []
+
+
+async def test_who_has_to_wait_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The room does not read on, the library's queue is full, and no Pong gets through."""
+    monkeypatch.setattr("wslab.apps.chat.server.PULSE", Heartbeat(0.3, timeout=0.3))
+    room = chat.serve(rules=chat.Rules(rate=0.8, burst=1))
+    async with asyncio.timeout(PATIENCE), connect(room.url, ping_interval=None) as ada:
+        await ada.send('{"type":"resume","epoch":null,"after":null,"client":"0123456789abcdef"}')
+        for number in range(1, 40):
+            kind, text = ("chat", "Hello") if number > 1 else ("setName", "Ada")
+            await ada.send(json.dumps({"type": kind, "text": text, "id": number}))
+        acknowledged = 0
+        while acknowledged < 4:  # with more than a second between two
+            acknowledged += json.loads(await ada.recv()).get("type") == "ack"
     assert room.errors == []

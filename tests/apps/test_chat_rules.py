@@ -141,6 +141,10 @@ def test_names_as_they_are_shown(text: str, name: str) -> None:
         ("ＳＥＲＶＥＲ", "reserved_name"),
         ("Ser\u200dver", "reserved_name"),
         ("Server\ufe0f", "reserved_name"),
+        ("Server\u034f", "reserved_name"),
+        ("Ser\u17b4ver", "reserved_name"),
+        ("Server\u180f", "reserved_name"),
+        ("Server\U000e0100", "reserved_name"),
     ],
 )
 def test_names_that_are_refused(text: str, code: str) -> None:

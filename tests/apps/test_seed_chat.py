@@ -39,6 +39,21 @@ async def test_it_believes_everything() -> None:
         ]
 
 
+async def test_what_is_missing_is_undefined() -> None:
+    async with lab.serve(seed_chat.handler) as server, ChatClient(server.url) as listener:
+        async with ChatClient(server.url) as nobody:
+            for message in ("{}", "[1]", "5", '{"type":"chat"}', '{"type":"setName"}'):
+                await nobody.send(message)
+            await nobody.until(2)
+        await listener.until(3)
+        assert [message.fields for message in listener.heard] == [
+            {},
+            {"name": "Server", "text": "undefined加入了房间"},
+            {"name": "Server", "text": "undefined离开了房间"},
+        ]
+        assert server.errors == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("message", ["not json", "", "null"])
 async def test_one_malformed_message_ends_the_process(message: str) -> None:

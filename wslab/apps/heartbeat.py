@@ -63,7 +63,10 @@ class Heartbeat:
 
     @property
     def limit(self) -> float:
-        """Seconds of silence that mean death: no death is noticed later than that."""
+        """Seconds of silence that mean death: it is noticed no later, by who looks in time.
+
+        Who looks late asks again first, see `Watchdog.look`.
+        """
         return self.misses * self.interval + self.patience
 
     @property

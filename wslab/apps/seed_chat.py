@@ -3,7 +3,9 @@
     python -m wslab.apps.seed_chat        prints its URL and runs until something kills it
 
 Node ends the whole process when nobody catches an exception; a Python program has to ask for that,
-so `main` does. What a server makes of the same protocol that believes nobody: `wslab.apps.chat`.
+so `main` does. A field that is missing is `undefined` and no error, as there; how JavaScript turns
+what is no string into text is not imitated. What a server makes of the same protocol that believes
+nobody: `wslab.apps.chat`.
 """
 
 from __future__ import annotations
@@ -19,30 +21,45 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 __all__ = ["handler"]
 
+UNDEFINED: Any = object()
+
 members: dict[ServerConnection, Any] = {}  # `wss.clients`, with each one's `nickname`
 
 
 def tell_all(value: dict[str, Any]) -> None:
     """`broadcast(JSON.stringify(…))`; what is undefined is left out, as JSON.stringify does."""
-    known = {key: each for key, each in value.items() if each is not None}
+    known = {key: each for key, each in value.items() if each is not UNDEFINED}
     broadcast(members, json.dumps(known, ensure_ascii=False, separators=(",", ":")))
+
+
+def field(data: Any, key: str) -> Any:
+    """`data.key`: of null it is an error, of anything else that lacks it undefined."""
+    if data is None:
+        raise TypeError(f"Cannot read properties of null (reading {key!r})")
+    return data.get(key, UNDEFINED) if isinstance(data, dict) else UNDEFINED
+
+
+def shown(value: Any) -> str:
+    """Return what `value + "…"` begins with."""
+    return "undefined" if value is UNDEFINED else str(value)
 
 
 async def handler(connection: ServerConnection) -> None:
     """`wss.on('connection', …)`: believes whatever it is sent."""
-    members[connection] = None
+    members[connection] = UNDEFINED
     try:
         async for message in connection:
             data = json.loads(message)
-            match data["type"]:
+            text = field(data, "text")
+            match field(data, "type"):
                 case "setName":
-                    members[connection] = data["text"]
-                    tell_all({"name": "Server", "text": f"{data['text']}加入了房间"})
+                    members[connection] = text
+                    tell_all({"name": "Server", "text": f"{shown(text)}加入了房间"})
                 case "chat":
-                    tell_all({"name": members[connection], "text": data["text"]})
+                    tell_all({"name": members[connection], "text": text})
     finally:
         name = members.pop(connection)
-        tell_all({"name": "Server", "text": f"{'undefined' if name is None else name}离开了房间"})
+        tell_all({"name": "Server", "text": f"{shown(name)}离开了房间"})
 
 
 async def main() -> None:

@@ -23,8 +23,9 @@ Mode = Literal["up", "silent", "down", "throws"]
 class Network:
     """The way to the server, and the server.
 
-    mode: "up" answers every message; "silent" takes everything and answers nothing, as a cut cable
-    or a hanging program does; "down" refuses connections; "throws": `new WebSocket` itself fails.
+    mode: "up" answers every message; "silent" takes everything and answers nothing, as a hanging
+    program does; "down" refuses connections; "throws": `new WebSocket` itself fails. There is no
+    TCP here: with a cut cable, it would give up after a quarter of an hour, since the page sends.
     """
 
     def __init__(self, timers: Timers) -> None:

@@ -198,8 +198,9 @@ class Fanout:
             return
         if connection.is_slow:
             backlog = connection.transport.get_write_buffer_size()
-            if backlog + len(data) > self.backlog + connection.credit:
-                self.close(member, TRY_AGAIN_LATER, f"too slow: {backlog} bytes were waiting")
+            backlog += len(data)
+            if backlog > self.backlog + connection.credit:
+                self.close(member, TRY_AGAIN_LATER, f"too slow: {backlog} bytes would wait")
                 self.on_drop(member, backlog)
                 return
         with suppress(CLOSED):

@@ -1,4 +1,4 @@
-"""Who is called what: names are unique, and two that look alike are the same."""
+"""Who is called what: names are unique, whatever their width, case and invisible letters."""
 
 from __future__ import annotations
 

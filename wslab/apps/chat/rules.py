@@ -1,7 +1,8 @@
 """What a member may send: everything that a room checks before it believes it.
 
 All of this is pure: a message in, a value or `Refused` out. Nothing that a peer sends gets past
-here as an object, a number or an invisible name.
+here as an object, a number or an invisible name. Letters of other alphabets that look like Latin
+ones, such as a Cyrillic А, are different letters here (Unicode calls them confusables, UTS #39).
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ BEAT = "beat"  # a sign of life is asked for; see `wslab.apps.resume`
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 NO_MARK = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zs", "Zl", "Zp"})  # categories, likewise
 JOINERS = "\u200c\u200d"  # between letters of Persian or Hindi, and inside emoji
+# Marks that are never seen: joiners and selectors that only say how to draw their neighbours
+IGNORED = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # What no text needs: control characters but tab and line feed, and halves of surrogate pairs,
 # which JSON can write (\ud800) and UTF-8 cannot.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -163,14 +166,14 @@ def _is_visible(letter: str) -> bool:
 
 
 def name_key(name: str) -> str:
-    """Return what names that look alike have in common: NFKC, case-folded, nothing invisible.
+    """Return what names have in common that differ in width, case or invisible letters.
 
     >>> name_key("ＡＤＡ") == name_key("Ada")
     True
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     shown = (c for c in folded if c not in BLANK and unicodedata.category(c) not in ("Cc", "Cf"))
-    return " ".join("".join(c for c in shown if not "\ufe00" <= c <= "\ufe0f").split())
+    return " ".join(IGNORED.sub("", "".join(shown)).split())
 
 
 class Bucket:

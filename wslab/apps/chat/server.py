@@ -25,6 +25,7 @@ from wslab.apps.chat.messages import Fields
 from wslab.apps.chat.room import Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.words import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.heartbeat import Heartbeat, watched
 from wslab.apps.resume import Log
 from wslab.lab.connection import Connection
 from wslab.lab.record import record_prints
@@ -35,6 +36,11 @@ __all__ = ["ChatServer", "serve"]
 
 # By the close code that the library sends by itself (RFC 6455 §7.4.1): which rule was broken.
 VIOLATIONS = {1002: "protocol", 1007: "not_utf8", 1009: "too_big"}
+
+
+# A member whose messages have to wait is not read from, and so are its Pongs: that is no silence,
+# which the library's own keepalive does not know.
+PULSE = Heartbeat(20, timeout=20)
 
 
 class ChatServer(Server):
@@ -58,6 +64,7 @@ class ChatServer(Server):
             "process_request": self._process_request,
             "create_connection": ChatConnection,
             "max_size": rules.message_size,
+            "ping_interval": None,  # see PULSE
         }
         super().__init__(name, self._converse, host, {**own, **options})
         self._room("", log)
@@ -119,7 +126,7 @@ class ChatServer(Server):
             return None
 
         def dropped(member: Member, backlog: int) -> None:
-            room.drop(member, f"{backlog} bytes were waiting, {self.rules.backlog} are allowed")
+            room.drop(member, f"{backlog} bytes would wait, {self.rules.backlog} are allowed")
 
         audience = Fanout(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
         room = Room(audience, name=name, rules=self.rules, log=log, note=self._note, **self._said)
@@ -151,16 +158,20 @@ class ChatServer(Server):
         connection.request.headers.clear()
         member = Member(connection.number if isinstance(connection, Connection) else 0)
         cast(Fanout, room.audience).add(member, connection)
-        room.enter(member)
-        try:
-            async for data in connection:
-                if (delay := room.delay(member)) > 0:
-                    await asyncio.sleep(delay)
-                room.receive(member, data)
-        finally:
-            room.leave(member)
-            if (sent := connection.protocol.close_sent) is not None and sent.code in VIOLATIONS:
-                room.refuse(member, VIOLATIONS[sent.code])
+        delay = 0.0
+        async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
+            room.enter(member)
+            try:
+                async for data in connection:
+                    watchdog.sign()
+                    if (delay := room.delay(member)) > 0:
+                        await asyncio.sleep(delay)
+                        delay = 0.0
+                    room.receive(member, data)
+            finally:
+                room.leave(member)
+                if (sent := connection.protocol.close_sent) and sent.code in VIOLATIONS:
+                    room.refuse(member, VIOLATIONS[sent.code])
 
     async def _send_away(self, connection: ServerConnection) -> None:
         room = self._rooms[""]
