@@ -310,7 +310,8 @@ async def test_who_has_to_wait_is_not_taken_for_dead(monkeypatch: pytest.MonkeyP
     """The room does not read on, the library's queue is full, and no Pong gets through."""
     monkeypatch.setattr("wslab.apps.chat.server.PULSE", Heartbeat(0.3, timeout=0.3))
     room = chat.serve(rules=chat.Rules(rate=0.8, burst=1))
-    async with asyncio.timeout(PATIENCE), connect(room.url, ping_interval=None) as ada:
+    quick = {"ping_interval": None, "close_timeout": 0.1}
+    async with asyncio.timeout(PATIENCE), connect(room.url, **quick) as ada:
         await ada.send('{"type":"resume","epoch":null,"after":null,"client":"0123456789abcdef"}')
         for number in range(1, 40):
             kind, text = ("chat", "Hello") if number > 1 else ("setName", "Ada")
