@@ -12,7 +12,7 @@ from wslab.lab.scratch_client import connect_from_scratch
 BROKEN = ("closed with 1006: the connection broke off", "1006 ABNORMAL_CLOSURE")
 SILENT = ("no sign of life for 0.4 s", "1006 ABNORMAL_CLOSURE")
 LEFT = ("closed with 1001: the server goes away, for a restart", "1001 GOING_AWAY")
-BACK = "back, message 2 arrived once"
+BACK = "back, 'amid' took effect once"
 
 SEEN = {
     "a box on the way closes the connection (FIN)": (*BROKEN, BACK),
@@ -28,9 +28,9 @@ SEEN = {
         "1011 INTERNAL_ERROR",
         BACK,
     ),
-    "the server is killed, and comes back": (*BROKEN, BACK),
+    "the server is killed, and comes back": (*BROKEN, f"told of a gap: epoch; {BACK}"),
     "the server is replaced by one that refuses": (
-        "refused with 403 Forbidden: it will be the same next time",
+        f"{LEFT[0]}, then refused with 403 Forbidden: it will be the same next time",
         "1001 GOING_AWAY",
         "told that it is final",
     ),

@@ -164,3 +164,16 @@ async def test_a_publisher_on_another_thread(served):
         await Peer(ws).hear(1)
         await asyncio.gather(*(asyncio.to_thread(feed.publish, {"n": n}) for n in range(50)))
         assert [message["seq"] for message in await Peer(ws).hear(50)] == list(range(1, 51))
+
+
+async def test_half_a_surrogate_pair_reaches_nobody():
+    feed = Feed()
+    async with lab.serve(feed) as server, connect(server.url) as good, connect(server.url) as bad:
+        for ws in (good, bad):
+            await ws.send(json.dumps({"type": "resume", "epoch": None, "after": None}))
+            await ws.recv()
+        await bad.send('{"type":"say","text":"\\ud800"}')
+        await bad.wait_closed()
+        feed.publish({"text": "still here"})
+        assert json.loads(await good.recv())["text"] == "still here"
+    assert feed.said == []

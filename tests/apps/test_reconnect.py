@@ -403,14 +403,16 @@ class TestClient:
         assert world.attempts == [0, 1, 3, 7, 15]
         assert client.attempts.number == 4
 
-    def test_waits_at_least_as_long_as_the_server_says(self):
-        world = World(refused(503, Retry_After="100"), None)
+    @pytest.mark.parametrize(("says", "waits"), [("100", 101), ("999999999", 3601)])
+    def test_waits_longer_than_the_server_says(self, says, waits):
+        """Its own wait comes on top, and a year is too much."""
+        world = World(refused(503, Retry_After=says), None)
 
         async def scene(client):
             await client.until(State.ONLINE)
 
         world.play(scene)
-        assert world.attempts == [0, 100]
+        assert world.attempts == [0, waits]
 
     def test_a_final_answer_is_the_last_event(self):
         world = World(ConnectionRefusedError(), refused(403))

@@ -41,8 +41,16 @@ WRONG = {
             "not text or not str(text).strip()",
             "is no text",
         ),
-        Wrong("blanks", " or not text.strip()", "", "blanks are nothing to say"),
+        Wrong("blanks", " or not text.strip()", "", "blanks are no"),
         Wrong("trims", "return kind, text", "return kind, text.strip()", "this is a good message"),
+        Wrong("trims the end", "return kind, text", "return kind, text.rstrip()", "a good message"),
+        Wrong("cuts", "return kind, text", "return kind, text[:30]", "this is a good message"),
+        Wrong(
+            "blanks as a name",
+            "not text.strip()",
+            'kind == "chat" and not text.strip()',
+            "blanks are no name",
+        ),
         Wrong("a list", "return kind, text", "return [kind, text]", "the result is list"),
         Wrong(
             "None for what is wrong",
@@ -167,6 +175,12 @@ WRONG = {
             "            members.discard(member)\n",
             "",
             "the slow one is cut off and still in `members`",
+        ),
+        Wrong(
+            "waits until it has read",
+            "member.transport.abort()",
+            "member.transport.close()",
+            "transport.close() waits until it has been read",
         ),
         Wrong(
             "asks the dead to agree",

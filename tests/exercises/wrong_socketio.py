@@ -198,6 +198,14 @@ WRONG = {
             "the server has not heard any event",
         ),
         Wrong(
+            "never closes",
+            '    async with connect(url + "socket.io/?EIO=4&transport=websocket") as ws:',
+            '    ws = join.ws = await connect(url + "socket.io/?EIO=4&transport=websocket")\n'
+            "    if True:",
+            "it has returned, but not closed",
+            LATE,
+        ),
+        Wrong(
             "listens on",
             "return heard[2][1]",
             "pass",

@@ -151,6 +151,7 @@ class TestSocket:
             ("x", "packet type is 'x', known are '0' to '6'"),
             ("2{bad", "not JSON: '{bad'"),
             ("2[NaN]", "not JSON: '[NaN]'"),
+            ('2["a","\\ud800"]', "half a surrogate pair, which is no Unicode"),
             ("2" + "[" * 100_000, f"not JSON: {'[' * 40!r}"),
             ("2", "EVENT is no list that begins with a name"),
             ("2[]", "EVENT is no list that begins with a name"),

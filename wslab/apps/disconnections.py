@@ -47,6 +47,7 @@ class Scene:
 
     def __init__(self, connect: Callable[[str], Awaitable[Any]] | None) -> None:
         self.feed = Feed(heartbeat=SERVER_BEAT)
+        self.feeds = [self.feed]
         self.server = lab.serve(self.feed, name="scene", ping_interval=None)
         self.port = self.server.port
         self.cable = lab.cable(self.server, name="cable of the scene")
@@ -79,6 +80,7 @@ class Scene:
         await self.server.stop(0.1)
         await self._closed()
         self.feed = Feed(log, heartbeat=SERVER_BEAT)
+        self.feeds.append(self.feed)
         self.server = lab.serve(
             self.feed, name="scene", port=self.port, ping_interval=None, **options
         )
@@ -94,16 +96,20 @@ class Scene:
 
         await asyncio.wrap_future(self.server.thread.submit(each()))
 
-    async def say(self, text: str) -> str:
-        """Send a message, and wait for it to come back; return what happened to it."""
-        key, lost = self.client.send({"type": "say", "text": text}), ""
+    async def heard(self, text: str) -> str:
+        """Wait until a message that was sent has come back; return what happened to it."""
+        lost = ""
         async for event in self.client:
             match event:
                 case Missed(gap=gap):
                     lost = f"told of a gap: {gap}; "
                 case Received(message=message) if message["text"] == text:
-                    return f"{lost}back, message {key} arrived once"
-        return "told that it is final"
+                    break
+        else:
+            return "told that it is final"
+        await self.client.delivered()
+        times = sum(feed.said.count(text) for feed in self.feeds)
+        return f"{lost}back, {text!r} took effect {'once' if times == 1 else f'{times} times'}"
 
 
 def _refuse(connection: Any, request: Any) -> Any:
@@ -138,6 +144,7 @@ async def _fails(scene: Scene) -> None:
 
 async def _killed(scene: Scene) -> None:
     await scene.on_server(lambda connection: connection.transport.abort())
+    await scene.restart(None)  # what was in its memory is gone
 
 
 # (kind, way): what to do.
@@ -166,13 +173,15 @@ async def disconnect(
     do = WAYS[kind, way]
     scene = Scene(connect)
     async with asyncio.timeout(WITHIN), scene.server, scene.cable, scene.client as client:
-        await scene.say("before")
+        client.send({"type": "say", "text": "before"})
+        await scene.heard("before")
         await do(scene)
+        client.send({"type": "say", "text": "amid"})  # before anybody has noticed
         await scene.noticed()
-        outcome = await scene.say("after") if client.state is not State.FAILED else ""
-        if client.state is State.FAILED:
-            outcome = "told that it is final"
+        outcome = await scene.heard("amid")
         endings = [change.ending for change in client.changes if change.ending is not None]
         await scene.server.stop(0.1)
-    final = endings[-1].text if client.state is State.FAILED else endings[0].text
-    return Disconnection(kind, way, final, scene.seen_by_server, outcome)
+    seen = endings[0].text
+    if client.state is State.FAILED:
+        seen += f", then {endings[-1].text}"
+    return Disconnection(kind, way, seen, scene.seen_by_server, outcome)

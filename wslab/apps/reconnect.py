@@ -52,6 +52,7 @@ __all__ = [
     "State",
 ]
 
+LONGEST_WAIT = 3600.0  # seconds: what a server asks for beyond that is not heard
 CHANGES = 1000  # how many changes of state a client remembers
 
 
@@ -125,11 +126,13 @@ class ReconnectingClient:
     def send(self, fields: Mapping[str, Any]) -> int:
         """Take a message, a JSON object without `id`; return its key. It goes out when it can.
 
-        Raises OutboxFull if too many wait, RuntimeError if it is closed or has failed.
+        Raises OutboxFull if too many wait, RuntimeError if it is closed or has failed, TypeError
+        or ValueError for what is not JSON in UTF-8 (RFC 8259 §8.1), such as NaN.
         """
         if self._task is None or self._task.done():
             raise RuntimeError(f"nothing is sent any more: {self.status}")
-        json.dumps(fields)  # raises TypeError here, and not later in a task
+        # Raises here, and not later in a task.
+        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
         key = self.outbox.add(fields)
         self.settled_down.clear()
         self.to_send.set()
@@ -205,7 +208,8 @@ class ReconnectingClient:
                 if delay is None:
                     await self._fail(ending)
                     return
-                delay = max(delay, ending.wait)
+                # On top of it, or all who were told the same would come at the same time.
+                delay += min(ending.wait, LONGEST_WAIT)
                 number = self.attempts.number
                 text = f"attempt {number} in {delay:.1f} s; {ending.text}"
                 await self.enter(State.WAITING, text, ending=ending)

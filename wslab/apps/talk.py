@@ -52,9 +52,14 @@ def encoded(message: Message) -> str:
 
 
 def decoded(data: str | bytes) -> Message:
-    """Read what came over the wire; ResumeError if it is no JSON object."""
+    """Read what came over the wire; ResumeError if it is no JSON object, or cannot be sent on.
+
+    JSON can write half of a surrogate pair, such as "\\ud800", and UTF-8 cannot: whoever it is
+    passed on to would be cut off.
+    """
     try:
         message = json.loads(data)
+        encoded(message).encode()
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):

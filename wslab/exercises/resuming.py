@@ -123,7 +123,8 @@ class Shop(Judge):
             resumed, *_ = session.resume(json.loads(await connection.recv()))
             await connection.send(json.dumps(resumed))
             while effects:
-                message = json.loads(await connection.recv())
+                async with asyncio.timeout(None if acks else PATIENCE):
+                    message = json.loads(await connection.recv())
                 reply = session.duplicate(message)
                 if reply is None:
                     self.orders.append(message.get("text"))
@@ -136,5 +137,7 @@ class Shop(Judge):
             self.object_to(error)
             await connection.close(error.close_code, error.error)
             return
+        except TimeoutError:
+            pass  # whoever sends one at a time waits for what will not come
         # Behind what was sent, so that an acknowledgement is not lost that counts as given.
         await connection.close(SERVICE_RESTART)

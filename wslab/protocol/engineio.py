@@ -212,9 +212,14 @@ def _load(text: str) -> Any:
     if not text:
         return None
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise PeerError(f"not JSON: {text[:40]!r}", SOCKET_IO) from None
+    try:
+        _dump(value).encode()
+    except (ValueError, RecursionError):  # "\ud800" is JSON, and nobody could be sent it as UTF-8
+        raise PeerError("half a surrogate pair, which is no Unicode", SOCKET_IO) from None
+    return value
 
 
 def _no_constant(word: str) -> None:

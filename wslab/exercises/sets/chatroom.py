@@ -47,6 +47,7 @@ def _messages(trial: Trial) -> list[tuple[Any, str]]:
         ('{"type": "chat", "text": 5}', "a number is no text"),
         ('{"type": "setName", "text": null}', "null is no text"),
         ('{"type": "chat", "text": " \\t\\n "}', "blanks are nothing to say"),
+        ('{"type": "setName", "text": " \\t"}', "blanks are no name"),
         (b'{"type": "chat", "text": "Hello"}', "a binary message is no text"),
         (b"\xff\x00", "a binary message is no text"),
         (deep, "100,000 brackets, too deep for Python: json.loads raises RecursionError"),
@@ -69,7 +70,14 @@ def _messages(trial: Trial) -> list[tuple[Any, str]]:
 )
 def read_message(trial: Trial, read: Any) -> None:
     """Try good messages, malformed ones, and lies."""
-    texts = ["Hello", "你好!", " leading blank", '{"type": "chat"}', f"{trial.rng.random()}"]
+    texts = [
+        "Hello",
+        "你好!",
+        " blanks around\n",
+        '{"type": "chat"}',
+        f"{trial.rng.random()}",
+        "x" * 999,
+    ]
     for text in texts:
         kind = trial.rng.choice(["chat", "setName"])
         data = json.dumps({"type": kind, "text": text, "more": [1, 2]}, ensure_ascii=False)
@@ -208,6 +216,9 @@ class _Crowd:
             slow.transport.is_closing(),
             "the slow one is out of `members`, but its connection, and what waits, is still there",
         )
+        kept = "is still there: transport.close() waits until it has been read"
+        left = slow.transport.get_write_buffer_size()
+        trial.want(left == 0, f"the slow one is out, but what waits {kept}", got=f"{left} bytes")
         early = f"put out although only {before} bytes waited"
         enough = self.slow_is_out or before + SIZE > LIMIT
         trial.want(enough, early, expected=f"more than {LIMIT} bytes")

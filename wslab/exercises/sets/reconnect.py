@@ -68,9 +68,13 @@ class _Learners:
 
     def one(self, attempt: int, lot: float) -> float:
         """Ask for one delay, and refuse what cannot be waited."""
-        got = self.function(attempt, lot)
-        if type(got) is float and 0 <= got < math.inf:
-            return got
+        try:
+            got = self.function(attempt, lot)
+        except Exception:
+            self.trial.doing = f"delay({attempt}, {lot!r})"
+            raise
+        if type(got) in (int, float) and 0 <= got < math.inf:
+            return float(got)
         self.trial.doing = f"delay({attempt}, {lot!r})"
         self.trial.of_type(got, int, float)
         message = "nobody can wait so long"
