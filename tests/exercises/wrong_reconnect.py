@@ -49,6 +49,12 @@ WRONG = {
         Wrong("months are too much", "min(max(0, attempt - 3), 10)", "attempt", "", RAISED),
         Wrong("no wait at all", "return lot * longest", "return 0", "that is hammering"),
         Wrong("back in time", "return lot * longest", "return -longest", "nobody can wait so long"),
+        Wrong(
+            "gives up in the end",
+            "return lot * longest",
+            "return lot * longest if attempt < 90 else 1e6",
+            "it waits too long to notice",
+        ),
         Wrong("for ever", "return lot * longest", 'return float("inf")', "nobody can wait so long"),
     ],
     "follow": [

@@ -33,7 +33,7 @@ class Ending:
 
     way: "refused", "not found", "handshake", "closed", "broken", "silent" or "confused".
     text: what happened, for a person. retry: whether another attempt makes sense.
-    wait: seconds that the server asks to wait at least.
+    wait: seconds that the server asks to wait, before the client's own wait.
     """
 
     way: str
@@ -71,7 +71,8 @@ FINAL_5XX = (501, 505)  # what is not implemented, or not this version of HTTP
 
 def of_code(code: int, reason: str = "") -> Ending:
     """Judge a close code that the server sent; one that nobody has defined is worth an attempt."""
-    retry, meaning = CLOSE_CODES.get(code, (True, "a code of the application"))
+    whose = "the application" if 3000 <= code <= 4999 else "no known meaning"  # RFC 6455 §7.4.2
+    retry, meaning = CLOSE_CODES.get(code, (True, f"a code of {whose}"))
     way = "broken" if code == 1006 else "closed"
     said = f" {reason[:60]!r}" if reason else ""
     return Ending(way, f"closed with {code}{said}: {meaning}", retry)

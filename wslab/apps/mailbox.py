@@ -82,7 +82,9 @@ class Recovery(NamedTuple):
     """What a `resumed` says about the messages in an outbox, by their keys.
 
     arrived: those that had taken effect. doubtful: those that are sent again although they may
-    have taken effect, because the server has forgotten this client.
+    have taken effect, because the server has forgotten this client. That shows only if the server
+    has another log, or if it has acknowledged something before: a server with room for few clients
+    may forget one before its first acknowledgement arrives, and nobody can tell.
     """
 
     arrived: list[int]

@@ -10,6 +10,9 @@ plain `websockets` library. A session that is lost is kept for a while, with its
     server → client   42["chat message","说：two","8"]        what it has missed
     server → client   40{"sid":"…","pid":"…"}                the same sid as before, if it worked
 
+To be read, not to be run on the Internet: it sends to one member after the other, so that one who
+does not read holds up the rest, and it asks for no pongs.
+
 Source: the server and the client of npm's socket.io 4.6 and later; Socket.IO protocol 5 is silent.
 """
 

@@ -85,7 +85,10 @@ class _Learners:
 def _one_client(trial: Trial, policy: _Learners) -> None:
     """See what a single client does: it must not hammer, and not despair."""
     for lot in (0.0, 0.5, 0.999):
-        policy.one(100_000, lot)  # away for months
+        got = policy.one(100_000, lot)
+        trial.doing = f"delay(100000, {lot})"
+        message = "after months without a server it waits too long to notice that it is back"
+        trial.want(got <= 300, message, expected="up to 300 seconds", got=shown(got))
     attempts, now = 0, 0.0
     while now < 60 and attempts < 200:
         now += policy.one(attempts, trial.rng.random())
