@@ -22,7 +22,7 @@ ALLOW_ROOT := --allow-root
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-notebooks soak lint check record bench exercises classroom constraints \
+.PHONY: help lab test test-code test-code-again test-notebooks test-notebooks-again soak lint check record bench exercises classroom constraints \
     clean
 
 help: ## this list
@@ -38,7 +38,10 @@ test: test-code test-notebooks ## every test, then every notebook against its re
 test-code: $(VENV)/.dev
 	PYTHONDEVMODE=1 $(PY) -m pytest -n 2 --dist worksteal --cov --durations=40
 
-test-notebooks: $(VENV)/.dev
+test-code-again: $(VENV)/.dev # only what failed, one test at a time
+	PYTHONDEVMODE=1 $(PY) -m pytest --last-failed --last-failed-no-failures=none
+
+test-notebooks test-notebooks-again: $(VENV)/.dev
 	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb \
 	    notebooks/exercises/source/*/*.ipynb))
 

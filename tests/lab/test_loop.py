@@ -122,6 +122,18 @@ class TestThread:
         assert "in wait" in await stalled.stalled(grace=0.05)
         assert await lab_thread("servers").stalled() is None
 
+    async def test_much_to_do_is_not_stalled(self, thread):
+        def many():  # one turn of the loop that takes ten times the grace
+            for _ in range(50):
+                thread.loop.call_soon(lambda: time.sleep(0.01))
+
+        thread.loop.call_soon_threadsafe(many)
+        assert await thread.stalled(grace=0.05) is None
+
+    async def test_stalled_in_a_function_without_a_frame(self, thread):
+        thread.loop.call_soon_threadsafe(time.sleep, 0.5)
+        assert await thread.stalled(grace=0.05) is not None
+
     def test_a_thread_that_has_ended(self, thread):
         thread.retire()
         thread.thread.join(10)

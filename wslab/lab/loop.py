@@ -17,12 +17,13 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Sized
 from concurrent.futures import Future
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
 __all__ = ["LabThread", "LoopStalled", "allow_asyncio_run", "lab_thread", "run", "settle"]
 
 T = TypeVar("T")
+LOOK = 0.01  # seconds between two looks at what a loop is doing
 
 
 class LoopStalled(RuntimeError):
@@ -95,14 +96,29 @@ class LabThread:
             raise LoopStalled(self.stall_report(timeout)) from None
 
     async def stalled(self, grace: float = 0.5) -> str | None:
-        """Tell whether this loop fails to answer within grace seconds, and where it hangs."""
+        """Tell whether one callback keeps this loop from answering for grace seconds, and where.
+
+        A loop with much to do is not stalled: it goes from one callback to the next.
+        """
         answered = threading.Event()
         self.loop.call_soon_threadsafe(answered.set)
-        end = time.monotonic() + grace
+        callback, looks = None, 0
         while not answered.is_set():
-            if time.monotonic() > end:
+            # Looks are counted, not time: when the whole machine pauses, this coroutine does too.
+            if looks * LOOK >= grace:
                 return self.stall_report(grace)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LOOK)
+            if (now := self._callback()) is callback:
+                looks += 1
+            else:
+                callback, looks = now, 0
+        return None
+
+    def _callback(self) -> FrameType | None:
+        """The frame of the callback that the loop is running now, if it is in one."""
+        for frame, _ in traceback.walk_stack(sys._current_frames().get(self.thread.ident or 0)):
+            if frame.f_back is not None and frame.f_back.f_code is asyncio.Handle._run.__code__:
+                return frame
         return None
 
     def stall_report(self, seconds: float) -> str:

@@ -98,8 +98,9 @@ class _Stream:
 class Fanout:
     """The audience of one room; see `room.Audience`. It belongs to the loop it is used on.
 
-    backlog: bytes that may wait for one member, beyond the history that it asked for; one more and
-    it is dropped. (Below some 80 KiB the bound is not exact: what is not slow yet is not counted.)
+    backlog: bytes that may wait for one member, beyond the history that it asked for; with a write
+    that would make them more it is dropped. (Below some 80 KiB the bound is not exact: what is not
+    slow yet is not counted.)
     grace: seconds until a connection that is closed is aborted. on_drop: called with a member that
     was dropped, and its backlog.
     """
