@@ -22,8 +22,8 @@ ALLOW_ROOT := --allow-root
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-code-again test-notebooks test-notebooks-again soak lint check record bench exercises classroom constraints \
-    clean
+.PHONY: help lab test test-code test-code-again test-notebooks test-notebooks-again soak lint check \
+    record bench exercises classroom constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -115,6 +115,15 @@ WRONG = {
             RAISED,
         ),
         Wrong(
+            "waits while it goes over the set",
+            "broadcast(members - {connection}, message)",
+            "for other in members:\n"
+            "                if other is not connection:\n"
+            "                    await other.send(message)",
+            "Set changed size during iteration",
+            RAISED,
+        ),
+        Wrong(
             "an answer",
             "broadcast(members - {connection}, message)",
             "await connection.send(message)",
@@ -163,6 +172,7 @@ WRONG = {
             "the slow one is still a member",
         ),
         Wrong("no patience", "> 65_536", "> 0", "put out although only"),
+        Wrong("one message too early", "> 65_536", "> 49_152", "put out although only"),
         Wrong("half the patience", "> 65_536", "> 32_768", "put out although only"),
         Wrong(
             "out, and still connected",

@@ -82,7 +82,7 @@ WRONG = {
             '                    if message["seq"] > len(texts) + 1:\n'
             "                        break\n",
             "",
-            "it has not got all messages",
+            "connection 4 is open, but message 10 has not come on it",
             LATE,
         ),
         Wrong(
@@ -130,7 +130,7 @@ WRONG = {
             "                for number in range(1, len(texts) + 1):",
             "orders have taken effect",
         ),
-        Wrong("no numbers", ', "id": number}', "}", "it does not return", LATE),
+        Wrong("no numbers", ', "id": number}', "}", "waits for messages", LATE),
         Wrong(
             "all again, without numbers",
             '"text": texts[number - 1], "id": number}\n'

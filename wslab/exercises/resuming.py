@@ -13,20 +13,25 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 
 from wslab.apps.resume import Log, ResumeError, Session
-from wslab.exercises.trial import Trial
+from wslab.exercises.trial import Late, Trial
 
 __all__ = ["Judge", "Newspaper", "Shop"]
 
 SERVICE_RESTART = 1012  # close code
-PATIENCE = 6.0  # seconds that a client has for everything
+PATIENCE = 9.0  # seconds that a client has for everything, with a pause after each connection
+LULL = 0.3  # seconds without a message after which it is waiting for an answer
 
 
 class Judge:
-    """A server that ends the check as soon as a client says what cannot be."""
+    """A server that ends the check as soon as a client says what cannot be.
+
+    fate: what became of the connection that came last, for who waits for the next one.
+    """
 
     def __init__(self) -> None:
         self.log = Log()
         self.problem = ""
+        self.fate = "nobody has connected"
         self.appalled = asyncio.Event()
 
     def object_to(self, problem: object) -> None:
@@ -41,6 +46,8 @@ class Judge:
         try:
             async with trial.within(PATIENCE, what):
                 await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        except Late as late:
+            raise Late(f"{late}; {self.fate}") from None
         finally:
             watching.cancel()
             if not working.done():
@@ -82,7 +89,13 @@ class Newspaper(Judge):
         if fault == "again" and after:
             missed.insert(0, self.log.since(after - 1)[0])
         if fault == "hole":
+            lost = ", ".join(str(message["seq"]) for message in missed[1:2])
             del missed[1:2]
+            self.fate = f"connection {number} is open, but message {lost} has not come on it"
+        elif fault:
+            self.fate = f"connection {number} has ended, and nobody has connected again"
+        else:
+            self.fate = f"on connection {number} all the rest was sent"
         await connection.send(json.dumps(resumed))
         if fault != "refuse":
             await self.publish(connection, missed, fault)
@@ -116,14 +129,17 @@ class Shop(Judge):
     async def __call__(self, connection: ServerConnection) -> None:
         """Serve a connection as far as the plan lets it."""
         self.connections += 1
-        planned = self.PLAN[self.connections - 1 : self.connections]
+        number = self.connections
+        planned = self.PLAN[number - 1 : number]
         effects, acks = planned[0] if planned else (1000, 1000)
+        self.fate = f"connection {number} is open, but no `resume` has come on it"
         session = Session(self.log)
         try:
             resumed, *_ = session.resume(json.loads(await connection.recv()))
             await connection.send(json.dumps(resumed))
+            self.fate = f"connection {number} is open and waits for messages"
             while effects:
-                async with asyncio.timeout(None if acks else PATIENCE):
+                async with asyncio.timeout(None if acks else LULL):
                     message = json.loads(await connection.recv())
                 reply = session.duplicate(message)
                 if reply is None:
@@ -139,5 +155,6 @@ class Shop(Judge):
             return
         except TimeoutError:
             pass  # whoever sends one at a time waits for what will not come
+        self.fate = f"connection {number} has ended, and nobody has connected again"
         # Behind what was sent, so that an acknowledgement is not lost that counts as given.
         await connection.close(SERVICE_RESTART)

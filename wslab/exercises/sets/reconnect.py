@@ -171,7 +171,7 @@ def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
     section="wslab.apps.resume",
     takes=("url", "count"),
     form="async def",
-    seconds=10.0,
+    seconds=12.0,
     hints=(
         "A loop around `connect`, and in it `async for` over the messages. Two variables live "
         "longer than a connection: the epoch, and the number of the newest message that you have.",
@@ -210,7 +210,7 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
     section="wslab.apps.resume",
     takes=("url", "texts", "client"),
     form="async def",
-    seconds=10.0,
+    seconds=12.0,
     hints=(
         "Whatever has no acknowledgement may or may not have taken effect. The number makes it "
         "harmless to send it again: the same text must have the same `id` on every connection.",

@@ -77,7 +77,7 @@ def layers(trial: Trial, layers: Any) -> None:
 def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
     """Return texts, what they mean, and what is special about each."""
     rng = trial.rng
-    number, channel = rng.randrange(10, 10_000), f"/room{rng.randrange(100)}"
+    number, channel = rng.randrange(10, 10_000), f"/room-{rng.randrange(100)}"
     good: list[tuple[list[Any], str, int | None, str]] = [
         ([EVENT, f"Hello {rng.random()}"], "/", None, "an event"),
         (["join"], "/", None, "an event without arguments"),
@@ -258,12 +258,15 @@ async def _join_scenario(trial: Trial, join: Any) -> None:
             # Before the server itself gives up, for want of pongs.
             async with trial.within(PATIENCE - 0.2, "it has returned, but not closed"):
                 await chat.gone.wait()
-        _explain(trial, chat, text)
+        _explain(trial, chat, text, got)
         trial.same(got, answer, f"the result is not the text of the first {EVENT!r}")
 
 
-def _explain(trial: Trial, chat: _Chat, text: str) -> None:
-    """Refuse an answer that has not said what it should; what the server has seen tells why."""
+def _explain(trial: Trial, chat: _Chat, text: str, got: object = None) -> None:
+    """Refuse an answer that has not said what it should; what the server has seen tells why.
+
+    got: what it has returned, None if nothing.
+    """
     trial.want(chat.said, f"the server has not heard any event {EVENT!r}")
     trial.want(
         chat.said == [(text,)],
@@ -271,8 +274,10 @@ def _explain(trial: Trial, chat: _Chat, text: str) -> None:
         expected=json.dumps([text], ensure_ascii=False),
         got=shown(list(chat.said[0])),
     )
-    early = "the connection ended before the server's answer: did every ping get its pong?"
-    trial.want(chat.has_answered or not chat.gone.is_set(), early, ENGINE_IO)
+    if chat.gone.is_set() and not chat.has_answered:
+        why = "did every ping get its pong?" if got is None else "it has returned too early"
+        early = f"the connection ended before the server's answer: {why}"
+        trial.wrong(early, ENGINE_IO, got=shown(got))
 
 
 @SET.task(
