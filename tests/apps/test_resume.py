@@ -308,6 +308,12 @@ class TestInbox:
             inbox.receive({"seq": 5})
         assert inbox.last == 3
 
+    def test_what_it_has_stays_had(self):
+        inbox = Inbox()
+        inbox.resumed(self.resumed(after=4))
+        assert inbox.resumed(self.resumed(after=2)) is None  # the server says too much again
+        assert [inbox.receive({"seq": seq}) for seq in (3, 4, 5)] == [False, False, True]
+
     def test_what_has_no_number_is_new(self):
         assert Inbox().receive({"type": "pong"})
 

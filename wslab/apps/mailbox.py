@@ -54,6 +54,7 @@ class Inbox:
             gap = "epoch"
         elif self.epoch is not None and gap is None and self.last is not None:
             gap = max(0, after - self.last)
+            after = max(after, self.last)  # what comes again is dropped
         self.epoch, self.last = epoch, after
         found: Gap = gap or None
         return found

@@ -28,7 +28,10 @@ export class Inbox {
     check(typeof epoch === "string" && isNumber(after), `resumed after ${after}`);
     check(gap === null || gap === "epoch" || isNumber(gap), `gap ${gap}`);
     if (this.epoch !== null && epoch !== this.epoch) gap = "epoch";
-    else if (this.epoch !== null && gap === null && this.last !== null) gap = after - this.last;
+    else if (this.epoch !== null && gap === null && this.last !== null) {
+      gap = after - this.last;
+      after = Math.max(after, this.last); // what comes again is dropped
+    }
     [this.epoch, this.last] = [epoch, after];
     return gap === "epoch" || gap > 0 ? gap : null;
   }
