@@ -14,9 +14,8 @@ import os
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any, NamedTuple, SupportsIndex, overload
 
 import websockets
 
@@ -30,8 +29,7 @@ Recorder = ContextVar[Callable[[str], None] | None]
 recorder = kept("recorder", lambda: Recorder("wslab_recorder", default=None))
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened on a server.
 
     connection: 1, 2, … in the order in which they came; 0 for the server itself.
@@ -81,8 +79,7 @@ class Events(list[Event]):
         return text_table(("connection", "event", "text"), self.rows()) if self else "no events"
 
 
-@dataclass(frozen=True, repr=False)
-class HandlerError:
+class HandlerError(NamedTuple):
     """An exception that a handler did not catch; prints as its own lines of the traceback."""
 
     server: str

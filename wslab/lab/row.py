@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from wslab.lab.anatomy import (
     MASK_MARKS,
@@ -30,8 +30,7 @@ LINE = 200  # characters of a header line
 SECRET = ("authorization", "cookie", "proxy-authorization", "set-cookie")
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What the rows before a frame say about it.
 
     rsv: the reserved bits that the handshake agreed on.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["LAYOUT", "Table", "escaped", "hex_bytes", "printable", "text_table"]
 
 LAYOUT = "\n\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"  # kept in tables
 
 
-@dataclass(frozen=True, repr=False)
-class Table:
+class Table(NamedTuple):
     """Rows under headings: in a notebook an HTML table, elsewhere text.
 
     head: the headings. rows: as many values each; anything but text is shown as `str` does.
@@ -33,6 +31,10 @@ class Table:
 
 def _width(text: str) -> int:
     """Return how many columns a terminal gives text: Chinese characters take two."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # a library of its own, which few scripts need
+
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
