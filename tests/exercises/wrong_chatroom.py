@@ -60,9 +60,7 @@ WRONG = {
         ),
     ],
     "relay": [
-        Wrong(
-            "to all", "members - {connection}", "members", "Ada, who should not hear herself, hears"
-        ),
+        Wrong("to all", "members - {connection}", "members", "Ada hears what Ada has said"),
         Wrong(
             "nobody is taken out",
             "members.discard(connection)",
@@ -172,7 +170,8 @@ WRONG = {
             "the slow one is still a member",
         ),
         Wrong("no patience", "> 65_536", "> 0", "put out although only"),
-        Wrong("one message too early", "> 65_536", "> 49_152", "put out although only"),
+        Wrong("a little too early", "> 65_536", "> 60_000", "put out although only"),
+        Wrong("a little too late", "> 65_536", "> 66_600", "it has to go"),
         Wrong("half the patience", "> 65_536", "> 32_768", "put out although only"),
         Wrong(
             "out, and still connected",

@@ -13,6 +13,12 @@ WRONG = {
             "the closing handshake, which a dead peer does not answer either, is missing",
         ),
         Wrong(
+            "the longer of the two",
+            "return least, ping_interval",
+            "return least, max(ping_interval, ping_timeout)",
+            "not the earliest and the latest",
+        ),
+        Wrong(
             "the latest twice",
             "return least, ",
             "return ping_interval + least, ",
@@ -64,7 +70,7 @@ WRONG = {
             "receives",
             "await (await ws.ping())",
             "await ws.recv()",
-            "and was taken for dead",
+            "living ones that say nothing were taken for dead",
         ),
         Wrong(
             "receives what is somebody else's",

@@ -30,6 +30,7 @@ PATTERNS = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
         ("34 30 7b 22 73 69 64 22 3a 22 32 73 70 …", "34 30 7b 22 73 69 64 22 3a 22 SID …"),
         ("?EIO=4&sid=5ZPwff_JUTyZSH7nAAAA HTTP/1.1", "?EIO=4&sid=SID HTTP/1.1"),
         ("?EIO=4&amp;sid=5ZPwff_JUTyZSH7nAAAA HTTP", "?EIO=4&amp;sid=SID HTTP"),
+        ("65704 bytes would wait, 65536 are allowed", "N bytes would wait, 65536 are allowed"),
     ],
 )
 def test_what_varies_is_blanked(seen, blanked):

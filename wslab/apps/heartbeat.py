@@ -108,14 +108,14 @@ class Watchdog:
         return self.last_sign + (self.beats + 1) * self.heartbeat.interval
 
     def look(self) -> Literal["beat", "dead"] | None:
-        """Return what it is time for: to send a beat, to give up, or nothing (None).
+        """Return what it is time for: to send a beat, to give up (once), or nothing (None).
 
         Who looks late, because the machine slept, asks again before it gives up: what has come in
         the meantime may not have been read yet.
         """
         now = self.clock()
         late = now - self.wakeup
-        if late < 0:
+        if late < 0 or self.is_dead:
             return None
         if self.beats == self.heartbeat.misses:
             if late < self.heartbeat.patience:

@@ -147,6 +147,9 @@ class Trial:
             yield caught
         except kind as error:
             caught.append(error)
+        except Exception:
+            self.doing += f", which has to raise {kind.__name__}"
+            raise
         if not caught:
             self.wrong(message, section, expected=kind.__name__, got="no exception")
 

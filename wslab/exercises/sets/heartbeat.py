@@ -44,7 +44,7 @@ SLOW = 0.2  # seconds that a slow peer takes to answer
 def noticed(trial: Trial, noticed: Any) -> None:
     """Try the library's defaults and other numbers."""
     rng = trial.rng
-    cases = [(20, 20, 10), (1, 1, 1)]
+    cases = [(20, 20, 10), (1, 1, 1), (5, 20, 10)]
     cases += [(rng.randrange(30, 60), rng.randrange(5, 29), rng.randrange(1, 4)) for _ in range(5)]
     for interval, timeout, close in cases:
         got = trial.call(noticed, interval, timeout, close)
@@ -124,6 +124,9 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
         "talking": "one is talking, and was taken for dead",
         "closed": "one is closed, and so is not half-open: everybody knows of it",
     }
+    quick = [what for client in got if (what := names.get(client)) in ("well", "slow")]
+    message = "living ones that say nothing were taken for dead; they would answer a ping"
+    trial.want(len(quick) < 2, message)
     for client in got:
         what = names.get(client) if client in names else None
         trial.want(what is not None, "this is none of the connections", got=shown(client))
@@ -217,6 +220,11 @@ def _silent(trial: Trial, watch: Any) -> None:
     trial.doing = "a peer that never says anything, for an hour"
     play.timers.run(HOUR)
     play.expect(BEATS, [DEATH])
+
+
+def _too_late(trial: Trial, watch: Any) -> None:
+    play = _Play(trial, watch, lambda number: None)
+    play.timers.run(HOUR)
     trial.doing = "a message that comes after giving up, and another hour"
     play.sign()
     play.timers.run(2 * HOUR)
@@ -273,5 +281,5 @@ def _late_sign(trial: Trial, watch: Any) -> None:
 )
 def watch(trial: Trial, watch: Any) -> None:
     """Play peers that are silent, slow, talkative and dying, hours in a moment."""
-    for scenario in (_silent, _alive, _talking, _late_sign):
+    for scenario in (_silent, _alive, _talking, _late_sign, _too_late):
         scenario(trial, watch)
