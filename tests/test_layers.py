@@ -25,8 +25,27 @@ FACE = ("__init__", "__main__", "conformance")  # what is started, or imported, 
 
 # All that `protocol` may import: modules that compute. `http` has an enumeration and clients.
 PURE = {
-    *("__future__", "abc", "base64", "binascii", "codecs", "collections", "dataclasses", "enum"),
-    *("functools", "hashlib", "hmac", "http.HTTPStatus", "itertools", "json", "math", "operator"),
+    *(
+        "__future__",
+        "abc",
+        "base64",
+        "binascii",
+        "codecs",
+        "collections",
+        "contextlib",
+        "dataclasses",
+    ),
+    *(
+        "enum",
+        "functools",
+        "hashlib",
+        "hmac",
+        "http.HTTPStatus",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+    ),
     *("re", "string", "struct", "types", "typing", "urllib.parse", "zlib"),
     "websockets.speedups",
 }

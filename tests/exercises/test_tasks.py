@@ -227,7 +227,7 @@ def test_a_call_that_blocks_is_abandoned(
 ) -> None:
     held = threading.Lock()
     held.acquire()
-    nap = 0.9  # seconds, longer than the check waits
+    nap = 1.5  # seconds, longer than the check waits
 
     def blocks(*_: object) -> None:
         if block == "lock":

@@ -125,7 +125,7 @@ WRONG = {
             "an answer",
             "broadcast(members - {connection}, message)",
             "await connection.send(message)",
-            "Bob does not hear",
+            "Bob, who reads, hears nothing",
             LATE,
         ),
     ],

@@ -6,6 +6,7 @@ The rules of the RFC, one by one, are rows of conformance.py; here is what is ou
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 from itertools import count, pairwise
 
 import pytest
@@ -365,12 +366,16 @@ class TestChunks:
 
 
 class TestOneByOne:
-    """`events` reads on only when it is asked for the next event."""
+    """`next_event` reads on only when it is asked for the next event."""
+
+    def events(self, connection: Connection, data: bytes) -> Iterator[Event]:
+        connection.feed(data)
+        return iter(connection.next_event, None)
 
     @pytest.mark.parametrize("end", [BAD, from_client(CLOSE_1000)])
     def test_an_answer_in_time(self, end: bytes) -> None:
         connection = server()
-        for event in connection.events(from_client(Frame(Opcode.TEXT, b"Hello")) + end):
+        for event in self.events(connection, from_client(Frame(Opcode.TEXT, b"Hello")) + end):
             if isinstance(event, Text):
                 connection.send_text(event.data)
         first, second = written(connection)
@@ -379,7 +384,7 @@ class TestOneByOne:
 
     def test_an_end_in_between(self) -> None:
         connection = server()
-        events = connection.events(from_client(*EVERYTHING))
+        events = self.events(connection, from_client(*EVERYTHING))
         assert next(events) == EVENTS[0]
         connection.receive_eof()
         assert list(events) == []
@@ -387,7 +392,7 @@ class TestOneByOne:
     def test_a_close_in_between(self) -> None:
         """Until the peer's Close, what it sends counts."""
         connection = server()
-        events = connection.events(from_client(*EVERYTHING))
+        events = self.events(connection, from_client(*EVERYTHING))
         assert next(events) == EVENTS[0]
         connection.close(4001)
         assert list(events) == EVENTS[1:]

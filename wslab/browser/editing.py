@@ -11,7 +11,7 @@ from typing import NamedTuple
 from wslab.lab.anatomy import opcode_name
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Header, Opcode, apply_mask, serialize
+from wslab.protocol.frames import Header, Opcode, apply_mask, check_header, serialize
 
 __all__ = ["BITS", "EXAMPLE_KEY", "LIMIT", "Draft", "Verdict", "flip", "judge", "parse_hex"]
 
@@ -140,7 +140,7 @@ def judge(data: bytes, sender: str | None = None) -> Verdict:
     if header is None:
         return Verdict(None, "not complete: more bytes of the header must follow (RFC 6455 §5.2)")
     try:
-        header.check(masked={"client": True, "server": False}.get(sender or ""))
+        check_header(header, {"client": True, "server": False}.get(sender or ""))
         missing = header.size + header.length - len(data)
         if missing > 0:
             return Verdict(

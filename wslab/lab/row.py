@@ -18,7 +18,7 @@ from wslab.lab.tables import escaped, hex_bytes, printable, text_table
 from wslab.lab.tape import Piece
 from wslab.protocol.close import Close
 from wslab.protocol.errors import PeerError
-from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask
+from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask, check_header
 
 __all__ = ["HEAD", "Context", "Row"]
 
@@ -104,7 +104,7 @@ class Row:
         if self.header is None:
             return ""
         try:
-            self.header.check(masked=self.who == "client", rsv=self.context.rsv)
+            check_header(self.header, self.who == "client", self.context.rsv)
             if self.header.opcode == Opcode.CLOSE and self.is_complete:
                 Close.parse(self.payload)
         except PeerError as error:

@@ -11,7 +11,7 @@ A peer that breaks a rule is an event like any other: `Violation`. Exceptions ar
 who is about to break one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 
 from wslab.protocol.close import Close, CloseCode
@@ -98,8 +98,7 @@ class Connection:
         is_server = role is Role.SERVER
         if is_server == (masks is not None):
             raise ValueError("a client needs masks, a server has none (RFC 6455 §5.1)")
-        self.role, self.state = role, State.OPEN
-        self._masks = masks
+        self.role, self.state, self._masks = role, State.OPEN, masks
         limits = limits or Limits()
         self._deflater = Deflater(*deflate.window(server=is_server)) if deflate else None
         inflater = Inflater(*deflate.window(server=not is_server)) if deflate else None
@@ -126,19 +125,15 @@ class Connection:
 
         After the peer's Close, or a violation, the bytes are ignored (§5.5.1, §7.1.7).
         """
-        return list(self.events(data))
-
-    def events(self, data: bytes) -> Iterator[Event]:
-        """Do as `receive` does, but event by event, on demand, to the end of the loop.
-
-        So the application can still answer a message that came along with a Close or a violation:
-        the bytes after it are not looked at before it asks for the next event.
-        """
         self.feed(data)
-        return iter(self.next_event, None)
+        return list(iter(self.next_event, None))
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that the peer sent, and look at none of them: that is for `next_event`."""
+        """Take bytes that the peer sent, and look at none of them: that is for `next_event`.
+
+        With these two, unlike `receive`, the application can still answer a message that came
+        along with a Close or a violation: what is after it is not looked at before.
+        """
         if self.state in _READING:
             self.frames.feed(data)
 
@@ -146,9 +141,9 @@ class Connection:
         """Return what happened next; None means that more bytes are needed, or no longer read."""
         try:
             while self.state in _READING and (piece := self.frames.next()) is not None:
-                header, payload, _, _ = piece
-                if header.opcode & 0x8:
-                    return self._receive_control(header.opcode, payload)
+                (_, _, opcode, _, _, _), payload, _, _ = piece
+                if opcode >= 0x8:
+                    return self._receive_control(opcode, payload)
                 if (message := self._messages.read(piece)) is not None:
                     return message
         except ProtocolError as error:
@@ -165,7 +160,7 @@ class Connection:
 
     def _receive_control(self, opcode: int, payload: bytes) -> Event:
         if opcode == Opcode.PING:
-            self._write(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
+            self._write_control(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
             return Ping(payload)
         if opcode == Opcode.PONG:
             return Pong(payload)
@@ -179,20 +174,20 @@ class Connection:
         """Fail the connection: say why, and listen no more (§7.1.7)."""
         if self.state is State.OPEN:
             reason = str(error).encode()[:123].decode(errors="ignore")
-            self._write(Opcode.CLOSE, Close(error.code, reason).serialize())
+            self._write_control(Opcode.CLOSE, Close(error.code, reason).serialize())
         self._step(Step.FAIL)
         return Violation(error.code, error.section, error.message)
 
     # What goes out
 
-    def send_text(self, text: str, *, fin: bool = True) -> None:
+    def send_text(self, text: str, fin: bool = True) -> None:
         """Send a text message, or a fragment of it: fin=False on all but the last (§5.4).
 
         Raises ProtocolError after Close, or amid a binary message.
         """
         self._send_data(Opcode.TEXT, text.encode(), fin)
 
-    def send_binary(self, data: bytes, *, fin: bool = True) -> None:
+    def send_binary(self, data: bytes, fin: bool = True) -> None:
         """Send a binary message, or a fragment of it: fin=False on all but the last (§5.4).
 
         Raises ProtocolError after Close, or amid a text message.
@@ -238,22 +233,22 @@ class Connection:
         if self._deflater is not None:
             payload = self._deflater.deflate(payload, fin)
             rsv = RSV1 if first else 0
-        self._write(opcode if first else Opcode.CONTINUATION, payload, fin, rsv)
+        number, mask = opcode if first else Opcode.CONTINUATION, self._masks and self._masks()
+        self._output.append(serialize(number, payload, fin, rsv, mask))
 
     def _send_control(self, opcode: Opcode, payload: bytes) -> None:
         if self.state not in _READING:
             raise ProtocolError(f"cannot send {opcode.name}, the connection is over", "RFC 6455 §7")
-        self._write(opcode, payload)
+        self._write_control(opcode, payload)
 
     def _send_close(self, payload: bytes) -> None:
         if (self.state, Step.SEND_CLOSE) not in TRANSITIONS:
             raise ProtocolError("cannot send CLOSE a second time", "RFC 6455 §5.5.1")
-        self._write(Opcode.CLOSE, payload)
+        self._write_control(Opcode.CLOSE, payload)
         self._step(Step.SEND_CLOSE)
 
-    def _write(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv: int = 0) -> None:
-        mask = None if self._masks is None else self._masks()
-        self._output.append(serialize(opcode, payload, fin, rsv, mask))
+    def _write_control(self, opcode: Opcode, payload: bytes) -> None:
+        self._output.append(serialize(opcode, payload, mask=self._masks and self._masks()))
 
     def _step(self, step: Step) -> None:
         self.state = TRANSITIONS[self.state, step]

@@ -20,8 +20,7 @@ class PeerError(ValueError):
 
     def __init__(self, message: str, section: str) -> None:
         super().__init__(f"{message} ({section})")
-        self.message = message
-        self.section = section
+        self.message, self.section = message, section
 
 
 class HandshakeError(PeerError):
@@ -33,8 +32,7 @@ class HandshakeError(PeerError):
 
     def __init__(self, message: str, section: str, status: int = 400, headers: Fields = ()) -> None:
         super().__init__(message, section)
-        self.status = status
-        self.headers = headers
+        self.status, self.headers = status, headers
 
 
 class ProtocolError(PeerError):

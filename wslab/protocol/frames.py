@@ -12,24 +12,22 @@
     +-------------------------------+-------------------------------+
 
 `Header` is the layout alone; it also reads frames that break the rules, because a tool that
-shows traffic has to show those too. `Header.check` holds the rules that one frame can break
+shows traffic has to show those too. `check_header` holds the rules that one frame can break
 by itself. `Frame` is a header's meaning together with the payload.
 
 Both are named tuples and not dataclasses: making a frozen dataclass takes longer than reading
 the header it describes (benchmarks/codec.py).
 """
 
+import contextlib
+import struct
 from enum import IntEnum
 from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError
 
-try:  # the library's XOR in C, where its wheel has one: some thirty times as fast as ours
-    from websockets.speedups import apply_mask as _xor_in_c
-except ImportError:
-    _xor_in_c = None  # type: ignore[assignment]
-
-__all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "serialize"]
+__all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "check_header"]
+__all__ += ["read_header", "serialize"]
 
 Data = bytes | bytearray | memoryview
 Key = bytes | None  # a masking key, 4 bytes; None where nothing is masked
@@ -54,7 +52,8 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
-_OPCODES: dict[int, Opcode] = {int(opcode): opcode for opcode in Opcode}
+_two_bytes = struct.Struct("!BB").pack
+_OPCODES = [Opcode(number) if number in list(Opcode) else None for number in range(16)]
 
 
 def apply_mask(data: Data, mask: bytes) -> bytes:
@@ -71,18 +70,25 @@ def apply_mask(data: Data, mask: bytes) -> bytes:
     """
     if len(mask) != 4:
         raise ValueError(f"a masking key is 4 bytes, this one is {len(mask)} (RFC 6455 §5.3)")
-    if _xor_in_c is not None:
-        return _xor_in_c(data, mask)
+    return xor(data, mask)
+
+
+def xor(data: Data, mask: bytes) -> bytes:
+    """Do as `apply_mask` does, without a look at the mask."""
     pieces = (data[i : i + _MASK_CHUNK] for i in range(0, len(data), _MASK_CHUNK))
-    return b"".join([_xor(piece, mask) for piece in pieces])
+    return b"".join([_xor_at_once(piece, mask) for piece in pieces])
 
 
-def _xor(data: Data, mask: bytes) -> bytes:
-    # Without C: two long integers XORed at once are some forty times as fast as a loop.
+def _xor_at_once(data: Data, mask: bytes) -> bytes:
+    # Two long integers XORed are some forty times as fast as a loop over the bytes.
     size = len(data)
     key = (mask * (size // 4 + 1))[:size]
     number = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
     return number.to_bytes(size, "little")
+
+
+with contextlib.suppress(ImportError):  # the library's, where its wheel has it: in C, much faster
+    from websockets.speedups import apply_mask as xor
 
 
 class Header(NamedTuple):
@@ -105,62 +111,68 @@ class Header(NamedTuple):
 
     @classmethod
     def parse(cls, data: Data, start: int = 0) -> Self | None:
-        """Read the header that begins at data[start]; None means that more bytes are needed.
+        """Read the header that begins at data[start]; None means that more bytes are needed."""
+        fields = read_header(data, start)
+        return None if fields is None else cls(*fields)
 
-        Source: RFC 6455 §5.2.
-        """
-        if len(data) < start + 2:
-            return None
-        first, second = data[start], data[start + 1]
-        length = second & 0x7F
-        size = (2 if length < 126 else 4 if length == 126 else 10) + (4 if second >= 0x80 else 0)
-        end = start + size
-        if len(data) < end:
-            return None
-        key = data[end - 4 : end] if second >= 0x80 else None
-        mask = key if key is None or type(key) is bytes else bytes(key)
-        if length > 125:
-            length = int.from_bytes(data[start + 2 : start + (4 if length == 126 else 10)])
-        fields = (first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, size)
-        return tuple.__new__(cls, fields)  # what cls(*fields) does, at half the price
 
-    def check(self, *, masked: Masked = None, rsv: int = 0, limit: Limit = None) -> Opcode:
-        """Raise ProtocolError if this frame breaks a rule by itself; return its opcode.
+Fields = tuple[bool, int, int, Key, int, int]  # a Header's: to make one would cost as much again
 
-        masked: True if the sender is a client, False if it is a server, None to accept both.
-        rsv: the reserved bits that a negotiated extension uses.
-        limit: the longest payload of a data frame to accept, in bytes; that of a control frame
-        is 125 anyway.
-        Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
-        """
-        fin, bits, number, mask, length, size = self
-        opcode = _OPCODES.get(number)
-        if opcode is None:
-            raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
-        if bits & ~rsv:
-            raise ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
-        if opcode & 0x8 and length > 125:
-            seen = f"{opcode.name} payload is {length} bytes, limit 125"
-            raise ProtocolError(seen, "RFC 6455 §5.5")
-        if opcode & 0x8 and not fin:
-            raise ProtocolError(f"{opcode.name} is fragmented", "RFC 6455 §5.5")
-        if masked is not None and masked != (mask is not None):
-            seen = "a client's frame is not masked" if masked else "a server's frame is masked"
-            raise ProtocolError(seen, "RFC 6455 §5.1")
-        if size > 6 or size == 4:
-            self._check_length()
-        if limit is not None and length > limit and not opcode & 0x8:
-            seen = f"payload is {length} bytes, limit {limit}"
-            raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
-        return opcode
 
-    def _check_length(self) -> None:
-        length_bytes = self.size - (6 if self.mask is not None else 2)
-        if self.length >= 1 << 63:
+def read_header(data: Data, start: int = 0) -> Fields | None:
+    """Read the header that begins at data[start]; None means that more bytes are needed.
+
+    Returns the fields of a `Header`. Source: RFC 6455 §5.2.
+    """
+    if len(data) < start + 2:
+        return None
+    first, second = data[start], data[start + 1]
+    length = second & 0x7F
+    size = (2 if length < 126 else 4 if length == 126 else 10) + (4 if second >= 0x80 else 0)
+    end = start + size
+    if len(data) < end:
+        return None
+    key = data[end - 4 : end] if second >= 0x80 else None
+    mask = key if key is None or type(key) is bytes else bytes(key)
+    if length > 125:
+        length = int.from_bytes(data[start + 2 : start + (4 if length == 126 else 10)])
+    return first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, size
+
+
+def check_header(header: Fields, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
+    """Raise ProtocolError if a frame breaks a rule by itself; return its opcode.
+
+    masked: True if the sender is a client, False if it is a server, None to accept both.
+    rsv: the reserved bits that a negotiated extension uses.
+    limit: the longest payload of a data frame to accept, in bytes; that of a control frame
+    is 125 anyway.
+    Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
+    """
+    fin, bits, number, mask, length, size = header
+    opcode = _OPCODES[number]
+    if opcode is None:
+        raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
+    if bits & ~rsv:
+        raise ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
+    if masked is not None and masked != (mask is not None):
+        seen = "a client's frame is not masked" if masked else "a server's frame is masked"
+        raise ProtocolError(seen, "RFC 6455 §5.1")
+    if size > 6 or size == 4:
+        length_bytes = size - (2 if mask is None else 6)
+        if length >= 1 << 63:
             raise ProtocolError("the top bit of the 64-bit length is set", "RFC 6455 §5.2")
-        if self.length < (1 << 16 if length_bytes == 8 else 126):
-            seen = f"length {self.length} is written in {length_bytes} extra bytes"
-            raise ProtocolError(f"{seen}, fewer suffice", "RFC 6455 §5.2")
+        if length < (1 << 16 if length_bytes == 8 else 126):
+            seen = f"length {length} is written in {length_bytes} extra bytes, fewer suffice"
+            raise ProtocolError(seen, "RFC 6455 §5.2")
+    if number >= 0x8 and length > 125:
+        seen = f"{opcode.name} payload is {length} bytes, limit 125"
+        raise ProtocolError(seen, "RFC 6455 §5.5")
+    if number >= 0x8 and not fin:
+        raise ProtocolError(f"{opcode.name} is fragmented", "RFC 6455 §5.5")
+    if limit is not None and length > limit and number < 0x8:
+        seen = f"payload is {length} bytes, limit {limit}"
+        raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
+    return opcode
 
 
 class Frame(NamedTuple):
@@ -188,7 +200,7 @@ class Frame(NamedTuple):
     ) -> tuple[Self, int] | None:
         """Read the frame that begins at data[start].
 
-        masked, rsv, limit: what to accept, see `Header.check`; checked as soon as the header
+        masked, rsv, limit: what to accept, see `check_header`; checked as soon as the header
         is there, so that nobody waits for a payload that is refused anyway.
         Returns the frame and the index of the byte after it, or None if more bytes are needed.
         Raises ProtocolError, with the close code to answer.
@@ -197,7 +209,7 @@ class Frame(NamedTuple):
         header = Header.parse(data, start)
         if header is None:
             return None
-        opcode = header.check(masked=masked, rsv=rsv, limit=limit)
+        opcode = check_header(header, masked, rsv, limit)
         begin = start + header.size
         end = begin + header.length
         if end > len(data):
@@ -236,15 +248,15 @@ def serialize(
         if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
             raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
         if check:
-            Header(fin, rsv, opcode, mask, length, 0).check(rsv=rsv)
+            check_header((fin, rsv, opcode, mask, length, 0), None, rsv)
     first = fin << 7 | numbers
     mask_bit = 0 if mask is None else 0x80
     if length < 126:
-        header = bytes((first, mask_bit | length))
+        header = _two_bytes(first, mask_bit | length)
     elif length < 1 << 16:
-        header = bytes((first, mask_bit | 126)) + length.to_bytes(2)
+        header = _two_bytes(first, mask_bit | 126) + length.to_bytes(2)
     else:
-        header = bytes((first, mask_bit | 127)) + length.to_bytes(8)
+        header = _two_bytes(first, mask_bit | 127) + length.to_bytes(8)
     if mask is None:
         return header + payload
     return header + mask + apply_mask(payload, mask)

@@ -272,6 +272,5 @@ def check_response(response: Response, request: Request) -> None:
         agreed = parse_extensions(headers)
     except HandshakeError as error:
         raise fail(error.message) from None
-    for extension in agreed:
-        if extension.name not in asked:
-            raise fail(f"extension {extension.name!r} was not requested")
+    if unasked := [extension.name for extension in agreed if extension.name not in asked]:
+        raise fail(f"extension {unasked[0]!r} was not requested")

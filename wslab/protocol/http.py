@@ -173,9 +173,8 @@ class Response:
             raise ValueError(f"not a status line: {line!r} (RFC 9112 §4)")
         length = _body_length(self.status, self.headers)
         if len(self.body) != length:
-            raise ValueError(
-                f"body is {len(self.body)} bytes, announced are {length} (RFC 9112 §6.3)"
-            )
+            seen = f"body is {len(self.body)} bytes, announced are {length}"
+            raise ValueError(f"{seen} (RFC 9112 §6.3)")
         return f"{line}\r\n".encode("latin-1") + self.headers.serialize() + b"\r\n" + self.body
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wslab.protocol.deflate import Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Binary, Text
-from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask
+from wslab.protocol.frames import RSV1, Fields, Opcode, check_header, read_header, xor
 
 __all__ = ["FrameReader", "Limits", "MessageReader", "Piece"]
 
@@ -20,7 +20,7 @@ _CONTINUATION, _TEXT = int(Opcode.CONTINUATION), int(Opcode.TEXT)  # compared ve
 
 # A part of a frame: its header, checked; this part of the payload, unmasked; whether it is the
 # frame's first part, and its last. Most are both, and those of control frames always.
-Piece = tuple[Header, bytes, bool, bool]
+Piece = tuple[Fields, bytes, bool, bool]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class FrameReader:
     def __init__(self, *, masked: bool, rsv: int = 0, limit: int | None = None) -> None:
         self._masked, self._rsv, self._limit = masked, rsv, limit
         self._rest, self._start = b"", 0  # what came from TCP, and where in it to go on
-        self._header: Header | None = None  # of the data frame that is under way
+        self._header: Fields | None = None  # of the data frame that is under way
         self._done = 0  # bytes of its payload that were read
         self.has_more = False  # whether bytes follow the piece that was given last
 
@@ -65,13 +65,13 @@ class FrameReader:
         data, start, header, done = self._rest, self._start, self._header, self._done
         first, size = header is None, len(data)
         if header is None:
-            header = Header.parse(data, start)
+            header = read_header(data, start)
             if header is None:
                 return None
             # Not on control frames, and not on later fragments (RFC 7692 §6).
-            rsv = self._rsv if 0 < header.opcode < 8 else 0
-            header.check(masked=self._masked, rsv=rsv, limit=self._limit)
-            start += header.size
+            rsv = self._rsv if self._rsv and 0 < header[2] < 8 else 0
+            check_header(header, self._masked, rsv, self._limit)
+            start += header[5]
         _, _, opcode, mask, length, _ = header
         end = start + length - done
         last = end <= size
@@ -79,12 +79,14 @@ class FrameReader:
             return None
         payload = data[start:end]
         if mask is not None:  # go on with the key where the last piece left off
-            payload = apply_mask(payload, mask[done % 4 :] + mask[: done % 4] if done else mask)
+            payload = xor(payload, mask[done % 4 :] + mask[: done % 4] if done else mask)
         self._header, self._done = (None, 0) if last else (header, done + len(payload))
         self.has_more = end < size
         # A long rest is not copied for every piece. A short one is: what has to wait, a part of a
         # header (14 bytes) or of a control frame (125 more), shall not keep all the bytes.
-        self._rest, self._start = (data, end) if size - end > 14 + 125 else (data[end:], 0)
+        self._start = end
+        if size - end <= 14 + 125:
+            self._rest, self._start = data[end:] if self.has_more else b"", 0
         return header, payload, first, last
 
 
@@ -98,8 +100,7 @@ class MessageReader:
     def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
         self._limits, self._inflater = limits, inflater
         self._opcode: int | None = None  # of the message that is under way
-        self._compressed = False
-        self._fragments = 0
+        self._compressed, self._fragments = False, 0
         self._data = bytearray()
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
@@ -115,9 +116,15 @@ class MessageReader:
         end = last and fin
         if self._compressed and self._inflater is not None:
             data = self._inflater.inflate(data, self._limits.message - len(self._data), end)
-            self._check_size(len(data))
+            if len(self._data) + len(data) > self._limits.message:
+                self._refuse(len(self._data) + len(data))
         try:
-            message = self._add(data, end)
+            if self._data or not end:
+                message = self._add(data, end)
+            elif self._opcode == _TEXT:  # the whole message at once, as most of them come
+                message = _new(Text, (data.decode(),))
+            else:
+                message = _new(Binary, (data,))
         except UnicodeDecodeError as error:
             seen = f"text is not UTF-8: {error.reason}"
             raise ProtocolError(seen, "RFC 6455 §8.1", 1007) from None
@@ -136,19 +143,18 @@ class MessageReader:
         elif self._opcode is None:
             raise ProtocolError("CONTINUATION without a message to continue", "RFC 6455 §5.4")
         self._fragments += 1
-        self._check_size(0 if self._compressed else length)
-
-    def _check_size(self, more: int) -> None:
-        size, limits = len(self._data) + more, self._limits
+        size, limits = len(self._data) + (0 if self._compressed else length), self._limits
         if size > limits.message or self._fragments > limits.fragments:
-            seen = f"message has {size} bytes in {self._fragments} fragments"
-            seen += f", limits are {limits.message} and {limits.fragments}"
-            raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
+            self._refuse(size)
+
+    def _refuse(self, size: int) -> None:
+        seen = f"message has {size} bytes in {self._fragments} fragments"
+        seen += f", limits are {self._limits.message} and {self._limits.fragments}"
+        raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
 
     def _add(self, data: bytes, end: bool) -> Text | Binary | None:
+        """Add a fragment, or a part of one, to the message that is under way."""
         is_text = self._opcode == _TEXT
-        if end and not self._data:  # the whole message at once, as most of them come
-            return _new(Text, (data.decode(),)) if is_text else _new(Binary, (data,))
         if is_text:
             self._utf8.decode(data)  # only to fail early
         self._data += data
