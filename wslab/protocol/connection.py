@@ -141,9 +141,8 @@ class Connection:
         """Return what happened next; None means that more bytes are needed, or no longer read."""
         try:
             while self.state in _READING and (piece := self.frames.next()) is not None:
-                (_, _, opcode, _, _, _), payload, _, _ = piece
-                if opcode >= 0x8:
-                    return self._receive_control(opcode, payload)
+                if (opcode := piece[0][2]) >= 0x8:
+                    return self._receive_control(opcode, piece[1])
                 if (message := self._messages.read(piece)) is not None:
                     return message
         except ProtocolError as error:

@@ -20,7 +20,6 @@ the header it describes (benchmarks/codec.py).
 """
 
 import contextlib
-import struct
 from enum import IntEnum
 from typing import NamedTuple, Self
 
@@ -52,7 +51,7 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
-_two_bytes = struct.Struct("!BB").pack
+_BYTES = [bytes([number]) for number in range(256)]  # to look one up is to save making it
 _OPCODES = [Opcode(number) if number in list(Opcode) else None for number in range(16)]
 
 
@@ -152,9 +151,9 @@ def check_header(header: Fields, masked: Masked, rsv: int = 0, limit: Limit = No
     opcode = _OPCODES[number]
     if opcode is None:
         raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
-    if bits & ~rsv:
+    if bits and bits & ~rsv:
         raise ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
-    if masked is not None and masked != (mask is not None):
+    if masked is (mask is None):  # True is, for a client, False for a server; None never
         seen = "a client's frame is not masked" if masked else "a server's frame is masked"
         raise ProtocolError(seen, "RFC 6455 §5.1")
     if size > 6 or size == 4:
@@ -249,14 +248,14 @@ def serialize(
             raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
         if check:
             check_header((fin, rsv, opcode, mask, length, 0), None, rsv)
-    first = fin << 7 | numbers
+    first = numbers | 0x80 if fin else numbers
     mask_bit = 0 if mask is None else 0x80
     if length < 126:
-        header = _two_bytes(first, mask_bit | length)
+        header = _BYTES[first] + _BYTES[mask_bit | length]
     elif length < 1 << 16:
-        header = _two_bytes(first, mask_bit | 126) + length.to_bytes(2)
+        header = _BYTES[first] + _BYTES[mask_bit | 126] + length.to_bytes(2)
     else:
-        header = _two_bytes(first, mask_bit | 127) + length.to_bytes(8)
+        header = _BYTES[first] + _BYTES[mask_bit | 127] + length.to_bytes(8)
     if mask is None:
         return header + payload
     return header + mask + apply_mask(payload, mask)

@@ -111,26 +111,21 @@ class MessageReader:
         is not UTF-8, 1009 for too much.
         """
         (fin, rsv, opcode, _, length, _), data, first, last = piece
-        if first:
-            self._begin(opcode, rsv, length)
-        end = last and fin
-        if self._compressed and self._inflater is not None:
-            data = self._inflater.inflate(data, self._limits.message - len(self._data), end)
-            if len(self._data) + len(data) > self._limits.message:
-                self._refuse(len(self._data) + len(data))
+        is_whole = first and last and fin and not rsv and opcode and self._opcode is None
         try:
-            if self._data or not end:
-                message = self._add(data, end)
-            elif self._opcode == _TEXT:  # the whole message at once, as most of them come
-                message = _new(Text, (data.decode(),))
-            else:
-                message = _new(Binary, (data,))
+            if is_whole and length <= self._limits.message:  # as most of them come
+                return _new(Text, (data.decode(),)) if opcode == _TEXT else _new(Binary, (data,))
+            if first:
+                self._begin(opcode, rsv, length)
+            end = last and fin
+            if self._compressed and self._inflater is not None:
+                data = self._inflater.inflate(data, self._limits.message - len(self._data), end)
+                if len(self._data) + len(data) > self._limits.message:
+                    self._refuse(len(self._data) + len(data))
+            return self._add(data, end)
         except UnicodeDecodeError as error:
             seen = f"text is not UTF-8: {error.reason}"
             raise ProtocolError(seen, "RFC 6455 §8.1", 1007) from None
-        if end:
-            self._opcode = None
-        return message
 
     def _begin(self, opcode: int, rsv: int, length: int) -> None:
         """Check whether this frame may come now, and that it is not one too many."""
@@ -160,5 +155,5 @@ class MessageReader:
         self._data += data
         if not end:
             return None
-        whole, self._data = bytes(self._data), bytearray()
+        whole, self._data, self._opcode = bytes(self._data), bytearray(), None
         return Text(whole.decode()) if is_text else Binary(whole)
