@@ -154,7 +154,7 @@ def candidates(operations: dict[str, Operation], masked: bool) -> dict[str, Run]
     if masked and C_EXTENSION:
         pure = (websockets.frames, "apply_mask", websockets.utils.apply_mask)
         runs[WEBSOCKETS_PURE] = repeat(operations[WEBSOCKETS], pure)
-        runs[WSLAB_PURE] = repeat(operations[WSLAB], (frames, "_xor_in_c", None))
+        runs[WSLAB_PURE] = repeat(operations[WSLAB], (frames, "xor", frames.xor_in_python))
     elif not C_EXTENSION:
         runs[WEBSOCKETS_PURE] = runs.pop(WEBSOCKETS)
     return runs

@@ -72,8 +72,8 @@ def apply_mask(data: Data, mask: bytes) -> bytes:
     return xor(data, mask)
 
 
-def xor(data: Data, mask: bytes) -> bytes:
-    """Do as `apply_mask` does, without a look at the mask."""
+def xor_in_python(data: Data, mask: bytes) -> bytes:
+    """Do as `apply_mask` does, without a look at the mask's size."""
     pieces = (data[i : i + _MASK_CHUNK] for i in range(0, len(data), _MASK_CHUNK))
     return b"".join([_xor_at_once(piece, mask) for piece in pieces])
 
@@ -86,6 +86,7 @@ def _xor_at_once(data: Data, mask: bytes) -> bytes:
     return number.to_bytes(size, "little")
 
 
+xor = xor_in_python
 with contextlib.suppress(ImportError):  # the library's, where its wheel has it: in C, much faster
     from websockets.speedups import apply_mask as xor
 
