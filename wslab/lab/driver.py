@@ -2,8 +2,8 @@
 
 Nothing here is unbounded: who sends too fast has to wait, who does not answer is given up.
 
-    TCP → data_received → Connection.events → messages → recv()    full: nothing more is read
-    TCP ← transport ← Connection.data_to_send         ← send()    full: send() waits
+    TCP → data_received → Connection.next_event → messages → recv()    full: nothing more is read
+    TCP ← transport ← Connection.data_to_send              ← send()    full: send() waits
 """
 
 from __future__ import annotations
