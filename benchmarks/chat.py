@@ -162,7 +162,7 @@ SERVED_HERE: dict[str, Callable[[], Any]] = {
     PATIENT: serve_patient,
 }
 COMMANDS = {
-    NODE: ["node", str(ROOT / "tests" / "interop" / "seed_chat_server.js")],
+    NODE: ["node", str(ROOT / "tests" / "interop" / "tutorial_chat_server.js")],
     OURS: [sys.executable, "-m", "wslab", "serve", "chat", "--rate", "off"],
     **{name: [sys.executable, __file__, "--server", name] for name in SERVED_HERE},
 }

@@ -60,7 +60,7 @@ async def handler(ws: Any) -> None:
 
 
 async def start_ours() -> int:
-    from wslab.lab.scratch_server import serve_from_scratch
+    from wslab.scratch.server import serve_from_scratch
 
     return serve_from_scratch(handler).port
 

@@ -40,11 +40,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from wslab import lab
-from wslab.apps.feed import Feed
-from wslab.apps.heartbeat import Heartbeat, library_bounds
-from wslab.apps.reconnect import Received, ReconnectingClient, State
-from wslab.apps.seed_heartbeat import Network, Page
-from wslab.apps.virtual import Timers
+from wslab.apps.heartbeat.tutorial import Network, Page
+from wslab.apps.reconnect.feed import Feed
+from wslab.kit.client import ClientState, Received, ReconnectingClient
+from wslab.kit.keepalive import Heartbeat, library_bounds
+from wslab.net.clock import Timers
 
 OUTAGES = (0.3, 2.0)
 BEAT = Heartbeat(1.0, timeout=1.0)
@@ -60,8 +60,8 @@ Note = Callable[[], None]  # called when a message has arrived
 
 async def ours_notices(url: str) -> float:
     async with ReconnectingClient(url, heartbeat=BEAT) as client:
-        await client.until(State.ONLINE)
-        return await frozen(url, client.until(State.WAITING))
+        await client.until(ClientState.ONLINE)
+        return await frozen(url, client.until(ClientState.WAITING))
 
 
 async def library_notices(url: str) -> float:

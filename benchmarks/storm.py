@@ -3,7 +3,7 @@
     python benchmarks/storm.py [--clients N] [--plot FILE]
 
 All clients lose their connection at the same moment, and the server returns after an outage. In
-virtual time, bins of 1 s. The policies are those of wslab/apps/backoff.py; "fixed 3 s" is the
+virtual time, bins of 1 s. The policies are those of wslab/kit/backoff.py; "fixed 3 s" is the
 document's delay, repeated without end: its own page stops after two attempts, and is the last row.
 
     burst     the most attempts in a bin while nothing listens: the price of a fast first retry
@@ -25,8 +25,8 @@ import time
 
 import numpy as np
 
-from wslab.apps.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, Policy
-from wslab.apps.storm import Storm, storm
+from wslab.apps.reconnect.storm import Storm, storm
+from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, Policy
 
 POLICIES: list[Policy] = [
     Fixed(3),

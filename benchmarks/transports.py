@@ -12,7 +12,7 @@ The same events, 33 bytes each, one a period, go to a client over
 
 through a cable that counts every byte, of both sides, without TCP's and IP's headers and without
 the opening handshake, which has a column of its own. "Bare" clients send the least that HTTP
-allows, "browser" ones what Chromium sends (wslab/apps/browser_headers.json).
+allows, "browser" ones what Chromium sends (wslab/apps/transports/browser_headers.json).
 
 Every round runs all of them, in turning order. Bytes and requests are the medians over the rounds,
 delays the median over all events. The server's CPU time is that of its thread, in a measurement of
@@ -32,8 +32,13 @@ from typing import NamedTuple
 
 from _interleave import Ratio
 
-from wslab.apps.browser_headers import recorded
-from wslab.apps.transports import LEAST_TO_CLIENT, LEAST_TO_SERVER, Measured, measure
+from wslab.apps.transports.browser_headers import recorded
+from wslab.apps.transports.comparison import (
+    LEAST_TO_CLIENT,
+    LEAST_TO_SERVER,
+    TransportCost,
+    measure,
+)
 
 BASELINE = "WebSocket"
 PAYLOAD = 33
@@ -52,8 +57,8 @@ CANDIDATES = {
 class Round(NamedTuple):
     """One candidate in one round: with one client, and with several for the CPU time."""
 
-    one: Measured
-    several: Measured
+    one: TransportCost
+    several: TransportCost
 
 
 async def compare(headers: str, rounds: int, events: int, period: float) -> dict[str, list[Round]]:
@@ -83,7 +88,7 @@ async def compare(headers: str, rounds: int, events: int, period: float) -> dict
 def row(name: str, found: list[Round], baseline: list[Round]) -> str:
     """Write the row of a candidate."""
 
-    def median(value: Callable[[Measured], float]) -> float:
+    def median(value: Callable[[TransportCost], float]) -> float:
         return statistics.median(value(each.one) for each in found)
 
     size = median(lambda m: m.bytes_per_event)

@@ -7,21 +7,30 @@ by skipping.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from wslab import lab
+from wslab.lab.registry import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["WSLAB_PROGRESS"] = "off"  # what tests solve is nobody's progress
 # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+PATIENCE = 10  # seconds after which a test gives up; nothing here needs more than one
+BENCH = {"apps", "kit", "lab", "scratch"}  # rooms whose tests start servers
 
 INTEROP = ROOT / "tests" / "interop"
 
@@ -90,3 +99,26 @@ def node() -> Path:
         if not (INTEROP / "node_modules" / package).is_dir():
             missing(f"Node's {package} library", "run `npm install` in tests/interop")
     return Path(program)
+
+
+@pytest.fixture(autouse=True)
+def _clean_bench(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In the rooms that use the bench, stop what a test has left, and forget its names."""
+    yield
+    if request.path.relative_to(ROOT / "tests").parts[0] in BENCH:
+        for listener in list(registry().values()):
+            with contextlib.suppress(lab.LoopStalled):
+                listener.stop_now()
+        registry().clear()
+
+
+@pytest.fixture
+def until() -> Callable[..., object]:
+    """Wait, on the test's loop, for a condition."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 (threads set no asyncio.Event)
+                await asyncio.sleep(0.001)
+
+    return wait

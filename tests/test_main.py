@@ -18,7 +18,8 @@ from websockets.sync.client import connect
 
 from wslab import __main__ as cli
 from wslab import lab
-from wslab.lab.doctor import Checkup, Finding
+from wslab.lab.doctor import Checkup
+from wslab.lab.finding import Finding
 from wslab.lab.registry import registry
 
 PATIENCE = 40  # seconds for a process to start or to end
@@ -134,7 +135,7 @@ def test_a_second_ctrl_c_changes_nothing(
     def press(_seconds: float) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setitem(cli.SERVERS, "echo", cli.Offer("", lambda options: Server()))  # type: ignore[arg-type,return-value]
+    monkeypatch.setitem(cli.SERVERS, "echo", cli.Service("", lambda options: Server()))  # type: ignore[arg-type,return-value]
     monkeypatch.setattr(cli.time, "sleep", press)
     assert cli.main(["serve", "echo"]) == 0
     assert capsys.readouterr() == ("ws://127.0.0.1:1/\n", "a handler's error\n")
@@ -146,7 +147,7 @@ def test_ctrl_c_before_the_server_runs(
     def slow(_options: argparse.Namespace) -> Any:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setitem(cli.SERVERS, "echo", cli.Offer("", slow))
+    monkeypatch.setitem(cli.SERVERS, "echo", cli.Service("", slow))
     assert cli.main(["serve", "echo"]) == 0
     assert capsys.readouterr() == ("", "")
 
@@ -171,7 +172,7 @@ def test_a_server_with_options_of_its_own(
         print(options.room)
         return lab.serve(lab.echo, host=options.host, port=options.port)
 
-    monkeypatch.setitem(cli.SERVERS, "chat", cli.Offer("a room to talk in", start, add_options))
+    monkeypatch.setitem(cli.SERVERS, "chat", cli.Service("a room to talk in", start, add_options))
     assert cli.main(["serve", "chat", "--room", "green"]) == 0
     assert capsys.readouterr().out.startswith("green\nws://127.0.0.1:")
     assert cli.main([]) == 0

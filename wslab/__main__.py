@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
 from wslab import lab
-from wslab.lab.base import BaseServer
+from wslab.lab.servers.base import BaseServer
 
 PROGRAM = "python -m wslab"
 
 
-class Offer(NamedTuple):
+class Service(NamedTuple):
     """A server that `serve` can run.
 
     summary: one line for the list.
@@ -38,7 +38,7 @@ class Offer(NamedTuple):
 def start_echo(options: argparse.Namespace) -> BaseServer:
     """Start the server of lesson 00, or its twin from scratch of lesson 04."""
     if options.from_scratch:
-        from wslab.lab.scratch_server import serve_from_scratch
+        from wslab.scratch.server import serve_from_scratch
 
         echo: Any = lab.echo  # it does not mind whose connection it gets: the surface is the same
         return serve_from_scratch(echo, host=options.host, port=options.port)
@@ -103,23 +103,23 @@ def message_rate(text: str) -> float | None:
 
 def start_socketio(options: argparse.Namespace) -> BaseServer:
     """Start the chat of lesson 09."""
-    from wslab.apps.socketio_chat import serve_chat
+    from wslab.apps.socketio.chat import serve_chat
 
     return serve_chat(host=options.host, port=options.port)
 
 
 def start_heartbeat(options: argparse.Namespace) -> BaseServer:
     """Start the server of lesson 07."""
-    from wslab.apps.heartbeat_server import serve_heartbeat
+    from wslab.apps.heartbeat.server import serve_heartbeat
 
     return serve_heartbeat(host=options.host, port=options.port)
 
 
 SERVERS = {
-    "echo": Offer("sends every message back", start_echo, add_echo_options),
-    "heartbeat": Offer("answers the heartbeat page of lesson 07, and pings", start_heartbeat),
-    "chat": Offer("a room to talk in, with its page", start_chat, add_chat_options),
-    "socketio": Offer("the same talk by Socket.IO, with its page", start_socketio),
+    "echo": Service("sends every message back", start_echo, add_echo_options),
+    "heartbeat": Service("answers the heartbeat page of lesson 07, and pings", start_heartbeat),
+    "chat": Service("a room to talk in, with its page", start_chat, add_chat_options),
+    "socketio": Service("the same talk by Socket.IO, with its page", start_socketio),
 }
 
 
@@ -206,11 +206,11 @@ async def _demo() -> None:
     print("\nThe same and much more, step by step: make lab")
 
 
-def doctor(_options: argparse.Namespace) -> int:
+def examine(_options: argparse.Namespace) -> int:
     """Look at this machine; the exit code is 1 if something needs attention."""
-    from wslab.lab.doctor import doctor as examine
+    from wslab.lab.doctor import doctor
 
-    checkup = examine()
+    checkup = doctor()
     print(checkup)
     return 0 if checkup.ok else 1
 
@@ -218,7 +218,7 @@ def doctor(_options: argparse.Namespace) -> int:
 COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
     "serve": ("run one of the course's servers until Ctrl-C; prints its URL", serve),
     "demo": ("send a message through a cable, see its bytes, cut the cable", demo),
-    "doctor": ("look for what is missing or in the way on this machine", doctor),
+    "doctor": ("look for what is missing or in the way on this machine", examine),
 }
 
 

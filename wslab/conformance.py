@@ -14,14 +14,14 @@ import asyncio
 from typing import Any
 from urllib.parse import quote
 
-from wslab.lab.endpoint import ConnectionEnded, Endpoint
-from wslab.lab.scratch_client import connect_from_scratch
-from wslab.lab.scratch_server import serve_from_scratch
 from wslab.protocol.deflate import Deflate
 from wslab.protocol.errors import HandshakeError
 from wslab.protocol.messages import Limits
+from wslab.scratch.client import connect_from_scratch
+from wslab.scratch.endpoint import ConnectionEnded, Endpoint
+from wslab.scratch.server import serve_from_scratch
 
-__all__ = ["echo", "main", "run_client", "run_server"]
+__all__ = ["echo_all", "main", "run_client", "run_server"]
 
 # Suites send messages of up to 16 MiB, some of them in fragments of a few bytes.
 SETTINGS: dict[str, Any] = {
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-async def echo(ws: Endpoint) -> None:
+async def echo_all(ws: Endpoint) -> None:
     """Send every message back, text as text and binary as binary."""
     try:
         async for message in ws:
@@ -40,9 +40,9 @@ async def echo(ws: Endpoint) -> None:
 
 
 async def run_server(host: str, port: int) -> None:
-    """Serve echo until cancelled."""
+    """Serve echoes until cancelled."""
     async with serve_from_scratch(
-        echo, name="conformance", host=host, port=port, **SETTINGS
+        echo_all, name="conformance", host=host, port=port, **SETTINGS
     ) as server:
         print(server.url, flush=True)
         await asyncio.Event().wait()
@@ -57,7 +57,7 @@ async def run_client(url: str, agent: str) -> int:
         try:
             target = f"{url}/runCase?case={case}&agent={name}"
             async with connect_from_scratch(target, **SETTINGS) as ws:
-                await echo(ws)
+                await echo_all(ws)
         except (OSError, HandshakeError) as error:
             print(f"case {case}: {error}", flush=True)
     async with connect_from_scratch(f"{url}/updateReports?agent={name}", **SETTINGS) as ws:
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the command line and run what it asks for."""
     parser = argparse.ArgumentParser(prog="python -m wslab.conformance", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
-    server = roles.add_parser("server", help="serve echo")
+    server = roles.add_parser("server", help="serve echoes")
     server.add_argument("--host", default="127.0.0.1")
     server.add_argument("--port", type=int, default=9001)
     client = roles.add_parser("client", help="run the cases of a fuzzing server")

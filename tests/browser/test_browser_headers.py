@@ -2,8 +2,8 @@
 
     WSLAB_RECORD=1 python -m pytest tests/browser/test_browser_headers.py
 
-writes wslab/apps/browser_headers.json anew. Versions differ in what they call themselves, and now
-and then in a header, so the comparison allows a little.
+writes wslab/apps/transports/browser_headers.json anew. Versions differ in what they call
+themselves, and now and then in a header, so the comparison allows a little.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pytest
 from aiohttp import web
 
 from wslab import lab as bench  # `lab` is a JupyterLab here
-from wslab.apps import browser_headers
-from wslab.apps.polling import Feed, application, websocket_handler
-from wslab.lab.web import serve_app
+from wslab.apps.transports import browser_headers
+from wslab.apps.transports.polling import NewsFeed, application, websocket_handler
+from wslab.lab.servers.http import serve_app
 from wslab.protocol.http import Request
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -56,7 +56,7 @@ async def index(request: web.Request) -> web.Response:
 
 def record(page) -> dict[str, list[list[str]]]:
     """Let a page use all three; return the fields of each request as [name, value]."""
-    feed = Feed()
+    feed = NewsFeed()
     event = feed.publish("Hello").json
     app = application(feed)
     app.router.add_get("/", index)

@@ -15,8 +15,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from wslab import lab
 from wslab.apps import chat
-from wslab.apps.heartbeat_server import ANSWER, serve_heartbeat
-from wslab.apps.resume import Log
+from wslab.apps.heartbeat.server import ANSWER, serve_heartbeat
+from wslab.kit.resume import Log
 from wslab.lab.registry import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -506,7 +506,7 @@ class TestTheDocumentsPages:
         room = chat.serve(classic=classic, language="zh")
         ming, hong = page.context.new_page(), page.context.new_page()
         for tab, name in ((ming, "小明"), (hong, "小红")):
-            tab.goto(f"{files}seed_chat_page.html?url={room.url}")
+            tab.goto(f"{files}tutorial_chat_page.html?url={room.url}")
             tab.get_by_placeholder("输入用户名").fill(name)
             tab.get_by_role("button", name="加入聊天").click()
             expect(tab.locator("p").last).to_have_text(f"Server: {name}加入了房间")
@@ -533,7 +533,7 @@ class TestTheDocumentsPages:
     def test_heartbeat(self, page, files, variant):
         """Its beats come 3 s after each sign of life, and each is answered."""
         server = serve_heartbeat()
-        page.goto(f"{files}seed_heartbeat_page.html?url={server.url}&variant={variant}")
+        page.goto(f"{files}tutorial_heartbeat_page.html?url={server.url}&variant={variant}")
         page.wait_for_function("log.length >= 4", timeout=CEILING * 1000)
         assert page.evaluate("log.slice(0, 4)") == ["open", ANSWER, ANSWER, ANSWER]
         server.stop_now()

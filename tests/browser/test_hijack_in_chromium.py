@@ -5,8 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from wslab import lab
-from wslab.apps.hijack import ACCOUNTS, account, evil_page, shop_page
-from wslab.lab.web import serve_app
+from wslab.apps.attacks.hijack import ACCOUNTS, account, evil_page, shop_page
+from wslab.lab.servers.http import serve_app
 
 KNOWN = next(iter(ACCOUNTS.values()))
 

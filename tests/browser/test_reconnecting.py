@@ -17,17 +17,17 @@ import pytest
 from playwright.sync_api import Page
 
 from wslab import lab
-from wslab.apps.endings import CLOSE_CODES, of_status
-from wslab.apps.feed import Feed
-from wslab.apps.heartbeat import Heartbeat
-from wslab.apps.mailbox import Hole, Inbox, Outbox, OutboxFull
-from wslab.apps.resume import Log, ResumeError
+from wslab.apps.reconnect.feed import Feed
+from wslab.kit.keepalive import Heartbeat
+from wslab.kit.outbox import Inbox, Outbox, OutboxFull, SequenceGap
+from wslab.kit.resume import Log, ResumeError
+from wslab.kit.retry import CLOSE_CODES, of_status
 from wslab.lab.registry import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ROOT / "wslab" / "browser"
+MODULES = ROOT / "wslab" / "kit" / "js"
 CEILING = 30.0  # seconds: a busy machine is slow, a hanging client is for ever
 
 # Chromium itself slows down a page that has failed to connect again and again, by seconds: these
@@ -36,7 +36,7 @@ OPTIONS = {
     "backoff": {"first": 100, "factor": 2, "limit": 400, "quick": 1},
     "heartbeat": {"interval": 300, "timeout": 300},
     "openTimeout": 8000,
-    "settled": 0,
+    "stableAfter": 0,
 }
 PATIENT = {"interval": 60_000, "timeout": 60_000}
 
@@ -639,7 +639,7 @@ class TestInVirtualTime:
         assert 10_000 <= noticed - died <= 30_000
 
     def test_backoff_is_that_of_the_python_client(self, modules):
-        from wslab.apps.backoff import Backoff
+        from wslab.kit.backoff import Backoff
 
         ours = modules.evaluate(
             """async () => {
@@ -652,7 +652,7 @@ class TestInVirtualTime:
 
 
 class TestTheMailbox:
-    """mailbox.js does what mailbox.py does, whatever happens to both."""
+    """outbox.js does what outbox.py does, whatever happens to both."""
 
     @pytest.fixture
     def modules(self, page):
@@ -669,7 +669,7 @@ class TestTheMailbox:
             steps.append([kind, rng.randint(0, 40), rng.random() < 0.2])
         ours = modules.evaluate(
             """async (steps) => {
-                const { Outbox } = await import('./mailbox.js');
+                const { Outbox } = await import('./outbox.js');
                 const box = new Outbox({ limit: 20 });
                 const act = (kind, n, flag) => {
                     // an id that is near what can be, sometimes beyond
@@ -699,7 +699,7 @@ class TestTheMailbox:
             steps.append([rng.random() < 0.1, epoch, gap, rng.choice([-2, 0, 1, 1, 1, 1, 2])])
         ours = modules.evaluate(
             """async (steps) => {
-                const { Inbox, Hole } = await import('./mailbox.js');
+                const { Inbox, SequenceGap } = await import('./outbox.js');
                 const box = new Inbox();
                 return steps.map(([resumed, epoch, gap, ahead]) => {
                     const number = (box.last ?? 0) + ahead;
@@ -708,7 +708,7 @@ class TestTheMailbox:
                             ? [box.resumed({ epoch, after: number, gap }), box.last]
                             : [box.receive({ seq: number }), box.last];
                     } catch (error) {
-                        return [error instanceof Hole ? 'hole' : 'error', box.last];
+                        return [error instanceof SequenceGap ? 'hole' : 'error', box.last];
                     }
                 });
             }""",
@@ -743,7 +743,7 @@ def inbox_of_python(steps: list[list[object]]) -> Iterator[list[object]]:
                 result = box.resumed({"epoch": epoch, "after": number, "gap": gap})
             else:
                 result = box.receive({"seq": number})
-        except Hole:
+        except SequenceGap:
             result = "hole"
         except ResumeError:
             result = "error"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from wslab.lab.endpoint import Endpoint
-from wslab.lab.scratch_server import ScratchServer, serve_from_scratch
 from wslab.protocol.deflate import Deflate
 from wslab.protocol.messages import Limits
+from wslab.scratch.endpoint import Endpoint
+from wslab.scratch.server import ScratchServer, serve_from_scratch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from wslab import lab
-from wslab.apps.socketio_chat import serve_chat
-from wslab.lab.web import WebServer
+from wslab.apps.socketio.chat import serve_chat
+from wslab.lab.servers.http import WebServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -10,7 +10,7 @@ from wslab import lab
 from wslab.apps import chat
 from wslab.apps.chat import widget
 from wslab.browser import widget as browser_widget
-from wslab.lab.loop import kept
+from wslab.lab.loop import process_global
 from wslab.lab.registry import registry
 
 HUB = "https://hub.example"
@@ -18,7 +18,7 @@ HUB = "https://hub.example"
 
 @pytest.fixture(autouse=True)
 def _clean() -> Iterator[None]:
-    kept("chat widgets", dict[str, chat.ChatWidget]).clear()
+    process_global("chat widgets", dict[str, chat.ChatWidget]).clear()
     yield
     for listener in list(registry().values()):
         listener.stop_now()

@@ -10,7 +10,7 @@ import pytest
 from wslab import lab
 from wslab.browser import Browser, CloseEvent, DOMException, Event, MessageEvent, client
 from wslab.browser.events import PageEvents, event_of
-from wslab.lab.loop import kept
+from wslab.lab.loop import process_global
 
 OPEN = {"connection": 1, "type": "open"}
 CLOSE = {"connection": 1, "type": "close", "code": 1000, "reason": "bye", "wasClean": True}
@@ -32,7 +32,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
             messages.append(message)
 
     monkeypatch.setattr(client, "make_widget", lambda *_, state, on_message: Widget(state))
-    kept("browsers", dict[str, Browser]).clear()
+    process_global("browsers", dict[str, Browser]).clear()
     return messages
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wslab.browser import FrameExplorer, explorer
-from wslab.browser.editing import EXAMPLE_KEY, LIMIT, Draft, flip, judge, parse_hex
+from wslab.browser.editing import EXAMPLE_KEY, LIMIT, Draft, check_draft, flip, parse_hex
 from wslab.protocol import Frame, Opcode, ProtocolError
 
 HELLO = b"\x81\x05Hello"
@@ -160,7 +160,7 @@ def test_text_for_where_there_is_no_page() -> None:
     ],
 )
 def test_verdicts(data: str, valid: bool | None, text: str) -> None:
-    verdict = judge(bytes.fromhex(data))
+    verdict = check_draft(bytes.fromhex(data))
     assert verdict.valid is valid
     assert text in verdict.text
 
@@ -175,16 +175,16 @@ def test_drafts_survive_the_bytes_and_agree_with_the_protocol(
     try:
         parsed = Frame.parse(data)
     except ProtocolError:
-        assert judge(data).valid is False
+        assert check_draft(data).valid is False
     else:
         assert parsed is not None
         if parsed[0].opcode in (Opcode.BINARY, Opcode.PING, Opcode.PONG, Opcode.CONTINUATION):
-            assert judge(data).valid is True
+            assert check_draft(data).valid is True
 
 
 @given(st.binary(max_size=40), st.sampled_from([None, "client", "server"]))
 def test_any_bytes_can_be_judged(data: bytes, sender: str | None) -> None:
-    assert judge(data, sender).text
+    assert check_draft(data, sender).text
 
 
 @given(st.binary(min_size=1, max_size=20), st.data())

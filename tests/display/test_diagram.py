@@ -8,7 +8,7 @@ from enum import Enum
 import pytest
 
 from wslab.display import png
-from wslab.display.diagram import layers, state_diagram
+from wslab.display.diagram import layers_of, state_diagram
 from wslab.protocol.connection import TRANSITIONS, State
 
 
@@ -23,7 +23,7 @@ class Switch(Enum):
 
 
 def test_states_stand_in_the_order_of_the_longest_way():
-    depth = layers(TRANSITIONS)
+    depth = layers_of(TRANSITIONS)
     assert depth[State.OPEN] == 0
     assert depth[State.CLOSED] == max(depth.values())
     assert set(depth) == set(State)
@@ -33,7 +33,7 @@ def test_states_stand_in_the_order_of_the_longest_way():
 def test_a_circle_has_no_order():
     circle = {(Light.RED, Switch.ON): Light.GREEN, (Light.GREEN, Switch.OFF): Light.RED}
     with pytest.raises(ValueError, match="the transitions have a circle"):
-        layers(circle)
+        layers_of(circle)
 
 
 def test_every_state_and_every_step_is_drawn():

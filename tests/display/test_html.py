@@ -11,8 +11,8 @@ from wslab.browser.events import Event as PageEvent
 from wslab.browser.events import MessageEvent, PageEvents
 from wslab.display import html
 from wslab.lab.doctor import Checkup, Finding
-from wslab.lab.record import Event, Events
-from wslab.lab.tape import Tape, Tracker
+from wslab.lab.record import Events, Record
+from wslab.lab.wire.tape import Tape, Tracker
 from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
@@ -193,7 +193,9 @@ def test_hostile_frames(frame):
 
 
 def test_events():
-    value = Events([Event(1, "open", "/"), Event(0, HOSTILE, "two\nlines"), Event(2, "x", HOSTILE)])
+    value = Events(
+        [Record(1, "open", "/"), Record(0, HOSTILE, "two\nlines"), Record(2, "x", HOSTILE)]
+    )
     text = html.events(value)
     assert is_harmless(text).rows[2] == ["", HOSTILE_AS_SHOWN, "two\nlines"]
     assert text.count(HARMLESS) == 2

@@ -17,10 +17,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from wslab import display, lab
-from wslab.lab.loop import kept
-from wslab.lab.record import Event, Events, HandlerError
+from wslab.lab.loop import process_global
+from wslab.lab.record import Events, HandlerError, Record
 from wslab.lab.registry import registry
-from wslab.lab.tape import Tape
+from wslab.lab.wire.tape import Tape
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def hooks(shell):
 @pytest.mark.parametrize(
     "value",
     [
-        Events([Event(1, "open", "/")]),
+        Events([Record(1, "open", "/")]),
         lab.dissect(b"\x81\x00"),
         lab.table(["a"], [["b"]]),
         lab.Transcript(Tape()),
@@ -176,4 +176,4 @@ print("wslab.display" in sys.modules)
 
 
 def test_what_is_kept_is_where_the_tests_expect_it():
-    assert kept("hooks", dict) is vars(sys.modules["_wslab_kept"])["hooks"]
+    assert process_global("hooks", dict) is vars(sys.modules["_wslab_kept"])["hooks"]

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from wslab.exercises.bounded import PRINTED, TimeUp, own_frames, run_bounded
+from wslab.exercises.engine.bounded import PRINTED, TimeUp, own_frames, run_bounded
 
 
 def loops() -> None:

@@ -19,12 +19,13 @@ from traitlets.config import Config
 import wslab
 from wslab.display import exercises as html
 from wslab.display import install
-from wslab.exercises import NotAttempted, NotSolved, check, grid, journal, progress, reset
-from wslab.exercises.conformance.grid import run
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Late, Trial, shown
-from wslab.exercises.verdict import Outcome, Verdict, Wrong
-from wslab.lab.loop import kept
+from wslab.exercises import NotAttempted, NotSolved, check, grid, progress, reset
+from wslab.exercises.conformance.grid import run_grid
+from wslab.exercises.engine import journal
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Late, Trial, shown
+from wslab.exercises.engine.verdict import Outcome, Verdict, Wrong
+from wslab.lab.loop import process_global
 
 from .tools import SETS, solutions, student_copy
 
@@ -49,7 +50,7 @@ echo = demo(echoes)
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """A real shell; what the whole process keeps is put back afterwards."""
     for name in ("hooks", "wakeup"):
-        kept(name, dict[str, Any])
+        process_global(name, dict[str, Any])
         monkeypatch.setitem(vars(sys.modules["_wslab_kept"]), name, {})
     made = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
     yield made
@@ -94,7 +95,7 @@ def test_its_own_exceptions_are_shown_as_its_own() -> None:
 
 
 def test_an_exception_of_ours_is_not_called_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wslab.exercises.task.own_frames", lambda traceback: [])
+    monkeypatch.setattr("wslab.exercises.engine.task.own_frames", lambda traceback: [])
     verdict = echo.judge(lambda x: 1 / 0)
     assert verdict.outcome is Outcome.WRONG
     assert "the check cannot use this answer: ZeroDivisionError" in verdict.message
@@ -120,7 +121,7 @@ def test_late_is_timed_out() -> None:
 
 
 def test_a_loop_that_waits_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wslab.exercises.bounded._is_own", lambda filename: False)
+    monkeypatch.setattr("wslab.exercises.engine.bounded._is_own", lambda filename: False)
 
     def waits(trial: Trial, answer: Any) -> None:
         async def forever() -> None:
@@ -341,7 +342,7 @@ def test_the_grid_shows_what_is_broken() -> None:
     assert not found.passed
     assert "✗" in repr(found)
     assert "more" in repr(found)
-    shown_ = html.grid(found)
+    shown_ = html.grid_html(found)
     assert shown_.count("✗") > 100
     assert "Not kept" in shown_
     assert "background: #c0392b" in shown_
@@ -351,7 +352,7 @@ def test_the_grid_of_a_right_one_has_no_cross() -> None:
     found = grid(solutions("04_connection")["Endpoint"])
     assert found.passed
     assert "✗" not in repr(found).split("\n", 1)[1]
-    assert "Not kept" not in html.grid(found)
+    assert "Not kept" not in html.grid_html(found)
     assert "not required" in found.caption
 
 
@@ -369,7 +370,7 @@ def test_the_grid_of_a_stub_is_not_attempted() -> None:
 def test_the_grid_notes_where_it_is() -> None:
     seen: list[str] = []
     endpoint = solutions("04_connection")["Endpoint"]
-    run(lambda role, row: endpoint(role.value), seen.append)
+    run_grid(lambda role, row: endpoint(role.value), seen.append)
     assert seen[0].endswith("as server")
 
 
@@ -382,7 +383,7 @@ def test_html_is_escaped_and_has_signs() -> None:
     assert "✗ wrong: demo.x ★" in shown_
     assert "&lt;script&gt;" in shown_
     assert "<pre>" not in html.verdict(Verdict("demo.x", 1, Outcome.SOLVED))
-    assert "<caption" in html.progress(progress("framing"))
+    assert "<caption" in html.progress_html(progress("framing"))
 
 
 def test_they_are_registered_by_name(shell: InteractiveShell) -> None:

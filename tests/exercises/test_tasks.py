@@ -14,10 +14,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from wslab.exercises.overview import all_sets
-from wslab.exercises.task import Task
-from wslab.exercises.trial import Trial
-from wslab.exercises.verdict import Outcome
+from wslab.exercises.engine.overview import all_sets
+from wslab.exercises.engine.task import Task
+from wslab.exercises.engine.trial import Trial
+from wslab.exercises.engine.verdict import Outcome
 
 from .tools import SETS, Wrong, answer_of, answers, solutions, solved_source, spoiled, student_copy
 

@@ -9,8 +9,8 @@ import nbformat
 from nbformat import NotebookNode
 from record import EXERCISES, NOTEBOOKS
 
-from wslab.exercises.task import Task
-from wslab.exercises.verdict import Outcome
+from wslab.exercises.engine.task import Task
+from wslab.exercises.engine.verdict import Outcome
 
 KIT = NOTEBOOKS / "exercises" / "kit.py"
 SETS = sorted(path.stem for path in EXERCISES.glob("*/*.ipynb"))

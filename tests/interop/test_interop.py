@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from wslab import lab
-from wslab.lab.endpoint import ConnectionEnded, Endpoint
-from wslab.lab.scratch_client import connect_from_scratch
-from wslab.lab.scratch_server import serve_from_scratch
 from wslab.protocol.deflate import Deflate
 from wslab.protocol.messages import Limits
+from wslab.scratch.client import connect_from_scratch
+from wslab.scratch.endpoint import ConnectionEnded, Endpoint
+from wslab.scratch.server import serve_from_scratch
 
 PATIENCE = 50  # seconds
 

@@ -21,9 +21,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from wslab import lab
-from wslab.apps.socketio_chat import ChatClient, serve_chat
-from wslab.apps.socketio_recovery import RecoveringChat
-from wslab.apps.socketio_server import CLIENT_SCRIPT
+from wslab.apps.socketio.chat import SocketIOChatClient, serve_chat
+from wslab.apps.socketio.recovery import RecoveringChat
+from wslab.apps.socketio.server import CLIENT_SCRIPT
 
 HERE = Path(__file__).parent
 PATIENCE = 20  # seconds
@@ -76,7 +76,7 @@ class TestOnEveryTransport:
 
     async def test_our_client_with_npms_server(self, node, transports):
         chosen = TRANSPORTS[transports]
-        async with npm_server(node) as url, ChatClient(url, transports=chosen) as client:
+        async with npm_server(node) as url, SocketIOChatClient(url, transports=chosen) as client:
             await client.say("你好")
             assert await client.hear(within=PATIENCE) == "说：你好"
             assert client.sio.transport() == USED[transports]
@@ -115,7 +115,11 @@ class TestNpmsServer:
         ]
 
     async def test_to_all_but_the_sender(self, node):
-        async with npm_server(node) as url, ChatClient(url) as one, ChatClient(url) as other:
+        async with (
+            npm_server(node) as url,
+            SocketIOChatClient(url) as one,
+            SocketIOChatClient(url) as other,
+        ):
             heard: asyncio.Queue[str] = asyncio.Queue()
             other.sio.on("shout", heard.put)
             one.sio.on("shout", one.heard.put)
@@ -241,7 +245,7 @@ class TestSocketIOToPlainWebSocket:
 
     async def test_python_socketio_polls_first(self):
         async with lab.serve(lab.echo) as server:
-            client = ChatClient(server.url.replace("ws:", "http:", 1))
+            client = SocketIOChatClient(server.url.replace("ws:", "http:", 1))
             with pytest.raises(socketio.exceptions.ConnectionError, match="426"):
                 await client.__aenter__()
 

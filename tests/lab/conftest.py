@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from wslab import lab
-from wslab.lab.registry import LOOPBACK, registry
+from wslab.lab.registry import LOOPBACK
 
 PATIENCE = 10  # seconds after which a test gives up; nothing here needs more than one
 
@@ -105,25 +104,3 @@ async def wire() -> AsyncIterator[Wire]:
         yield made
     finally:
         await made.close()
-
-
-@pytest.fixture
-def until() -> Callable[..., object]:
-    """Wait, on the test's loop, for a condition."""
-
-    async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 (threads set no asyncio.Event)
-                await asyncio.sleep(0.001)
-
-    return wait
-
-
-@pytest.fixture(autouse=True)
-def _clean_bench() -> Iterator[None]:
-    """Stop what a test has left, and forget its names."""
-    yield
-    for listener in list(registry().values()):
-        with contextlib.suppress(lab.LoopStalled):
-            listener.stop_now()
-    registry().clear()

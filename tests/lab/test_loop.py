@@ -19,9 +19,9 @@ from wslab.lab import loop as loop_module
 from wslab.lab.loop import (
     LabThread,
     allow_asyncio_run,
-    kept,
     lab_thread,
     let_stop_reach_awaits,
+    process_global,
     settle,
 )
 
@@ -56,11 +56,11 @@ def stalled(thread):
 class TestKept:
     def test_outlives_a_reload(self):
         mark = object()
-        assert kept("test mark", lambda: mark) is mark
+        assert process_global("test mark", lambda: mark) is mark
         before = dict(vars(loop_module))
         try:
             fresh = importlib.reload(loop_module)
-            assert fresh.kept("test mark", object) is mark
+            assert fresh.process_global("test mark", object) is mark
             assert fresh.lab_thread("servers") is before["lab_thread"]("servers")
         finally:
             vars(loop_module).update(before)
@@ -76,7 +76,7 @@ class TestKept:
             vars(loop_module).update(before)
 
     def test_is_made_once(self):
-        assert kept("test once", object) is kept("test once", object)
+        assert process_global("test once", object) is process_global("test once", object)
 
 
 class TestThread:
@@ -249,7 +249,7 @@ class TestStopReachesAwaits:
     @pytest.fixture(autouse=True)
     def _restore(self):
         """Forget the test's loop again, and take the signal's descriptor away from it."""
-        wakeup = kept("wakeup", dict)
+        wakeup = process_global("wakeup", dict)
         wakeup.clear()
         yield
         signal.set_wakeup_fd(-1)
@@ -270,7 +270,7 @@ class TestStopReachesAwaits:
             task.uncancel()
         finally:
             signal.signal(signal.SIGINT, previous)
-            asyncio.get_running_loop().remove_reader(kept("wakeup", dict)["sockets"][0])
+            asyncio.get_running_loop().remove_reader(process_global("wakeup", dict)["sockets"][0])
 
     async def test_a_loop_that_watches_no_sockets_is_left_alone(self, monkeypatch):
         """Windows has such a loop; importing wslab there must not fail."""
@@ -280,13 +280,13 @@ class TestStopReachesAwaits:
 
         monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
         let_stop_reach_awaits()
-        assert kept("wakeup", dict) == {}
+        assert process_global("wakeup", dict) == {}
 
     async def test_twice_changes_nothing(self):
         let_stop_reach_awaits()
-        first = kept("wakeup", dict)["sockets"]
+        first = process_global("wakeup", dict)["sockets"]
         let_stop_reach_awaits()
-        assert kept("wakeup", dict)["sockets"] is first
+        assert process_global("wakeup", dict)["sockets"] is first
         asyncio.get_running_loop().remove_reader(first[0])
 
 

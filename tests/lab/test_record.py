@@ -12,16 +12,16 @@ import sys
 import pytest
 
 from wslab.lab import record
-from wslab.lab.record import Event, Events, HandlerError, record_prints, recorder
+from wslab.lab.record import Events, HandlerError, Record, record_prints, recorder
 
 
 class TestEvents:
     EVENTS = Events(
         [
-            Event(0, "start", "hello"),
-            Event(1, "open", "/"),
-            Event(2, "open", "/chat"),
-            Event(1, "print", "one\ntwo"),
+            Record(0, "start", "hello"),
+            Record(1, "open", "/"),
+            Record(2, "open", "/chat"),
+            Record(1, "print", "one\ntwo"),
         ]
     )
 
@@ -39,7 +39,7 @@ class TestEvents:
     def test_slices_and_filters_are_events(self):
         assert repr(self.EVENTS[1:2]).endswith("open   /")
         assert self.EVENTS[0].kind == "start"
-        assert self.EVENTS.only("open") == [Event(1, "open", "/"), Event(2, "open", "/chat")]
+        assert self.EVENTS.only("open") == [Record(1, "open", "/"), Record(2, "open", "/chat")]
         assert [event.kind for event in self.EVENTS.only(connection=1)] == ["open", "print"]
         assert repr(self.EVENTS.only("open", 2)).endswith("2           open   /chat")
 
@@ -47,11 +47,11 @@ class TestEvents:
         monkeypatch.setattr(Events, "LIMIT", 20)
         events = Events()
         for number in range(21):
-            events.add(Event(number, "print", ""))
+            events.add(Record(number, "print", ""))
         assert [event.connection for event in events] == list(range(2, 21))
 
     def test_hostile_text_is_harmless(self):
-        shown = repr(Events([Event(1, "print", "\x1b[2J\r\x00\u202e")]))
+        shown = repr(Events([Record(1, "print", "\x1b[2J\r\x00\u202e")]))
         assert shown.endswith("\\x1b[2J\\r\\x00\\u202e")
 
 

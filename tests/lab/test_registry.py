@@ -12,7 +12,7 @@ import pytest
 
 from wslab import lab
 from wslab.lab.registry import LOOPBACK, listen, registry, replace
-from wslab.lab.scratch_server import serve_from_scratch
+from wslab.scratch.server import serve_from_scratch
 
 
 class Thing:

@@ -7,9 +7,9 @@ from wslab.exercises.conformance import (
     OFFERS,
     ROWS,
     Answer,
+    Case,
     Offer,
-    Row,
     complaints,
 )
 
-__all__ = ["ANSWERS", "LIMITS", "MASK", "OFFERS", "ROWS", "Answer", "Offer", "Row", "complaints"]
+__all__ = ["ANSWERS", "LIMITS", "MASK", "OFFERS", "ROWS", "Answer", "Case", "Offer", "complaints"]

@@ -32,24 +32,24 @@ from wslab.protocol.connection import Connection, Role
 from wslab.protocol.deflate import NAME, Deflate, agreed
 from wslab.protocol.events import Binary, Ping, Pong, Text
 
-from .conformance import ANSWERS, LIMITS, MASK, OFFERS, ROWS, Answer, Offer, Row, complaints
+from .conformance import ANSWERS, LIMITS, MASK, OFFERS, ROWS, Answer, Case, Offer, complaints
 
 CASES = [pytest.param(row, role, id=f"{row}, {role.value}") for row in ROWS for role in row.roles]
 
 
-def connection(role: Role, row: Row) -> Connection:
+def connection(role: Role, row: Case) -> Connection:
     masks = (lambda: MASK) if role is Role.CLIENT else None
     return Connection(role, masks=masks, deflate=row.deflate, limits=LIMITS)
 
 
 @pytest.mark.parametrize(("row", "role"), CASES)
-def test_row(row: Row, role: Role) -> None:
+def test_row(row: Case, role: Role) -> None:
     assert complaints(row, role, connection) == []
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 1 << 20])
 @pytest.mark.parametrize(("row", "role"), CASES)
-def test_row_chopped(row: Row, role: Role, chunk: int) -> None:
+def test_row_chopped(row: Case, role: Role, chunk: int) -> None:
     assert complaints(row, role, connection, chunk=chunk) == []
 
 
@@ -60,7 +60,7 @@ class Oracle:
     connection with 1007 for text that cannot be decoded, as that does too.
     """
 
-    def __init__(self, role: Role, row: Row) -> None:
+    def __init__(self, role: Role, row: Case) -> None:
         side = Side.SERVER if role is Role.SERVER else Side.CLIENT
         self.protocol = Protocol(side, max_size=(LIMITS.message, LIMITS.frame))
         if row.deflate is not None:
@@ -127,7 +127,7 @@ class Oracle:
 
 
 @pytest.mark.parametrize(("row", "role"), CASES)
-def test_oracle(row: Row, role: Role) -> None:
+def test_oracle(row: Case, role: Role) -> None:
     found = complaints(row, role, Oracle)
     assert bool(found) == bool(row.differs), found
 

@@ -20,9 +20,9 @@ from wslab.protocol.events import (
     Binary,
     Closed,
     Closing,
-    Event,
     Ping,
     Pong,
+    ProtocolEvent,
     Text,
     Violation,
 )
@@ -322,7 +322,7 @@ EVERYTHING = [
     Frame(Opcode.TEXT),
     Frame(Opcode.CLOSE, Close(4000, "done").serialize()),
 ]
-EVENTS: list[Event] = [
+EVENTS: list[ProtocolEvent] = [
     Text("Hello, 世界"),
     Binary(bytes(range(256))),
     Ping(b"ping"),
@@ -368,7 +368,7 @@ class TestChunks:
 class TestOneByOne:
     """`next_event` reads on only when it is asked for the next event."""
 
-    def events(self, connection: Connection, data: bytes) -> Iterator[Event]:
+    def events(self, connection: Connection, data: bytes) -> Iterator[ProtocolEvent]:
         connection.feed(data)
         return iter(connection.next_event, None)
 

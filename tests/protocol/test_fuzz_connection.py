@@ -29,9 +29,9 @@ from wslab.protocol.events import (
     Binary,
     Closed,
     Closing,
-    Event,
     Ping,
     Pong,
+    ProtocolEvent,
     Text,
     Violation,
 )
@@ -52,7 +52,7 @@ class Side:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.incoming = b""
-        self.due: deque[Event] = deque()  # what the other side has sent, not yet delivered
+        self.due: deque[ProtocolEvent] = deque()  # what the other side has sent, not yet delivered
         self.fragments: list[bytes] = []
 
 
@@ -169,7 +169,7 @@ def endpoint(role: Role, deflate: Deflate | None) -> Connection:
 
 def swallow(connection: Connection, data: bytes, size: int) -> None:
     """Feed any bytes: events of known kinds, at most one end, and replies no longer than fair."""
-    events: list[Event] = []
+    events: list[ProtocolEvent] = []
     for start in range(0, len(data), size):
         events += connection.receive(data[start : start + size])
     final = [event for event in events if isinstance(event, Violation | Closing)]

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import make_widget, mimebundle
-from wslab.lab.loop import kept, settle
+from wslab.lab.loop import process_global, settle
 from wslab.lab.registry import Listener, registry
 
 __all__ = ["Browser", "Route"]
@@ -85,11 +85,11 @@ class Browser:
             "connect": connect,
             "replaced": False,
         }
-        browsers = kept("browsers", dict[str, Browser])
+        browsers = process_global("browsers", dict[str, Browser])
         if (earlier := browsers.get(self.name)) is not None:
             earlier.retire()
         browsers[self.name] = self
-        scripts = ("dom.js", "route.js", "client.js")
+        scripts = ("browser/dom.js", "browser/route.js", "browser/client.js")
         self._widget = make_widget(*scripts, state=state, on_message=self._on_message)
 
     def __repr__(self) -> str:

@@ -8,12 +8,21 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple
 
-from wslab.lab.anatomy import opcode_name
+from wslab.lab.wire.anatomy import opcode_name
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import Header, Opcode, apply_mask, check_header, serialize
 
-__all__ = ["BITS", "EXAMPLE_KEY", "LIMIT", "Draft", "Verdict", "flip", "judge", "parse_hex"]
+__all__ = [
+    "BITS",
+    "EXAMPLE_KEY",
+    "LIMIT",
+    "Draft",
+    "FrameVerdict",
+    "check_draft",
+    "flip",
+    "parse_hex",
+]
 
 LIMIT = 4096  # bytes of a frame that may be edited
 EXAMPLE_KEY = bytes.fromhex("37fa213d")  # the masking key of RFC 6455 §5.7
@@ -76,7 +85,7 @@ class Draft(NamedTuple):
         raise ValueError(f"a frame has no field {field!r}")
 
 
-class Verdict(NamedTuple):
+class FrameVerdict(NamedTuple):
     """What a receiver makes of a frame.
 
     valid: True, False, or None while bytes are missing. text: why, with the rule it breaks.
@@ -125,25 +134,27 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
     return bytes(changed)
 
 
-def judge(data: bytes, sender: str | None = None) -> Verdict:
+def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
     """Say what a receiver makes of the frame at the beginning of data.
 
     sender: "client" or "server", whose frames are masked or not; None for either.
     No extension is in use, and nothing came before.
 
-    >>> judge(bytes.fromhex("890548656c6c6f"))
-    Verdict(valid=True, text='a valid PING frame')
-    >>> judge(bytes.fromhex("090548656c6c6f"))
-    Verdict(valid=False, text='PING is fragmented (RFC 6455 §5.5): closed with 1002 PROTOCOL_ERROR')
+    >>> check_draft(bytes.fromhex("890548656c6c6f"))
+    FrameVerdict(valid=True, text='a valid PING frame')
+    >>> check_draft(bytes.fromhex("090548656c6c6f")).text
+    'PING is fragmented (RFC 6455 §5.5): closed with 1002 PROTOCOL_ERROR'
     """
     header = Header.parse(data)
     if header is None:
-        return Verdict(None, "not complete: more bytes of the header must follow (RFC 6455 §5.2)")
+        return FrameVerdict(
+            None, "not complete: more bytes of the header must follow (RFC 6455 §5.2)"
+        )
     try:
         check_header(header, {"client": True, "server": False}.get(sender or ""))
         missing = header.size + header.length - len(data)
         if missing > 0:
-            return Verdict(
+            return FrameVerdict(
                 None, f"not complete: payload {header.length - missing} of {header.length} bytes"
             )
         draft = Draft.parse(data)
@@ -151,9 +162,9 @@ def judge(data: bytes, sender: str | None = None) -> Verdict:
         _check_payload(draft)
     except ProtocolError as error:
         code = CloseCode(error.code)
-        return Verdict(False, f"{error}: closed with {code} {code.name}")
+        return FrameVerdict(False, f"{error}: closed with {code} {code.name}")
     more = f"; what follows is the next frame's ({-missing} B)" if missing else ""
-    return Verdict(True, f"a valid {opcode_name(header.opcode)} frame{more}")
+    return FrameVerdict(True, f"a valid {opcode_name(header.opcode)} frame{more}")
 
 
 def _check_payload(draft: Draft) -> None:

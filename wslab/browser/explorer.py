@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from wslab.browser.editing import BITS, LIMIT, Draft, Verdict, flip, judge, parse_hex
+from wslab.browser.editing import BITS, LIMIT, Draft, FrameVerdict, check_draft, flip, parse_hex
 from wslab.browser.widget import make_widget, mimebundle
-from wslab.lab.anatomy import Anatomy, dissect, opcode_name
+from wslab.lab.wire.anatomy import Anatomy, dissect, opcode_name
 
 __all__ = ["FrameExplorer"]
 
@@ -36,7 +36,7 @@ class FrameExplorer:
         self._draft = Draft.parse(self._data) or Draft()
         self._sender = sender or ""
         self._widget = make_widget(
-            "dom.js", "explorer.js", state=self._view(), on_message=self._on_message
+            "browser/dom.js", "browser/explorer.js", state=self._view(), on_message=self._on_message
         )
 
     @property
@@ -56,9 +56,9 @@ class FrameExplorer:
         return dissect(self._data)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> FrameVerdict:
         """What a receiver makes of it."""
-        return judge(self._data, self._sender)
+        return check_draft(self._data, self._sender)
 
     def __repr__(self) -> str:
         """Show the frame as a table, for where nothing can show the widget."""

@@ -40,7 +40,7 @@ CLOSING_TIMEOUT = 60  # seconds that Chromium waits for the peer's Close
 ENDING_TIMEOUT = 2  # seconds that it then waits for the end of TCP
 REASON_LIMIT = 123  # bytes: a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
 
-Listener = Callable[[Any], object]
+EventListener = Callable[[Any], object]
 
 
 class _Connect(connect):
@@ -94,10 +94,10 @@ class WebSocket:
         self.readyState = self.CONNECTING
         self.bufferedAmount = 0  # bytes that send() took and the network has not yet
         self.protocol = ""
-        self.onopen: Listener | None = None
-        self.onmessage: Listener | None = None
-        self.onerror: Listener | None = None
-        self.onclose: Listener | None = None
+        self.onopen: EventListener | None = None
+        self.onmessage: EventListener | None = None
+        self.onerror: EventListener | None = None
+        self.onclose: EventListener | None = None
         self.events = PageEvents()
         self._activity = 0
         self._asked_to_close = False
@@ -247,7 +247,7 @@ class WebSocket:
     def _fire(self, event: Event) -> None:
         self.events.append(event)
         self._activity += 1
-        listener: Listener | None = getattr(self, f"on{event.type}")
+        listener: EventListener | None = getattr(self, f"on{event.type}")
         if listener is None:
             return
         try:

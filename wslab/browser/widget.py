@@ -16,7 +16,7 @@ from typing import Any
 __all__ = ["PageWidget", "make_widget", "mimebundle"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
-_HERE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 IMPORT = re.compile(r'^import .* from "\./[\w.]+";\n', re.MULTILINE)  # of one of our own files
 
 
@@ -28,7 +28,7 @@ def _widget_class(*files: str) -> type:
 
     # The page cannot import a second file from here, so the helpers are pasted before the widget.
     scripts = [name for name in files if name.endswith(".js")]
-    styles = ["widgets.css", *(name for name in files if name.endswith(".css"))]
+    styles = ["browser/widgets.css", *(name for name in files if name.endswith(".css"))]
     members = {
         "_esm": IMPORT.sub("", _read_all(scripts)),
         "_css": _read_all(styles),
@@ -39,7 +39,7 @@ def _widget_class(*files: str) -> type:
 
 
 def _read_all(names: Sequence[str]) -> str:
-    return "\n".join([(_HERE / name).read_text(encoding="utf-8") for name in names])
+    return "\n".join([(_PACKAGE / name).read_text(encoding="utf-8") for name in names])
 
 
 def make_widget(
@@ -47,8 +47,8 @@ def make_widget(
 ) -> PageWidget:
     """Make the page's part of a widget.
 
-    files: beside this one, or paths; the last script is the widget, those before are what it uses
-    or imports. Styles (.css) come after those that all widgets have.
+    files: paths below the package `wslab`; the last script is the widget, those before are what it
+    uses or imports. Styles (.css) come after those that all widgets have.
     state: what the page has to know, as JSON; assign `widget.state` anew to change it.
     on_message: called with each message from the page, perhaps on another thread.
     """

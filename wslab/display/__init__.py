@@ -12,14 +12,14 @@ import threading
 from typing import Any
 
 from wslab.display import exercises, html
-from wslab.lab.anatomy import Anatomy
-from wslab.lab.base import BaseServer
 from wslab.lab.doctor import Checkup
-from wslab.lab.loop import kept, let_stop_reach_awaits
+from wslab.lab.loop import let_stop_reach_awaits, process_global
 from wslab.lab.record import Events
 from wslab.lab.registry import registry
+from wslab.lab.servers.base import BaseServer
 from wslab.lab.tables import Table
-from wslab.lab.transcript import Row, Transcript
+from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.transcript import Row, Transcript
 
 __all__ = ["install"]
 
@@ -48,7 +48,7 @@ def install(shell: Any) -> None:
     pictures = shell.display_formatter.formatters["image/png"]
     # By name, so that matplotlib is loaded by those who plot, not by everybody.
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)
-    hooks = kept("hooks", dict[str, Any])
+    hooks = process_global("hooks", dict[str, Any])
     if "errors" in hooks:
         shell.events.unregister("post_run_cell", hooks["errors"])
     hooks["errors"] = show_new_errors

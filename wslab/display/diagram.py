@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["layers", "state_diagram"]
+__all__ = ["layers_of", "state_diagram"]
 
 Transitions = Mapping[tuple[Enum, Enum], Enum]
 Point = tuple[float, float]
 
 
-def layers(transitions: Transitions) -> dict[Enum, int]:
+def layers_of(transitions: Transitions) -> dict[Enum, int]:
     """Give each state the length of the longest way to it; the first state of the table has 0.
 
     Raises ValueError if the table has a circle, for then there is no longest way.
@@ -34,11 +34,11 @@ def layers(transitions: Transitions) -> dict[Enum, int]:
 def state_diagram(transitions: Transitions) -> Figure:
     """Draw a table {(state, what happens): next state} as boxes and arrows.
 
-    Boxes stand in columns by `layers`; arrows with the same ends share one, with both labels.
+    Boxes stand in columns by `layers_of`; arrows with the same ends share one, with both labels.
     """
     from matplotlib.figure import Figure
 
-    places = _places(layers(transitions))
+    places = _places(layers_of(transitions))
     figure = Figure(figsize=(11, 4.6), layout="tight")
     axes = figure.add_subplot(aspect="equal")
     axes.axis("off")

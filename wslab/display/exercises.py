@@ -7,15 +7,15 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from wslab.display.html import table
+from wslab.display.html import html_table
 from wslab.lab.tables import LAYOUT, escaped
 
 if TYPE_CHECKING:
     from wslab.exercises.conformance.grid import Grid
-    from wslab.exercises.overview import Progress
-    from wslab.exercises.verdict import Verdict
+    from wslab.exercises.engine.overview import Progress
+    from wslab.exercises.engine.verdict import Verdict
 
-__all__ = ["RENDERERS", "grid", "progress", "verdict"]
+__all__ = ["RENDERERS", "grid_html", "progress_html", "verdict"]
 
 # Both readable on white and on black, and told apart by the sign inside as well.
 _COLOURS = {"✓": "#1b7f3b", "✗": "#c0392b", "–": "#8a8a8a"}
@@ -35,12 +35,12 @@ def verdict(value: Verdict) -> str:
     return f'<div class="wslab"><strong>{_text(first)}</strong>{more}</div>'
 
 
-def progress(value: Progress) -> str:
+def progress_html(value: Progress) -> str:
     """Show what is solved, task by task."""
-    return table(value.caption, value.HEAD, value.rows())
+    return html_table(value.caption, value.HEAD, value.rows())
 
 
-def grid(value: Grid) -> str:
+def grid_html(value: Grid) -> str:
     """Show a square for each rule, with a sign in it, and below them what went wrong."""
     rows = []
     for group, role, cells in value.lines():
@@ -62,7 +62,7 @@ def grid(value: Grid) -> str:
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
     )
     failures = value.failures()
-    return shown + (table("Not kept", value.HEAD, failures) if failures else "")
+    return shown + (html_table("Not kept", value.HEAD, failures) if failures else "")
 
 
 def _run(mark: str, titles: list[str]) -> str:
@@ -73,7 +73,7 @@ def _run(mark: str, titles: list[str]) -> str:
 
 
 RENDERERS: dict[str, Callable[[Any], str]] = {
-    "wslab.exercises.verdict.Verdict": verdict,
-    "wslab.exercises.overview.Progress": progress,
-    "wslab.exercises.conformance.grid.Grid": grid,
+    "wslab.exercises.engine.verdict.Verdict": verdict,
+    "wslab.exercises.engine.overview.Progress": progress_html,
+    "wslab.exercises.conformance.grid.Grid": grid_html,
 }

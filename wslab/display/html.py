@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from wslab.lab.anatomy import Anatomy
 from wslab.lab.doctor import HEAD, Checkup
 from wslab.lab.record import Events
 from wslab.lab.tables import LAYOUT, Table, escaped
-from wslab.lab.transcript import Row, Transcript
+from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.transcript import Row, Transcript
 
 if TYPE_CHECKING:  # the widgets' package is loaded by those who use it
     from wslab.browser.events import PageEvents
@@ -19,17 +19,17 @@ __all__ = [
     "anatomy",
     "checkup",
     "events",
+    "html_table",
     "page_events",
     "plain_table",
     "row",
-    "table",
     "transcript",
 ]
 
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
 
-def table(
+def html_table(
     caption: str,
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -86,7 +86,7 @@ def _rows_table(caption: str, rows: Iterable[Row]) -> str:
         is_text = not shown and kind != "note"  # an HTTP header needs the room of both columns
         cells.append((*first, meaning) if is_text else (*first, shown, meaning))
     head = ("#", "who", "kind", "size", "bytes", "meaning")
-    return table(caption, head, cells, numbers=("#", "size"), code=("bytes",))
+    return html_table(caption, head, cells, numbers=("#", "size"), code=("bytes",))
 
 
 def transcript(value: Transcript) -> str:
@@ -108,26 +108,28 @@ def anatomy(value: Anatomy) -> str:
     """Show a frame bit by bit."""
     rows = [(field.at, field.bits, field.name, field.meaning) for field in value]
     head = ("byte", "bits", "field", "meaning")
-    return table("A frame, field by field (RFC 6455 §5.2)", head, rows, code=("bits",))
+    return html_table("A frame, field by field (RFC 6455 §5.2)", head, rows, code=("bits",))
 
 
 def events(value: Events) -> str:
     """Show what happened on a server."""
-    return table("Events", ("connection", "event", "text"), value.rows(), numbers=("connection",))
+    return html_table(
+        "Events", ("connection", "event", "text"), value.rows(), numbers=("connection",)
+    )
 
 
 def page_events(value: PageEvents) -> str:
     """Show what a page's WebSocket reported."""
     head = ("connection", "event", "says")
     rows = value.rows() or [("", "none yet", "")]
-    return table("Events of the socket", head, rows, numbers=("connection",))
+    return html_table("Events of the socket", head, rows, numbers=("connection",))
 
 
 def plain_table(value: Table) -> str:
     """Show a lesson's own table."""
-    return table(value.caption, value.head, value.cells())
+    return html_table(value.caption, value.head, value.cells())
 
 
 def checkup(value: Checkup) -> str:
     """Show what the doctor found."""
-    return table("Check-up", HEAD, value.rows())
+    return html_table("Check-up", HEAD, value.rows())

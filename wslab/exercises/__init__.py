@@ -10,8 +10,8 @@
 A set is a module in `sets/`; the notebooks to write in are in notebooks/exercises.
 """
 
-from wslab.exercises.overview import check, grid, progress, reset
-from wslab.exercises.verdict import NotAttempted, NotSolved, Outcome, Verdict
+from wslab.exercises.engine.overview import check, grid, progress, reset
+from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict
 
 __all__ = [
     "NotAttempted",

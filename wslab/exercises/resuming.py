@@ -1,6 +1,6 @@
 """Servers for checks of resume: their connections end at the worst moments, by a plan.
 
-What is exchanged: `wslab.apps.resume`.
+What is exchanged: `wslab.kit.resume`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from wslab.apps.resume import Log, ResumeError, Session
-from wslab.exercises.trial import Late, Trial
+from wslab.exercises.engine.trial import Late, Trial
+from wslab.kit.resume import Log, ResumeError, Session
 
 __all__ = ["Judge", "Newspaper", "Shop"]
 

@@ -8,15 +8,15 @@ async with connect(cable.url) as ws: ...
 cable.transcript
 """
 
-from wslab.lab.anatomy import dissect
-from wslab.lab.cable import Cable, cable
-from wslab.lab.connection import WrongLoop
 from wslab.lab.doctor import doctor
 from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
-from wslab.lab.server import Server, echo, serve
+from wslab.lab.servers.connection import WrongLoop
+from wslab.lab.servers.tcp import serve_tcp
+from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
-from wslab.lab.tcp import serve_tcp
-from wslab.lab.transcript import Transcript
+from wslab.lab.wire.anatomy import dissect
+from wslab.lab.wire.cable import Cable, cable
+from wslab.lab.wire.transcript import Transcript
 
 __all__ = [
     "Cable",

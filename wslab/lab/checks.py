@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wslab.lab.cable import cable
-from wslab.lab.doctor import Check, Finding
+from wslab.lab.finding import Check, Finding
 from wslab.lab.loop import LoopStalled, lab_thread, run
 from wslab.lab.registry import LOOPBACK, registry
-from wslab.lab.server import echo, serve
+from wslab.lab.servers.websocket import echo, serve
+from wslab.lab.wire.cable import cable
 
 __all__ = ["CHECKS", "PACKAGES", "find_chromium"]
 

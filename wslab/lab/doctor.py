@@ -7,48 +7,13 @@ leaves the machine. The checks are in `wslab.lab.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
-
+from wslab.lab.checks import CHECKS
+from wslab.lab.finding import Finding
 from wslab.lab.tables import text_table
 
-__all__ = ["HEAD", "Check", "Checkup", "Finding", "doctor"]
+__all__ = ["HEAD", "Checkup", "doctor"]
 
 HEAD = ("what", "seen", "verdict", "what to do")
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at.
-
-    what: its name. seen: what was found. ok: False if it needs attention.
-    advice: what to do; where ok is True, what is good to know.
-    """
-
-    what: str
-    seen: str
-    ok: bool = True
-    advice: str = ""
-
-
-class Check(NamedTuple):
-    """A way to look at something.
-
-    look: yields a Finding for each thing that it looks at; it may raise.
-    what, advice: the name of the row, and what to do, if it does.
-    """
-
-    look: Callable[[], Iterator[Finding]]
-    what: str
-    advice: str
-
-    def findings(self) -> Iterator[Finding]:
-        """Look; an exception becomes the last finding."""
-        try:
-            yield from self.look()
-        except Exception as error:
-            message = str(error).partition("\n")[0]
-            seen = f"{type(error).__name__}: {message}".removesuffix(": ")
-            yield Finding(self.what, seen, False, self.advice)
 
 
 class Checkup(tuple[Finding, ...]):
@@ -77,6 +42,4 @@ def doctor() -> Checkup:
     seconds, and so long nothing else runs on the caller's loop.
     Returns a `Checkup`: a `Finding` for each thing, and `ok` for all of them together.
     """
-    from wslab.lab.checks import CHECKS
-
     return Checkup(finding for check in CHECKS for finding in check.findings())

@@ -30,7 +30,7 @@ class LoopStalled(RuntimeError):
     """A lab loop does not answer: something on it blocks. The message shows where."""
 
 
-def kept(name: str, make: Callable[[], T]) -> T:
+def process_global(name: str, make: Callable[[], T]) -> T:
     """Return the process's one value of this name; it outlives a reload of this package.
 
     Autoreload and importlib.reload make modules anew, and a registry in a module would forget
@@ -140,7 +140,7 @@ class LabThread:
 
 
 def _threads() -> dict[str, LabThread]:
-    return kept("threads", dict)
+    return process_global("threads", dict)
 
 
 def lab_thread(name: str) -> LabThread:
@@ -203,7 +203,7 @@ def let_stop_reach_awaits() -> None:
     the loop watches. Call it on the kernel's main thread while its loop runs.
     """
     loop = asyncio.get_running_loop()
-    if kept("wakeup", dict[str, object]).get("loop") is loop:
+    if process_global("wakeup", dict[str, object]).get("loop") is loop:
         return
     reader, writer = socket.socketpair()
     reader.setblocking(False)
@@ -215,7 +215,7 @@ def let_stop_reach_awaits() -> None:
         writer.close()
         return
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    kept("wakeup", dict[str, object]).update(loop=loop, sockets=(reader, writer))
+    process_global("wakeup", dict[str, object]).update(loop=loop, sockets=(reader, writer))
 
 
 def allow_asyncio_run() -> None:

@@ -19,17 +19,17 @@ from typing import Any, NamedTuple, SupportsIndex, overload
 
 import websockets
 
-from wslab.lab.loop import kept
+from wslab.lab.loop import process_global
 from wslab.lab.tables import LAYOUT, escaped, text_table
 
-__all__ = ["Event", "Events", "HandlerError"]
+__all__ = ["Events", "HandlerError", "Record"]
 
 # Set while a handler runs, also in the tasks that it starts: where its prints go.
 Recorder = ContextVar[Callable[[str], None] | None]
-recorder = kept("recorder", lambda: Recorder("wslab_recorder", default=None))
+recorder = process_global("recorder", lambda: Recorder("wslab_recorder", default=None))
 
 
-class Event(NamedTuple):
+class Record(NamedTuple):
     """One thing that happened on a server.
 
     connection: 1, 2, … in the order in which they came; 0 for the server itself.
@@ -42,19 +42,19 @@ class Event(NamedTuple):
     text: str
 
 
-class Events(list[Event]):
+class Events(list[Record]):
     """Events in the order in which they happened, the newest ones; prints as a table."""
 
     LIMIT = 10_000
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Record) -> None:
         """Add an event; of too many, the oldest tenth goes."""
         self.append(event)
         if len(self) > self.LIMIT:
             del self[: self.LIMIT // 10]
 
     @overload
-    def __getitem__(self, index: SupportsIndex, /) -> Event: ...
+    def __getitem__(self, index: SupportsIndex, /) -> Record: ...
     @overload
     def __getitem__(self, index: slice, /) -> Events: ...
     def __getitem__(self, index: Any, /) -> Any:
@@ -121,7 +121,7 @@ def _foreign_folders() -> tuple[str, ...]:
 
 def record_prints() -> None:
     """Let `print` inside a handler add to its server's record; elsewhere it prints as always."""
-    original = kept("print", lambda: builtins.print)
+    original = process_global("print", lambda: builtins.print)
     if builtins.print is not original:
         return
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from wslab.lab.loop import kept
+from wslab.lab.loop import process_global
 
 __all__ = ["LOOPBACK", "Listener", "accept_no_more", "listen", "registry", "replace"]
 
@@ -32,7 +32,7 @@ class Listener(Protocol):
 
 def registry() -> dict[str, Listener]:
     """Return the process's servers and cables by name, the stopped ones too."""
-    return kept("registry", dict[str, Listener])
+    return process_global("registry", dict[str, Listener])
 
 
 def replace(listener: Listener, port: int, start: Callable[[int], None]) -> bool:

@@ -17,7 +17,7 @@ from enum import Enum
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.deflate import Deflate, Deflater, Inflater
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.events import Closed, Closing, Event, Ping, Pong, Violation
+from wslab.protocol.events import Closed, Closing, Ping, Pong, ProtocolEvent, Violation
 from wslab.protocol.frames import RSV1, Opcode, serialize
 from wslab.protocol.messages import FrameReader, Limits, MessageReader
 
@@ -120,7 +120,7 @@ class Connection:
 
     # What comes in
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: bytes) -> list[ProtocolEvent]:
         """Take bytes that the peer sent, cut anywhere; return what happened, in order.
 
         After the peer's Close, or a violation, the bytes are ignored (§5.5.1, §7.1.7).
@@ -137,7 +137,7 @@ class Connection:
         if self.state in _READING:
             self.frames.feed(data)
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> ProtocolEvent | None:
         """Return what happened next; None means that more bytes are needed, or no longer read."""
         try:
             while self.state in _READING and (piece := self.frames.next()) is not None:
@@ -149,7 +149,7 @@ class Connection:
             return self._fail(error)
         return None
 
-    def receive_eof(self) -> list[Event]:
+    def receive_eof(self) -> list[ProtocolEvent]:
         """Take note that TCP has ended, in whatever way; return Closed, the first time."""
         if self.state is State.CLOSED:
             return []
@@ -157,7 +157,7 @@ class Connection:
         self._step(Step.END)
         return [Closed(*self._peer_close, clean)]
 
-    def _receive_control(self, opcode: int, payload: bytes) -> Event:
+    def _receive_control(self, opcode: int, payload: bytes) -> ProtocolEvent:
         if opcode == Opcode.PING:
             self._write_control(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
             return Ping(payload)

@@ -7,7 +7,7 @@ many, are named tuples: quicker to make than a frozen dataclass.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Binary", "Closed", "Closing", "Event", "Ping", "Pong", "Text", "Violation"]
+__all__ = ["Binary", "Closed", "Closing", "Ping", "Pong", "ProtocolEvent", "Text", "Violation"]
 
 
 class Text(NamedTuple):
@@ -74,4 +74,4 @@ class Violation:
     message: str
 
 
-Event = Text | Binary | Ping | Pong | Closing | Closed | Violation
+ProtocolEvent = Text | Binary | Ping | Pong | Closing | Closed | Violation

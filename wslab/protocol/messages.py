@@ -13,14 +13,14 @@ from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Binary, Text
 from wslab.protocol.frames import RSV1, Fields, Opcode, check_header, read_header, xor
 
-__all__ = ["FrameReader", "Limits", "MessageReader", "Piece"]
+__all__ = ["FramePiece", "FrameReader", "Limits", "MessageReader"]
 
 _new = tuple.__new__  # a named tuple of its fields, at half the price
 _CONTINUATION, _TEXT = int(Opcode.CONTINUATION), int(Opcode.TEXT)  # compared very often
 
 # A part of a frame: its header, checked; this part of the payload, unmasked; whether it is the
 # frame's first part, and its last. Most are both, and those of control frames always.
-Piece = tuple[Fields, bytes, bool, bool]
+FramePiece = tuple[Fields, bytes, bool, bool]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FrameReader:
         """Take bytes as they came from TCP."""
         self._rest, self._start = self._rest[self._start :] + data if self._rest else data, 0
 
-    def next(self) -> Piece | None:
+    def next(self) -> FramePiece | None:
         """Return the next piece; None means that more bytes are needed.
 
         Raises ProtocolError as soon as a header is there that breaks a rule.
@@ -104,7 +104,7 @@ class MessageReader:
         self._data = bytearray()
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
-    def read(self, piece: Piece) -> Text | Binary | None:
+    def read(self, piece: FramePiece) -> Text | Binary | None:
         """Take a piece; return the message if this completes it.
 
         Raises ProtocolError: 1002 for a fragment where none may be, 1007 at the first byte that

@@ -10,10 +10,19 @@ everybody and waits for nobody, `gate` looks at Origin and token, `server` puts 
 `widget` is its page in a cell.
 """
 
-from wslab.apps.chat.client import ChatClient, Message
+from wslab.apps.chat.client import ChatClient, ChatMessage
 from wslab.apps.chat.room import Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.server import ChatServer, serve
 from wslab.apps.chat.widget import ChatWidget
 
-__all__ = ["ChatClient", "ChatServer", "ChatWidget", "Member", "Message", "Room", "Rules", "serve"]
+__all__ = [
+    "ChatClient",
+    "ChatMessage",
+    "ChatServer",
+    "ChatWidget",
+    "Member",
+    "Room",
+    "Rules",
+    "serve",
+]

@@ -20,14 +20,14 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from wslab.apps.chat.words import SERVER
+from wslab.apps.chat.texts import SERVER
 from wslab.lab.tables import escaped
 
-__all__ = ["ChatClient", "Heard", "Message"]
+__all__ = ["ChatClient", "ChatMessage", "Heard"]
 
 
 @dataclass(frozen=True)
-class Message:
+class ChatMessage:
     """Something that was said. name: None if the server sent none, as the document's may.
 
     fields: all that came, such as `seq`, `time`, `kind` and `error`.
@@ -38,7 +38,7 @@ class Message:
     fields: dict[str, Any] = field(repr=False, compare=False)
 
     @classmethod
-    def read(cls, data: str | bytes) -> Message:
+    def read(cls, data: str | bytes) -> ChatMessage:
         """Read a message as it came; one of another form becomes a text without a name."""
         try:
             value = json.loads(data)
@@ -63,7 +63,7 @@ class Message:
         return f"{'?' if self.name is None else escaped(self.name)}: {escaped(self.text)}"
 
 
-class Heard(list[Message]):
+class Heard(list[ChatMessage]):
     """What a client has heard, in order; prints as a transcript."""
 
     def __repr__(self) -> str:
@@ -150,10 +150,10 @@ class ChatClient:
 
     async def until(
         self,
-        wanted: Callable[[Message], object] | str | int,
+        wanted: Callable[[ChatMessage], object] | str | int,
         *,
         within: float = 5.0,
-    ) -> Message:
+    ) -> ChatMessage:
         """Wait until a message has been heard, and return it; one that came earlier counts.
 
         wanted: a condition, a text, or how many messages there must be.
@@ -171,7 +171,7 @@ class ChatClient:
             raise TimeoutError(f"not heard within {within:g} s. So far:\n{self.heard!r}") from None
         return found
 
-    def _find(self, wanted: Callable[[Message], object] | str | int) -> Message | None:
+    def _find(self, wanted: Callable[[ChatMessage], object] | str | int) -> ChatMessage | None:
         if isinstance(wanted, int):
             return self.heard[wanted - 1] if len(self.heard) >= wanted else None
         if isinstance(wanted, str):
@@ -181,11 +181,11 @@ class ChatClient:
     async def _read(self, connection: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for data in connection:
-                self._take(Message.read(data))
+                self._take(ChatMessage.read(data))
         self.closed = (connection.close_code or 1006, connection.close_reason or "")
         self._bell.set()
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: ChatMessage) -> None:
         kind = message.fields.get("type")
         if kind == "resumed":
             self.resumed = message.fields

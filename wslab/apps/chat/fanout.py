@@ -141,7 +141,7 @@ class Fanout:
             self._catch_up(member).pieces.append(frame_of(fields))
             self._schedule()
 
-    def upgrade(self, member: Member) -> None:
+    def send_full(self, member: Member) -> None:
         """Send this member all fields from now on; what it was told just now is the history."""
         if (connection := self._plain.members.get(member)) is not None:
             connection.credit = sum(map(len, self._catch_up(member).pieces))

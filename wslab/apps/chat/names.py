@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Generic, TypeVar
 
-from wslab.apps.chat.rules import Refused, Rules, check_name, name_key
+from wslab.apps.chat.rules import Disallowed, Rules, check_name, name_key
 
 __all__ = ["Names"]
 
@@ -31,12 +31,12 @@ class Names(Generic[Holder]):
     def take(self, text: str, holder: Holder, *, old: str | None) -> str:
         """Give a holder a name instead of its old one; return the name as it is shown.
 
-        Raises Refused for what is no name, or is somebody else's.
+        Raises Disallowed for what is no name, or is somebody else's.
         """
         name = check_name(text, self.rules)
         if self._is_taken(name, holder):
             if not self.suffixes:
-                raise Refused("taken_name")
+                raise Disallowed("taken_name")
             name = self._numbered(name, holder)
         if old is not None and name_key(old) != name_key(name):
             self.drop(old)

@@ -6,7 +6,7 @@ with real connections, a list will do in a test.
 
 The protocol is the document's: {"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
 everybody, also to those who have not said their name, and to the sender. Who opens with `resume`
-(see `wslab.apps.resume`) gets more fields with every message, and what was said before:
+(see `wslab.kit.resume`) gets more fields with every message, and what was said before:
 
     seq, time     its number, and when it was said, in seconds since 1970
     kind          "chat", "join", "leave" or "rename"
@@ -26,9 +26,10 @@ from typing import Any, Protocol
 
 from wslab.apps.chat.messages import Fields, Said
 from wslab.apps.chat.names import Names
-from wslab.apps.chat.rules import BEAT, Bucket, Incoming, Refused, Rules, check_text, parse
-from wslab.apps.chat.words import ERRORS, NOTICES, SERVER, Language
-from wslab.apps.resume import TAKEN_OVER, Log, ResumeError, Session
+from wslab.apps.chat.rules import BEAT, Disallowed, Incoming, Rules, check_text, parse_message
+from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.kit.ratelimit import TokenBucket
+from wslab.kit.resume import TAKEN_OVER, Log, ResumeError, Session
 
 __all__ = ["Audience", "Member", "Room"]
 
@@ -43,7 +44,7 @@ class Member:
     def __init__(self, number: int = 0) -> None:
         self.number = number
         self.name: str | None = None
-        self.bucket: Bucket | None = None  # these two are made by the room
+        self.bucket: TokenBucket | None = None  # these two are made by the room
         self.session: Session | None = None
 
 
@@ -56,7 +57,7 @@ class Audience(Protocol):
     def tell(self, member: Member, fields: Fields) -> None:
         """Send to one member, after everything that was published before."""
 
-    def upgrade(self, member: Member) -> None:
+    def send_full(self, member: Member) -> None:
         """Send this member `said.full` from now on."""
 
     def remove(self, member: Member) -> None:
@@ -120,12 +121,12 @@ class Room:
 
     def enter(self, member: Member) -> None:
         """Let a connection in: it has no name yet, and hears everything."""
-        member.bucket = Bucket(self.rules, self._clock())
+        member.bucket = TokenBucket(rate=self.rules.rate, burst=self.rules.burst, now=self._clock())
         member.session = Session(self.log)
         self._members[member] = None
 
     def join(self, member: Member, name: str) -> int | None:
-        """Give a member a name, its first; return the notice's number. Raises Refused."""
+        """Give a member a name, its first; return the notice's number. Raises Disallowed."""
         member.name = name = self._names.take(name, member, old=None)
         self._note(member, "join", name)
         return self._notice("join", name=name)
@@ -140,10 +141,10 @@ class Room:
         return None if name == old else self._notice("rename", name=name, old=old)
 
     def say(self, member: Member, text: str) -> int:
-        """Pass on what a member says; return its number. Raises Refused."""
+        """Pass on what a member says; return its number. Raises Disallowed."""
         text = check_text(text, self.rules)
         if member.name is None:
-            raise Refused("no_name")
+            raise Disallowed("no_name")
         return self._publish(member.name, text, kind="chat")
 
     def leave(self, member: Member) -> None:
@@ -168,7 +169,7 @@ class Room:
         """
         if member.bucket is None or member.session is None or member.session.client is None:
             return 0.0
-        return member.bucket.wait(self.rules, self._clock())
+        return member.bucket.wait(self._clock())
 
     def receive(self, member: Member, data: str | bytes) -> None:
         """Do what a member's message says, or tell that member why not. Never raises for it."""
@@ -201,10 +202,10 @@ class Room:
     def _floods(self, member: Member) -> bool:
         """Take a token; if there is none, say so, and to who does not mind show the door."""
         assert member.bucket is not None  # set by enter()
-        left = member.bucket.take(self.rules, self._clock())
+        left = member.bucket.take(self._clock())
         if left >= 0:
             return False
-        refused = Refused("too_fast", rate=self.rules.rate)
+        refused = Disallowed("too_fast", rate=self.rules.rate)
         self.audience.tell(member, self._error(member, refused))
         if left <= -self.rules.burst:
             self._show_out(member, POLICY_VIOLATION, "too many messages")
@@ -214,8 +215,8 @@ class Room:
         session = member.session
         assert session is not None  # set by enter()
         try:
-            message = parse(data)
-        except Refused as refused:
+            message = parse_message(data)
+        except Disallowed as refused:
             if self.classic and refused.code in ("not_object", "bad_type"):
                 return None  # what the document's server ignores
             return session.duplicate(refused.fields) or self._error(member, refused)
@@ -229,7 +230,7 @@ class Room:
             return answer
         try:
             seq = self._do(member, message)
-        except Refused as refused:
+        except Disallowed as refused:
             refused.fields = message.fields
             return self._error(member, refused)
         return session.applied(message.fields, seq)
@@ -252,7 +253,7 @@ class Room:
         self.audience.tell(member, {**resumed, **more})
         for message in missed:
             self.audience.tell(member, message)
-        self.audience.upgrade(member)
+        self.audience.send_full(member)
 
     def _take_over(self, ghost: Member, member: Member) -> None:
         if ghost.name is not None:
@@ -284,7 +285,7 @@ class Room:
         seq: int = full["seq"]
         return seq
 
-    def _error(self, member: Member, refused: Refused) -> Fields:
+    def _error(self, member: Member, refused: Disallowed) -> Fields:
         """Count what was refused, and make the message that says so."""
         self.refuse(member, refused.code)
         text = ERRORS[self.language][refused.code].format(**refused.details)

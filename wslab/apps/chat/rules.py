@@ -1,6 +1,6 @@
 """What a member may send: everything that a room checks before it believes it.
 
-All of this is pure: a message in, a value or `Refused` out. Nothing that a peer sends gets past
+All of this is pure: a message in, a value or `Disallowed` out. Nothing that a peer sends gets past
 here as an object, a number or an invisible name. Letters of other alphabets that look like Latin
 ones, such as a Cyrillic А, are different letters here (Unicode calls them confusables, UTS #39).
 """
@@ -13,22 +13,21 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from wslab.apps.chat.words import SERVER
+from wslab.apps.chat.texts import SERVER
 
 __all__ = [
-    "Bucket",
+    "Disallowed",
     "Incoming",
-    "Refused",
     "Rules",
     "check_name",
     "check_text",
     "name_key",
-    "parse",
+    "parse_message",
 ]
 
 EXAMPLE = '{"type":"chat","text":"Hello"}'
 TYPES = ("setName", "chat", "resume")
-BEAT = "beat"  # a sign of life is asked for; see `wslab.apps.resume`
+BEAT = "beat"  # a sign of life is asked for; see `wslab.kit.resume`
 
 # Letters and symbols by category, but nothing to be seen: fillers of Hangul, the empty Braille cell
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
@@ -70,7 +69,7 @@ class Rules:
                 raise ValueError(f"{name} is {value}, it must be positive")
 
 
-class Refused(Exception):
+class Disallowed(Exception):
     """What was sent is against the rules.
 
     code: a key of `words.ERRORS`; details: for its text. fields: those of the message, if it has.
@@ -101,47 +100,47 @@ def _refuse_constant(name: str) -> NoReturn:
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def parse(data: str | bytes) -> Incoming:
+def parse_message(data: str | bytes) -> Incoming:
     """Read a message: JSON, an object, with a string as its text if its type wants one.
 
-    Raises Refused for everything else.
+    Raises Disallowed for everything else.
 
-    >>> parse('{"type":"chat","text":"Hello"}').text
+    >>> parse_message('{"type":"chat","text":"Hello"}').text
     'Hello'
     """
     if not isinstance(data, str):
-        raise Refused("binary")
+        raise Disallowed("binary")
     try:
         value = _decoder.decode(data)
     except (ValueError, RecursionError):  # a thousand brackets are too deep for Python
-        raise Refused("not_json", example=EXAMPLE) from None
+        raise Disallowed("not_json", example=EXAMPLE) from None
     if not isinstance(value, dict):
-        raise Refused("not_object", example=EXAMPLE)
+        raise Disallowed("not_object", example=EXAMPLE)
     kind = value.get("type")
     if not isinstance(kind, str) or kind not in (*TYPES, BEAT):
-        raise Refused("bad_type", fields=value, types=", ".join(TYPES))
+        raise Disallowed("bad_type", fields=value, types=", ".join(TYPES))
     if kind in ("resume", BEAT):
         return Incoming(kind, "", value)
     if "text" not in value:
-        raise Refused("no_text", fields=value, example=EXAMPLE)
+        raise Disallowed("no_text", fields=value, example=EXAMPLE)
     if not isinstance(value["text"], str):
-        raise Refused("bad_text", fields=value)
+        raise Disallowed("bad_text", fields=value)
     return Incoming(kind, value["text"], value)
 
 
 def check_text(text: str, rules: Rules) -> str:
-    """Return what a member says, unchanged; line breaks and tabs are allowed. Raises Refused."""
+    """Return what a member says, unchanged; line breaks and tabs are allowed. Raises Disallowed."""
     if len(text) > rules.text_length:
-        raise Refused("long_text", size=len(text), limit=rules.text_length)
+        raise Disallowed("long_text", size=len(text), limit=rules.text_length)
     if (found := CONTROL.search(text)) is not None:
-        raise Refused("control_text", point=ord(found[0]))
+        raise Disallowed("control_text", point=ord(found[0]))
     if not any(map(_is_visible, text)):
-        raise Refused("empty_text")
+        raise Disallowed("empty_text")
     return text
 
 
 def check_name(text: str, rules: Rules) -> str:
-    """Return a name as it is shown: composed (NFC), spaces trimmed and single. Raises Refused.
+    """Return a name as it is shown: composed (NFC), spaces trimmed and single. Raises Disallowed.
 
     >>> check_name("  Ada   Lovelace ", Rules())
     'Ada Lovelace'
@@ -149,14 +148,14 @@ def check_name(text: str, rules: Rules) -> str:
     for letter in text:
         # also what only changes the look of its neighbours, such as U+202E
         if letter not in JOINERS and unicodedata.category(letter) in ("Cc", "Cs", "Cf"):
-            raise Refused("control_name", point=ord(letter))
+            raise Disallowed("control_name", point=ord(letter))
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if len(name) > rules.name_length:
-        raise Refused("long_name", size=len(name), limit=rules.name_length)
+        raise Disallowed("long_name", size=len(name), limit=rules.name_length)
     if not any(map(_is_visible, name)):
-        raise Refused("empty_name")
+        raise Disallowed("empty_name")
     if name_key(name) == name_key(SERVER):
-        raise Refused("reserved_name")
+        raise Disallowed("reserved_name")
     return name
 
 
@@ -174,32 +173,3 @@ def name_key(name: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     shown = (c for c in folded if c not in BLANK and unicodedata.category(c) not in ("Cc", "Cf"))
     return " ".join(IGNORED.sub("", "".join(shown)).split())
-
-
-class Bucket:
-    """A token bucket: `burst` messages at once, then `rate` a second; the clock is an argument."""
-
-    __slots__ = ("seen", "tokens")
-
-    def __init__(self, rules: Rules, now: float) -> None:
-        self.tokens = float(rules.burst)
-        self.seen = now
-
-    def take(self, rules: Rules, now: float) -> float:
-        """Take a token and return how many are left; below zero the message is one too many.
-
-        What is taken too much is owed, up to a burst: who goes on flooding stays shut out.
-        """
-        if rules.rate is None:
-            return 0.0
-        self.tokens = min(rules.burst, self.tokens + (now - self.seen) * rules.rate)
-        self.seen = now
-        self.tokens = max(self.tokens - 1, -float(rules.burst))
-        return self.tokens
-
-    def wait(self, rules: Rules, now: float) -> float:
-        """Return in how many seconds there will be a token to take, 0 if there is one."""
-        if rules.rate is None:
-            return 0.0
-        tokens = min(rules.burst, self.tokens + (now - self.seen) * rules.rate)
-        return max(0.0, (1 - tokens) / rules.rate)

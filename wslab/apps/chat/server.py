@@ -18,19 +18,19 @@ from typing import Any, cast
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
+from wslab.apps.chat.admission import Admission, room_of
 from wslab.apps.chat.connection import ChatConnection
 from wslab.apps.chat.fanout import TRY_AGAIN_LATER, Fanout
-from wslab.apps.chat.gate import Gate, room_of
 from wslab.apps.chat.messages import Fields
 from wslab.apps.chat.room import Member, Room
 from wslab.apps.chat.rules import Rules
-from wslab.apps.chat.words import ERRORS, NOTICES, SERVER, Language
-from wslab.apps.heartbeat import Heartbeat, watched
-from wslab.apps.resume import Log
-from wslab.lab.connection import Connection
+from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.kit.keepalive import Heartbeat, watched
+from wslab.kit.resume import Log
 from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
-from wslab.lab.server import Server
+from wslab.lab.servers.connection import RecordedConnection
+from wslab.lab.servers.websocket import Server
 
 __all__ = ["ChatServer", "serve"]
 
@@ -53,7 +53,14 @@ class ChatServer(Server):
     shown_host: str | None = None
 
     def __init__(
-        self, name: str, host: str, *, gate: Gate, rules: Rules, log: Log | None, **options: Any
+        self,
+        name: str,
+        host: str,
+        *,
+        gate: Admission,
+        rules: Rules,
+        log: Log | None,
+        **options: Any,
     ) -> None:
         self.gate = gate
         self.rules = rules
@@ -156,7 +163,7 @@ class ChatServer(Server):
             return
         # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
         connection.request.headers.clear()
-        member = Member(connection.number if isinstance(connection, Connection) else 0)
+        member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
         cast(Fanout, room.audience).add(member, connection)
         delay = 0.0
         async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
@@ -212,7 +219,7 @@ def serve(
     if language not in NOTICES or (classic and language != "zh"):
         raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
     record_prints()
-    gate, rules = Gate(origins, token=token), rules or Rules()
+    gate, rules = Admission(origins, token=token), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
     server = ChatServer(name, host, gate=gate, rules=rules, log=log, **options)
     server.replaced = replace(server, port, server.start)

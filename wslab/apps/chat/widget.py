@@ -10,21 +10,25 @@ through JupyterLab. What a person says there is seen in `room.history` and `room
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Any
 
 from wslab.apps.chat.server import ChatServer
 from wslab.browser.client import ROUTES, Reachable, Route, listener_of, seen
 from wslab.browser.widget import make_widget, mimebundle
-from wslab.lab.cable import Cable
-from wslab.lab.loop import kept
+from wslab.lab.loop import process_global
 from wslab.lab.registry import Listener
+from wslab.lab.wire.cable import Cable
 
 __all__ = ["ChatWidget"]
 
-PAGE = Path(__file__).parents[1] / "chat_page"
-BROWSER = ("dom.js", "route.js", "policies.js", "mailbox.js", "reconnecting.js")
-CHAT = ("chat.css", "chat.js", "chat_view.js", "chat_widget.js")
+FILES = (
+    *("browser/dom.js", "browser/route.js"),
+    *("kit/js/policies.js", "kit/js/outbox.js", "kit/js/reconnecting.js"),
+    *(
+        f"apps/chat/page/{name}"
+        for name in ("chat.css", "chat.js", "chat_view.js", "chat_widget.js")
+    ),
+)
 
 
 class ChatWidget:
@@ -51,13 +55,12 @@ class ChatWidget:
         self.origin: str | None = None
         self._listener = listener_of(self.url)
         self._seen_before = seen(self._listener)
-        widgets = kept("chat widgets", dict[str, ChatWidget])
+        widgets = process_global("chat widgets", dict[str, ChatWidget])
         if (earlier := widgets.get(self.name)) is not None:
             earlier.retire()
         widgets[self.name] = self
-        files = (*BROWSER, *(str(PAGE / file) for file in CHAT))
         state = {"url": self.url, "name": self.name, "route": route, "replaced": False}
-        self._widget = make_widget(*files, state=state, on_message=self._on_message)
+        self._widget = make_widget(*FILES, state=state, on_message=self._on_message)
 
     def __repr__(self) -> str:
         """Say where it goes: the same with and without a page."""

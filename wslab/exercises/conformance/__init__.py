@@ -13,7 +13,7 @@ from wslab.exercises.conformance.closing import CLOSING, TOO_MUCH, UTF8
 from wslab.exercises.conformance.compression import COMPRESSION, DEFLATE
 from wslab.exercises.conformance.framing import CONTROL, FRAGMENTS, FRAMING
 from wslab.exercises.conformance.negotiation import ANSWERS, OFFERS, Answer, Offer
-from wslab.exercises.conformance.row import LIMITS, MASK, Endpoint, Row, complaints
+from wslab.exercises.conformance.row import LIMITS, MASK, Case, TestedEndpoint, complaints
 
 __all__ = [
     "ANSWERS",
@@ -23,14 +23,14 @@ __all__ = [
     "OFFERS",
     "ROWS",
     "Answer",
-    "Endpoint",
+    "Case",
     "Offer",
-    "Row",
+    "TestedEndpoint",
     "complaints",
 ]
 
 # The rows of RFC 6455, in the order in which one meets them.
-GROUPS: dict[str, list[Row]] = {
+GROUPS: dict[str, list[Case]] = {
     "frames, §5.1 and §5.2": FRAMING,
     "fragments, §5.4": FRAGMENTS,
     "control frames, §5.5": CONTROL,
@@ -39,7 +39,7 @@ GROUPS: dict[str, list[Row]] = {
     "limits, §10.4": TOO_MUCH,
 }
 
-ROWS: list[Row] = [
+ROWS: list[Case] = [
     *(FRAMING + FRAGMENTS + CONTROL + CLOSING + UTF8 + TOO_MUCH),
     *(replace(row, deflate=row.deflate or DEFLATE) for row in COMPRESSION),
 ]

@@ -8,7 +8,7 @@ from wslab.exercises.conformance.row import (
     CONTINUATION,
     PING,
     TEXT,
-    Row,
+    Case,
     closing,
     fragment,
     raw,
@@ -21,7 +21,7 @@ __all__ = ["CLOSING", "TOO_MUCH", "UTF8"]
 
 CLOSING = [
     *(
-        Row(
+        Case(
             f"CLOSE with {len(payload)} bytes",
             "RFC 6455 §5.5.1",
             "An endpoint that did not send a Close MUST reply with one; the code is echoed.",
@@ -35,7 +35,7 @@ CLOSING = [
             raw("0fa0") + b"r" * 123,
         )
     ),
-    Row(
+    Case(
         "CLOSE in reply to ours",
         "RFC 6455 §5.5.1",
         "A Close that replies to ours is not replied to.",
@@ -43,7 +43,7 @@ CLOSING = [
         sends=(closing(1001),),
         replies=(closing(1001),),
     ),
-    Row(
+    Case(
         "a message between our Close and the peer's",
         "RFC 6455 §5.5.1, §7.1.2",
         "Until the peer's Close arrives, what it sends counts.",
@@ -52,7 +52,7 @@ CLOSING = [
         delivers=(Text("last words"),),
         replies=(closing(1000),),
     ),
-    Row(
+    Case(
         "CLOSE amid a fragmented message",
         "RFC 6455 §5.4, §5.5.1",
         "Control frames MAY be injected in the middle of a fragmented message; Close is one.",
@@ -61,14 +61,14 @@ CLOSING = [
         differs="the library fails with 1002; §5.4 lets control frames in between, and no rule "
         "makes an exception of Close",
     ),
-    Row(
+    Case(
         "frames after CLOSE",
         "RFC 6455 §5.5.1, §1.4",
         "After a Close, a peer does not send any more data; what comes all the same is discarded.",
         sends=(closing(1000), Frame(TEXT, b"late"), Frame(PING, b"late"), raw("ffff")),
         replies=(closing(1000),),
     ),
-    Row(
+    Case(
         "CLOSE with one byte",
         "RFC 6455 §5.5.1",
         "If there is a body, its first two bytes MUST be the code.",
@@ -76,7 +76,7 @@ CLOSING = [
         fails=1002,
     ),
     *(
-        Row(
+        Case(
             f"CLOSE with code {code}",
             "RFC 6455 §7.4",
             "0 to 999 are not used; 1004 to 1006 and 1015 MUST NOT be set; 1016 to 2999 are "
@@ -87,7 +87,7 @@ CLOSING = [
         for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535)
     ),
     *(
-        Row(
+        Case(
             f"CLOSE with code {code}",
             "RFC 6455 §7.4",
             "Defined codes, and those of libraries and applications, are received.",
@@ -97,7 +97,7 @@ CLOSING = [
         for code in (*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999)
     ),
     *(
-        Row(
+        Case(
             f"we would close with code {code}",
             "RFC 6455 §7.4",
             "1004 to 1006 and 1015 MUST NOT be set as a code in a Close frame.",
@@ -107,7 +107,7 @@ CLOSING = [
         for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000)
     ),
     *(
-        Row(
+        Case(
             f"we would call {name} after {after}",
             "RFC 6455 §5.5.1",
             "The application MUST NOT send any more data frames after sending a Close frame.",
@@ -129,7 +129,7 @@ CLOSING = [
 
 UTF8 = [
     *(
-        Row(
+        Case(
             f"text {payload.hex(' ')}",
             "RFC 6455 §8.1",
             "Upon text that is not valid UTF-8, an endpoint MUST _Fail the Connection_.",
@@ -146,7 +146,7 @@ UTF8 = [
             raw("80"),
         )
     ),
-    Row(
+    Case(
         "a character in four fragments",
         "RFC 6455 §5.6, §8.1",
         "A fragment may end within a character; the whole message is valid UTF-8.",
@@ -158,14 +158,14 @@ UTF8 = [
         ),
         delivers=(Text("😀"),),
     ),
-    Row(
+    Case(
         "text whose last fragment ends within a character",
         "RFC 6455 §8.1",
         "Upon text that is not valid UTF-8, an endpoint MUST _Fail the Connection_.",
         sends=(fragment(raw("ce")), Frame(CONTINUATION, raw("bae2"))),
         fails=1007,
     ),
-    Row(
+    Case(
         "a bad byte in a fragment",
         "RFC 6455 §8.1",
         "The connection fails when it is known that the text is not UTF-8, not at its end.",
@@ -174,7 +174,7 @@ UTF8 = [
         differs="the library decodes whole messages; when to notice is left open, sooner is safer",
     ),
     *(
-        Row(
+        Case(
             "a bad byte in a frame that has not ended",
             "RFC 6455 §8.1",
             "The connection fails when it is known that the text is not UTF-8, not at its end.",
@@ -188,14 +188,14 @@ UTF8 = [
             (Role.CLIENT, raw("81 7e 0100 ff")),
         )
     ),
-    Row(
+    Case(
         "binary that is not UTF-8",
         "RFC 6455 §5.6",
         "Binary data is arbitrary.",
         sends=(fragment(raw("ff"), BINARY), Frame(CONTINUATION, raw("c080"))),
         delivers=(Binary(raw("ffc080")),),
     ),
-    Row(
+    Case(
         "a close reason that is not UTF-8",
         "RFC 6455 §5.5.1, §8.1",
         "The reason MUST be UTF-8.",
@@ -206,7 +206,7 @@ UTF8 = [
 
 TOO_MUCH = [
     *(
-        Row(
+        Case(
             "a frame over the limit, announced",
             "RFC 6455 §10.4",
             "Implementations MUST impose limits on frame and message sizes; 1009 says so.",
@@ -219,21 +219,21 @@ TOO_MUCH = [
             (Role.CLIENT, raw("82 7f 0000000000011171")),
         )
     ),
-    Row(
+    Case(
         "a message over the limit",
         "RFC 6455 §10.4",
         "Implementations MUST impose limits on the size after reassembly.",
         sends=(fragment(bytes(40_000), BINARY), Frame(CONTINUATION, bytes(30_001))),
         fails=1009,
     ),
-    Row(
+    Case(
         "a message of just the limit",
         "RFC 6455 §10.4",
         "What is within the limits is received.",
         sends=(fragment(bytes(40_000), BINARY), Frame(CONTINUATION, bytes(30_000))),
         delivers=(Binary(bytes(70_000)),),
     ),
-    Row(
+    Case(
         "a message of too many fragments",
         "RFC 6455 §10.4",
         "A message of endless empty fragments is an attack as well.",

@@ -11,7 +11,7 @@ from wslab.exercises.conformance.row import (
     PING,
     PONG,
     TEXT,
-    Row,
+    Case,
     fragment,
     raw,
 )
@@ -55,21 +55,21 @@ def _far_back() -> tuple[Frame, Frame]:
 
 
 COMPRESSION = [
-    Row(
+    Case(
         "a compressed message",
         "RFC 7692 §7.2.3.1",
         "RSV1 on the first frame tells that the message is compressed.",
         sends=(squeezed(HELLO),),
         delivers=(Text("Hello"),),
     ),
-    Row(
+    Case(
         "a message that is not compressed",
         "RFC 7692 §6",
         "Without RSV1 a message is taken as it is.",
         sends=(Frame(TEXT, b"Hello"), squeezed(HELLO)),
         delivers=(Text("Hello"), Text("Hello")),
     ),
-    Row(
+    Case(
         "a compressed message in fragments, control frames between them",
         "RFC 7692 §6.1, §7.2.3.1",
         "Only the first fragment has RSV1; control frames are not compressed.",
@@ -82,7 +82,7 @@ COMPRESSION = [
         delivers=(Ping(b"1"), Text("Hello")),
         replies=(Frame(PONG, b"1"),),
     ),
-    Row(
+    Case(
         "CONTINUATION with RSV1",
         "RFC 7692 §6.1",
         "RSV1 MUST NOT be set on later fragments.",
@@ -90,7 +90,7 @@ COMPRESSION = [
         fails=1002,
     ),
     *(
-        Row(
+        Case(
             f"{opcode.name} with RSV1",
             "RFC 7692 §6",
             "An endpoint MUST NOT set RSV1 of control frames, a receiver MUST fail.",
@@ -100,7 +100,7 @@ COMPRESSION = [
         for opcode in (PING, PONG, CLOSE)
     ),
     *(
-        Row(
+        Case(
             f"RSV bits {rsv:03b} with compression agreed on",
             "RFC 6455 §5.2",
             "RSV MUST be 0 unless an extension is negotiated that defines meanings for it.",
@@ -109,21 +109,21 @@ COMPRESSION = [
         )
         for rsv in (RSV2, RSV3, RSV1 | RSV2)
     ),
-    Row(
+    Case(
         "a message that refers to the one before",
         "RFC 7692 §7.2.3.2",
         "The window is kept between messages, unless the sender agreed to empty it.",
         sends=(squeezed(HELLO), squeezed(raw("f200110000"))),
         delivers=(Text("Hello"), Text("Hello")),
     ),
-    Row(
+    Case(
         "a message that refers to the one before the last, not compressed itself",
         "RFC 7692 §7.2.2",
         "A message that is not compressed leaves the window alone.",
         sends=(squeezed(HELLO), Frame(TEXT, b"between"), squeezed(raw("f200110000"))),
         delivers=(Text("Hello"), Text("between"), Text("Hello")),
     ),
-    Row(
+    Case(
         "a message that refers to the one before, against the agreement",
         "RFC 7692 §7.1.1",
         "A sender that agreed to *_no_context_takeover MUST NOT use the window again.",
@@ -133,14 +133,14 @@ COMPRESSION = [
         deflate=FORGET,
         differs="the library answers 1002",
     ),
-    Row(
+    Case(
         "a message without compression in its blocks",
         "RFC 7692 §7.2.3.3",
         "Any kind of DEFLATE block may be used.",
         sends=(squeezed(raw("000500faff48656c6c6f00")),),
         delivers=(Text("Hello"),),
     ),
-    Row(
+    Case(
         "messages with a final block",
         "RFC 7692 §7.2.3.4",
         "A sender may flush with a final block; the next message is decompressed as ever.",
@@ -152,14 +152,14 @@ COMPRESSION = [
         delivers=(Text("Hello"),) * 3,
         differs="the library takes the first message, and from then on every one for empty",
     ),
-    Row(
+    Case(
         "a message of two blocks",
         "RFC 7692 §7.2.3.5",
         "A message may have any number of DEFLATE blocks.",
         sends=(squeezed(raw("f248050000 00ffffcac9c90700")),),
         delivers=(Text("Hello"),),
     ),
-    Row(
+    Case(
         "empty messages",
         "RFC 7692 §7.2.3.6",
         "An empty message is one byte, 0x00.",
@@ -167,7 +167,7 @@ COMPRESSION = [
         delivers=(Text(""), Text(""), Text("Hello")),
     ),
     *(
-        Row(
+        Case(
             f"not deflated data: {payload.hex(' ')}",
             "RFC 7692 §7.2.2; RFC 6455 §7.4.1",
             "What cannot be decompressed fails the connection: 1007, its type is not what it says.",
@@ -177,28 +177,28 @@ COMPRESSION = [
         )
         for payload in (raw("ffffffff"), raw("07"), raw("000500000048656c6c6f"))
     ),
-    Row(
+    Case(
         "text that is not UTF-8 when decompressed",
         "RFC 6455 §8.1",
         "Upon text that is not valid UTF-8, an endpoint MUST _Fail the Connection_.",
         sends=(squeezed(deflated(raw("ceba ff"))),),
         fails=1007,
     ),
-    Row(
+    Case(
         "a bomb: 1 KB that becomes 1 MB",
         "RFC 6455 §10.4",
         "Implementations MUST impose limits on the size after reassembly.",
         sends=(squeezed(deflated(bytes(1_000_000)), BINARY),),
         fails=1009,
     ),
-    Row(
+    Case(
         "a bomb in a frame that has not ended",
         "RFC 6455 §10.4",
         "Implementations MUST impose limits on the size after reassembly.",
         sends=(squeezed(deflated(bytes(1_000_000)), BINARY, fin=False),),
         fails=1009,
     ),
-    Row(
+    Case(
         "a message that refers back further than the window",
         "RFC 7692 §7.1.2",
         "A sender MUST NOT use a larger window than agreed.",
@@ -208,7 +208,7 @@ COMPRESSION = [
         deflate=NARROW,
         differs="the library answers 1002",
     ),
-    Row(
+    Case(
         "we send compressed fragments",
         "RFC 7692 §6.1",
         "RSV1 is set on the first fragment only.",
@@ -216,7 +216,7 @@ COMPRESSION = [
         replies=(squeezed(b"Hel", fin=False), Frame(PING, b"1"), Frame(CONTINUATION, b"lo")),
     ),
     *(
-        Row(
+        Case(
             f"we send messages, the last one empty: {name}",
             "RFC 7692 §7.1, §7.2.1",
             "A sender keeps to the window that was agreed on.",

@@ -11,7 +11,7 @@ from wslab.exercises.conformance.row import (
     PONG,
     SERVER,
     TEXT,
-    Row,
+    Case,
     closing,
     fragment,
     raw,
@@ -23,7 +23,7 @@ from wslab.protocol.events import Binary, Ping, Pong, Text
 __all__ = ["CONTROL", "FRAGMENTS", "FRAMING"]
 
 FRAMING = [
-    Row(
+    Case(
         "a client's frame is not masked",
         "RFC 6455 §5.1",
         "The server MUST close the connection upon receiving a frame that is not masked.",
@@ -31,7 +31,7 @@ FRAMING = [
         fails=1002,
         roles=SERVER,
     ),
-    Row(
+    Case(
         "a server's frame is masked",
         "RFC 6455 §5.1",
         "A client MUST close a connection if it detects a masked frame.",
@@ -39,7 +39,7 @@ FRAMING = [
         fails=1002,
         roles=CLIENT,
     ),
-    Row(
+    Case(
         "we send text",
         "RFC 6455 §5.1",
         "A client MUST mask all frames that it sends, a server MUST NOT mask any.",
@@ -47,7 +47,7 @@ FRAMING = [
         replies=(Frame(TEXT, b"Hello"),),
     ),
     *(
-        Row(
+        Case(
             f"RSV bits {rsv:03b} on {opcode.name}",
             "RFC 6455 §5.2",
             "RSV MUST be 0 unless an extension is negotiated that defines meanings for it.",
@@ -58,7 +58,7 @@ FRAMING = [
         for opcode in (TEXT, BINARY, PING, CLOSE)
     ),
     *(
-        Row(
+        Case(
             f"opcode {opcode:#x}",
             "RFC 6455 §5.2",
             "If an unknown opcode is received, the endpoint MUST _Fail the Connection_.",
@@ -68,7 +68,7 @@ FRAMING = [
         for opcode in (*range(0x3, 0x8), *range(0xB, 0x10))
     ),
     *(
-        Row(
+        Case(
             f"length {size}, written as {start}",
             "RFC 6455 §5.2",
             "The minimal number of bytes MUST be used to encode the length.",
@@ -86,7 +86,7 @@ FRAMING = [
         )
     ),
     *(
-        Row(
+        Case(
             "a 64-bit length with its top bit set",
             "RFC 6455 §5.2",
             "The most significant bit of a 64-bit length MUST be 0.",
@@ -101,7 +101,7 @@ FRAMING = [
         )
     ),
     *(
-        Row(
+        Case(
             f"a payload of {size} bytes",
             "RFC 6455 §5.2",
             "Every length is received and sent in its own encoding.",
@@ -115,14 +115,14 @@ FRAMING = [
 ]
 
 FRAGMENTS = [
-    Row(
+    Case(
         "a message in three fragments, one of them empty",
         "RFC 6455 §5.4",
         "A fragmented message is equivalent to one frame with the payloads joined in order.",
         sends=(fragment(b"Hel"), fragment(b"", CONTINUATION), Frame(CONTINUATION, b"lo")),
         delivers=(Text("Hello"),),
     ),
-    Row(
+    Case(
         "control frames between fragments",
         "RFC 6455 §5.4",
         "Endpoints MUST be capable of handling control frames amid a fragmented message.",
@@ -130,14 +130,14 @@ FRAGMENTS = [
         delivers=(Ping(b"1"), Pong(b"2"), Text("Hello")),
         replies=(Frame(PONG, b"1"),),
     ),
-    Row(
+    Case(
         "CONTINUATION without a message",
         "RFC 6455 §5.4",
         "A continuation has to follow a frame that began a message and did not end it.",
         sends=(Frame(CONTINUATION, b"Hello"),),
         fails=1002,
     ),
-    Row(
+    Case(
         "CONTINUATION after the last fragment",
         "RFC 6455 §5.4",
         "A continuation has to follow a frame that began a message and did not end it.",
@@ -146,7 +146,7 @@ FRAGMENTS = [
         fails=1002,
     ),
     *(
-        Row(
+        Case(
             f"{opcode.name} amid a fragmented message, FIN {fin:d}",
             "RFC 6455 §5.4",
             "The fragments of one message MUST NOT be interleaved with those of another.",
@@ -156,7 +156,7 @@ FRAGMENTS = [
         for opcode in (TEXT, BINARY)
         for fin in (True, False)
     ),
-    Row(
+    Case(
         "we send fragments and a Ping",
         "RFC 6455 §5.4",
         "The fragments MUST be delivered in the order sent; only the last one has FIN.",
@@ -173,7 +173,7 @@ FRAGMENTS = [
             Frame(CONTINUATION, b"o"),
         ),
     ),
-    Row(
+    Case(
         "we would send binary amid a text message",
         "RFC 6455 §5.4",
         "The fragments of one message MUST NOT be interleaved with those of another.",
@@ -185,7 +185,7 @@ FRAGMENTS = [
 
 CONTROL = [
     *(
-        Row(
+        Case(
             f"{opcode.name} with 126 bytes",
             "RFC 6455 §5.5",
             "All control frames MUST have a payload length of 125 bytes or less.",
@@ -195,7 +195,7 @@ CONTROL = [
         for opcode in (CLOSE, PING, PONG)
     ),
     *(
-        Row(
+        Case(
             f"{opcode.name} with FIN clear",
             "RFC 6455 §5.5",
             "All control frames MUST NOT be fragmented.",
@@ -205,7 +205,7 @@ CONTROL = [
         for opcode in (CLOSE, PING, PONG)
     ),
     *(
-        Row(
+        Case(
             f"we would send {name} with 126 bytes",
             "RFC 6455 §5.5",
             "All control frames MUST have a payload length of 125 bytes or less.",
@@ -219,7 +219,7 @@ CONTROL = [
         )
     ),
     *(
-        Row(
+        Case(
             f"PING with {size} bytes",
             "RFC 6455 §5.5.2, §5.5.3",
             "Upon a Ping an endpoint MUST send a Pong, with identical application data.",
@@ -229,7 +229,7 @@ CONTROL = [
         )
         for size in (0, 1, 125)
     ),
-    Row(
+    Case(
         "PING after our Close",
         "RFC 6455 §5.5.2",
         "A Ping is answered unless the peer's Close was received; ours does not matter.",
@@ -238,7 +238,7 @@ CONTROL = [
         delivers=(Ping(b"1"),),
         replies=(closing(1000), Frame(PONG, b"1")),
     ),
-    Row(
+    Case(
         "PONG out of the blue",
         "RFC 6455 §5.5.3",
         "A response to an unsolicited Pong is not expected.",

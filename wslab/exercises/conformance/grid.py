@@ -1,4 +1,4 @@
-"""The table run against somebody's own endpoint, and how far it gets: a grid of ✓ and ✗."""
+"""The table, run against somebody's own endpoint, and how far it gets: a grid of ✓ and ✗."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wslab.exercises.conformance import GROUPS
-from wslab.exercises.conformance.row import Make, Row, complaints
+from wslab.exercises.conformance.row import Case, Make, complaints
 from wslab.lab.tables import text_table
 from wslab.protocol.connection import Role
 
-__all__ = ["Grid", "Result", "run"]
+__all__ = ["Grid", "Result", "run_grid"]
 
-SMALL = (
-    1000  # bytes: a row that sends no more is also run byte by byte, a longer one in larger pieces
-)
+SMALL = 1000  # bytes: a row that sends no more is also run byte by byte
 WHOLE = 1 << 20  # bytes: more than any row sends
 HOW = {None: "", WHOLE: "all at once: "}  # frame by frame goes without saying
 SHOWN = 8  # failures in the text
@@ -26,7 +24,7 @@ class Result:
     """One row, played with one role. complaint: what was wrong, "" if nothing."""
 
     group: str
-    row: Row
+    row: Case
     role: Role
     complaint: str
 
@@ -78,7 +76,7 @@ class Grid:
         return text + (f"\n\n{text_table(self.HEAD, failures)}" if failures else "")
 
 
-def run(make: Make, note: Callable[[str], object] = lambda text: None) -> Grid:
+def run_grid(make: Make, note: Callable[[str], object] = lambda text: None) -> Grid:
     """Run the rows of RFC 6455 in both roles, whole and chopped.
 
     note: told which row comes next, in case it is the last.
@@ -92,7 +90,7 @@ def run(make: Make, note: Callable[[str], object] = lambda text: None) -> Grid:
     return Grid(tuple(results))
 
 
-def _complaint(row: Row, role: Role, make: Make) -> str:
+def _complaint(row: Case, role: Role, make: Make) -> str:
     size = sum(len(item) if isinstance(item, bytes) else len(item.payload) for item in row.sends)
     for chunk in (None, 1 if size <= SMALL else 4096, WHOLE):
         try:

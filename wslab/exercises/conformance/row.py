@@ -1,6 +1,6 @@
 """What an endpoint must do: one row for each MUST, and how to run it.
 
-A `Row` says what the peer sends, or what the application calls, and how the endpoint must react.
+A `Case` says what the peer sends, or what the application calls, and how the endpoint must react.
 `complaints` runs one against anything that has `receive` and `data_to_send`, as
 `wslab.protocol.connection.Connection` does; learners' own endpoints too. `differs` says where the
 `websockets` library reacts otherwise, and who is right.
@@ -31,9 +31,9 @@ __all__ = [
     "PONG",
     "SERVER",
     "TEXT",
-    "Endpoint",
+    "Case",
     "Make",
-    "Row",
+    "TestedEndpoint",
     "closing",
     "complaints",
     "fragment",
@@ -49,7 +49,7 @@ BOTH, SERVER, CLIENT = (Role.SERVER, Role.CLIENT), (Role.SERVER,), (Role.CLIENT,
 LIMITS = Limits(frame=70_000, message=70_000, fragments=10)
 
 
-class Endpoint(Protocol):
+class TestedEndpoint(Protocol):
     """What is tested; rows with `calls` also need the methods that they name."""
 
     def receive(self, data: bytes, /) -> Iterable[object]:
@@ -62,7 +62,7 @@ class Endpoint(Protocol):
 
 
 @dataclass(frozen=True)
-class Row:
+class Case:
     """One rule and how to try it.
 
     name: what happens. section: where the rule is written. rule: what it says.
@@ -92,10 +92,10 @@ class Row:
         return f"{self.section} {self.name}"
 
 
-Make = Callable[[Role, Row], Endpoint]
+Make = Callable[[Role, Case], TestedEndpoint]
 
 
-def complaints(row: Row, role: Role, make: Make, *, chunk: int | None = None) -> list[str]:
+def complaints(row: Case, role: Role, make: Make, *, chunk: int | None = None) -> list[str]:
     """Run a row against an endpoint; return what is wrong with the reaction, at best nothing.
 
     make: makes the endpoint, with LIMITS, for a role and the row's deflate.
@@ -120,7 +120,7 @@ def complaints(row: Row, role: Role, make: Make, *, chunk: int | None = None) ->
     return found
 
 
-def _call(row: Row, endpoint: Any) -> list[str]:
+def _call(row: Case, endpoint: Any) -> list[str]:
     for index, (name, *arguments) in enumerate(row.calls, 1):
         options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
         try:
@@ -134,7 +134,7 @@ def _call(row: Row, endpoint: Any) -> list[str]:
     return []
 
 
-def _still_alive(row: Row, role: Role, endpoint: Endpoint) -> list[str]:
+def _still_alive(row: Case, role: Role, endpoint: TestedEndpoint) -> list[str]:
     """After a violation, and after both Close frames, nothing is read and nothing written."""
     if row.fails is None and not any(
         isinstance(item, Frame) and item.opcode == CLOSE for item in row.sends
@@ -161,7 +161,7 @@ def _chunks(frames: list[bytes], size: int | None) -> Iterator[bytes]:
         yield from (data[i : i + size] for i in range(0, len(data), size))
 
 
-def _frames(data: bytes, role: Role, row: Row, found: list[str]) -> Iterator[tuple[object, ...]]:
+def _frames(data: bytes, role: Role, row: Case, found: list[str]) -> Iterator[tuple[object, ...]]:
     """Read what the endpoint wrote: frames, decompressed, without what may vary."""
     index, inflater = 0, _Window(row.deflate, role) if row.deflate else None
     while index < len(data):

@@ -9,9 +9,9 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from wslab.exercises import wire
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Trial
+from wslab.exercises.engine import wire
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Trial
 
 __all__ = ["SET"]
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from wslab.exercises.conformance.grid import Grid, run
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Trial
+from wslab.exercises.conformance.grid import Grid, run_grid
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Trial
 from wslab.protocol.close import Close
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import Frame, Opcode, serialize
@@ -200,7 +200,7 @@ def table(trial: Trial, endpoint: Any) -> Grid:
     def note(text: str) -> None:
         trial.doing = text
 
-    return run(lambda role, row: endpoint(role.value), note)
+    return run_grid(lambda role, row: endpoint(role.value), note)
 
 
 @SET.task(

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Trial
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Trial
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, serialize
 

@@ -9,8 +9,8 @@ import random
 import re
 from typing import Any
 
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Peer, Trial, shown
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Peer, Trial, shown
 from wslab.protocol.handshake import GUID, answer, upgrade_request
 from wslab.protocol.handshake import accept_key as correct
 from wslab.protocol.http import Headers, Request, Response

@@ -9,11 +9,11 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from wslab.apps.heartbeat import library_bounds
-from wslab.apps.virtual import Timers
-from wslab.exercises import wire
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Trial, shown
+from wslab.exercises.engine import wire
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Trial, shown
+from wslab.kit.keepalive import library_bounds
+from wslab.net.clock import Timers
 
 __all__ = ["SET"]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from wslab.apps.endings import of_code
-from wslab.apps.storm import storm
-from wslab.exercises import wire
+from wslab.apps.reconnect.storm import storm
+from wslab.exercises.engine import wire
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Trial, shown
 from wslab.exercises.resuming import Newspaper, Shop
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Trial, shown
+from wslab.kit.retry import of_code
 
 __all__ = ["SET"]
 
@@ -168,7 +168,7 @@ def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
 @SET.task(
     "Resume without duplicates",
     level=2,
-    section="wslab.apps.resume",
+    section="wslab.kit.resume",
     takes=("url", "count"),
     form="async def",
     seconds=12.0,
@@ -207,7 +207,7 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
 @SET.task(
     "An outbox",
     level=3,
-    section="wslab.apps.resume",
+    section="wslab.kit.resume",
     takes=("url", "texts", "client"),
     form="async def",
     seconds=12.0,

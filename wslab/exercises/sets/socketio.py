@@ -12,9 +12,7 @@ from typing import Any
 import socketio
 from aiohttp import web
 
-from wslab.exercises.task import TaskSet
-from wslab.exercises.trial import Late, Trial, shown
-from wslab.protocol.engineio import (
+from wslab.apps.socketio.packets import (
     ENGINE_IO,
     SOCKET_IO,
     EnginePacket,
@@ -22,6 +20,8 @@ from wslab.protocol.engineio import (
     SocketPacket,
     SocketType,
 )
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.trial import Late, Trial, shown
 
 __all__ = ["SET"]
 

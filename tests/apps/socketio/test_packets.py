@@ -1,0 +1,215 @@
+"""Engine.IO 4 and Socket.IO 5: one table for both directions, python-socketio as oracle."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import engineio.packet
+import engineio.payload
+import pytest
+import socketio.packet
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from wslab.apps.socketio.packets import (
+    EnginePacket,
+    EngineType,
+    SocketPacket,
+    SocketType,
+    attach,
+    detach,
+    parse_payload,
+    serialize_payload,
+)
+from wslab.protocol.errors import PeerError
+
+ENGINE = [
+    ('0{"sid":"x"}', EnginePacket(EngineType.OPEN, '{"sid":"x"}')),
+    ("1", EnginePacket(EngineType.CLOSE)),
+    ("2", EnginePacket(EngineType.PING)),
+    ("2probe", EnginePacket(EngineType.PING, "probe")),
+    ("3probe", EnginePacket(EngineType.PONG, "probe")),
+    ("4Hello", EnginePacket(EngineType.MESSAGE, "Hello")),
+    ("4", EnginePacket(EngineType.MESSAGE)),
+    ("5", EnginePacket(EngineType.UPGRADE)),
+    ("6", EnginePacket(EngineType.NOOP)),
+    (b"\x01\x02", EnginePacket(EngineType.MESSAGE, b"\x01\x02")),
+    (b"", EnginePacket(EngineType.MESSAGE, b"")),
+]
+
+SOCKET = [
+    ("0", SocketPacket(SocketType.CONNECT)),
+    ('0/admin,{"token":"123"}', SocketPacket(SocketType.CONNECT, {"token": "123"}, "/admin")),
+    ('0{"sid":"x"}', SocketPacket(SocketType.CONNECT, {"sid": "x"})),
+    ("1", SocketPacket(SocketType.DISCONNECT)),
+    ("1/admin,", SocketPacket(SocketType.DISCONNECT, None, "/admin")),
+    ('2["foo"]', SocketPacket(SocketType.EVENT, ["foo"])),
+    ('2["chat message","你好"]', SocketPacket(SocketType.EVENT, ["chat message", "你好"])),
+    ('2/admin,["bar",1]', SocketPacket(SocketType.EVENT, ["bar", 1], "/admin")),
+    ('212["foo"]', SocketPacket(SocketType.EVENT, ["foo"], id=12)),
+    ('2/admin,0["foo"]', SocketPacket(SocketType.EVENT, ["foo"], "/admin", 0)),
+    ("2[7]", SocketPacket(SocketType.EVENT, [7])),
+    ("3/admin,13[]", SocketPacket(SocketType.ACK, [], "/admin", 13)),
+    ('4{"message":"no"}', SocketPacket(SocketType.CONNECT_ERROR, {"message": "no"})),
+    ('4"no"', SocketPacket(SocketType.CONNECT_ERROR, "no")),
+    (
+        '51-["baz",{"_placeholder":true,"num":0}]',
+        SocketPacket(
+            SocketType.BINARY_EVENT, ["baz", {"_placeholder": True, "num": 0}], attachments=1
+        ),
+    ),
+    (
+        '62-/admin,15[{"_placeholder":true,"num":1}]',
+        SocketPacket(
+            SocketType.BINARY_ACK, [{"_placeholder": True, "num": 1}], "/admin", 15, attachments=2
+        ),
+    ),
+]
+
+
+class TestEngine:
+    @pytest.mark.parametrize(("wire", "packet"), ENGINE, ids=repr)
+    def test_both_ways(self, wire: str | bytes, packet: EnginePacket) -> None:
+        assert EnginePacket.parse(wire) == packet
+        assert packet.serialize() == wire
+
+    @pytest.mark.parametrize(("wire", "packet"), ENGINE, ids=repr)
+    def test_as_the_library(self, wire: str | bytes, packet: EnginePacket) -> None:
+        oracle = engineio.packet.Packet(packet.type, packet.data)
+        assert oracle.encode(b64=True) == packet.serialize(text=True)
+        if wire:  # the library takes no empty bytes
+            assert engineio.packet.Packet(encoded_packet=wire).packet_type == packet.type
+
+    @pytest.mark.parametrize(
+        ("wire", "message"),
+        [
+            ("", "a packet is empty, it has at least its type"),
+            ("hello", "packet type is 'h', known are '0' to '6'"),
+            ("7", "packet type is '7', known are '0' to '6'"),
+            ("²", "packet type is '²', known are '0' to '6'"),
+            ('{"text":"hi"}', "packet type is '{', known are '0' to '6'"),
+            ("b???", "not Base64: '???'"),
+            ("bAQ", "not Base64: 'AQ'"),
+            ("b你好", "not Base64: '你好'"),
+        ],
+    )
+    def test_what_is_no_packet(self, wire: str, message: str) -> None:
+        with pytest.raises(PeerError) as caught:
+            EnginePacket.parse(wire)
+        assert str(caught.value) == f"{message} (Engine.IO protocol 4)"
+
+    def test_only_messages_carry_bytes(self) -> None:
+        with pytest.raises(ValueError, match="PING carries text, only MESSAGE may carry bytes"):
+            EnginePacket(EngineType.PING, b"x").serialize()
+
+
+class TestPayload:
+    PACKETS = (
+        EnginePacket(EngineType.MESSAGE, "hello"),
+        EnginePacket(EngineType.PING),
+        EnginePacket(EngineType.MESSAGE, b"\x01\x02\x03\x04"),
+    )
+    BODY = "4hello\x1e2\x1ebAQIDBA=="
+
+    def test_both_ways(self) -> None:
+        assert serialize_payload(self.PACKETS) == self.BODY
+        assert tuple(parse_payload(self.BODY)) == self.PACKETS
+
+    def test_as_the_library(self) -> None:
+        packets = [engineio.packet.Packet(one.type, one.data) for one in self.PACKETS]
+        assert engineio.payload.Payload(packets).encode() == self.BODY
+
+    @pytest.mark.parametrize("body", ["", "4a\x1e", "\x1e4a", "4a\x1e\x1e4b", "4a\x1ex"])
+    def test_every_part_is_a_packet(self, body: str) -> None:
+        with pytest.raises(PeerError):
+            parse_payload(body)
+
+
+class TestSocket:
+    @pytest.mark.parametrize(("wire", "packet"), SOCKET, ids=repr)
+    def test_both_ways(self, wire: str, packet: SocketPacket) -> None:
+        assert SocketPacket.parse(wire) == packet
+        assert packet.serialize() == wire
+
+    @pytest.mark.parametrize(("wire", "packet"), SOCKET, ids=repr)
+    def test_as_the_library(self, wire: str, packet: SocketPacket) -> None:
+        oracle = socketio.packet.Packet(encoded_packet=wire)
+        seen = (oracle.packet_type, oracle.data, oracle.namespace or "/", oracle.id)
+        assert seen == (packet.type, packet.data, packet.namespace, packet.id)
+        assert oracle.attachment_count == packet.attachments
+
+    def test_a_namespaces_query_is_left_out(self) -> None:
+        assert SocketPacket.parse("0/admin?token=1,").namespace == "/admin"
+        assert SocketPacket.parse("0/admin").namespace == "/admin"
+
+    @pytest.mark.parametrize(
+        ("wire", "message"),
+        [
+            ("", "packet type is '', known are '0' to '6'"),
+            ("7", "packet type is '7', known are '0' to '6'"),
+            ("x", "packet type is 'x', known are '0' to '6'"),
+            ("2{bad", "not JSON: '{bad'"),
+            ("2[NaN]", "not JSON: '[NaN]'"),
+            ('2["a","\\ud800"]', "half a surrogate pair, which is no Unicode"),
+            ("2" + "[" * 100_000, f"not JSON: {'[' * 40!r}"),
+            ("2", "EVENT is no list that begins with a name"),
+            ("2[]", "EVENT is no list that begins with a name"),
+            ('2{"a":1}', "EVENT is no list that begins with a name"),
+            ("2[true]", "EVENT is no list that begins with a name"),
+            ("2[null]", "EVENT is no list that begins with a name"),
+            ('5["a"]', "BINARY_EVENT does not say how many attachments"),
+            ('51["a"]', "BINARY_EVENT does not say how many attachments"),
+            ('512345-["a"]', "the number of attachments has 5 digits, limit 4"),
+            (f"2{'1' * 16}[]", "the id has 16 digits, limit 15"),
+            ("3[]", "ACK needs an id and a list"),
+            ("31{}", "ACK needs an id and a list"),
+            ("0[]", "CONNECT carries an object or nothing"),
+            ('1["a"]', "DISCONNECT carries nothing"),
+            ("4", "CONNECT_ERROR carries an object or a text"),
+        ],
+    )
+    def test_what_is_no_packet(self, wire: str, message: str) -> None:
+        with pytest.raises(PeerError) as caught:
+            SocketPacket.parse(wire)
+        assert str(caught.value) == f"{message} (Socket.IO protocol 5)"
+
+    @given(st.text())
+    @example('2["a"]')
+    def test_any_text_is_a_packet_or_an_error(self, text: str) -> None:
+        try:
+            packet = SocketPacket.parse(text)
+        except PeerError:
+            return
+        assert SocketPacket.parse(packet.serialize()) == packet
+
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text().filter(lambda key: key != "_placeholder"), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+class TestAttachments:
+    @given(VALUES)
+    @example(["file", b"abc", {"more": [b"", b"x"]}])
+    def test_both_ways(self, value: Any) -> None:
+        rest, found = detach(value)
+        assert attach(json.loads(json.dumps(rest)), found) == value
+
+    @given(VALUES.filter(lambda value: isinstance(value, list)))
+    def test_as_the_library(self, value: list[Any]) -> None:
+        assert detach(value) == socketio.packet.Packet.deconstruct_binary(value)
+
+    @pytest.mark.parametrize("number", [-1, 1, "0", None, True, 0.0])
+    def test_a_placeholder_of_nothing(self, number: object) -> None:
+        with pytest.raises(PeerError, match=r"^placeholder of attachment .*, there are 1 "):
+            attach([{"_placeholder": True, "num": number}], [b"x"])
+
+    @pytest.mark.parametrize("value", [{"_placeholder": 1, "num": 0}, {"num": 0}])
+    def test_what_only_looks_like_a_placeholder(self, value: object) -> None:
+        assert attach(value, [b"x"]) == value

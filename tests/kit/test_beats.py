@@ -1,0 +1,60 @@
+"""Beats: what a program asks that cannot ping, and what a room and a feed answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from websockets.asyncio.client import connect
+
+from wslab import lab
+from wslab.apps import chat
+from wslab.apps.reconnect.feed import Feed
+from wslab.kit.client import ClientState, Received, ReconnectingClient
+from wslab.kit.keepalive import Heartbeat
+
+BEAT = '{"type":"beat"}'
+RESUME = '{"type":"resume","epoch":null,"after":0,"client":"0123456789abcdef"}'
+
+
+@pytest.mark.parametrize("make", [chat.serve, lambda: lab.serve(Feed(), name="feed")])
+async def test_a_beat_is_answered_and_is_no_message(make):
+    server = make()
+    async with connect(server.url) as ws:
+        await ws.send(RESUME)
+        assert json.loads(await ws.recv())["type"] == "resumed"
+        await ws.send(BEAT)
+        assert json.loads(await ws.recv()) == {"type": "beat"}
+        await ws.send(BEAT)
+        assert json.loads(await ws.recv()) == {"type": "beat"}
+    assert not server.errors
+
+
+async def test_it_counts_as_no_error_and_is_not_logged():
+    room = chat.serve()
+    async with connect(room.url) as ws:
+        await ws.send(BEAT)
+        assert json.loads(await ws.recv()) == {"type": "beat"}
+    assert (room.refused, room.history) == ({}, [])
+
+
+async def test_a_classic_room_does_not_know_it():
+    room = chat.serve(classic=True)
+    async with connect(room.url) as ws:
+        await ws.send(BEAT)
+        await ws.send('{"type":"setName","text":"Ada"}')
+        assert json.loads(await ws.recv()) == {"name": "Server", "text": "Ada加入了房间"}
+
+
+async def test_the_answer_to_a_beat_is_nothing_for_the_application() -> None:
+    async with lab.serve(Feed(), name="beats") as server:
+        beat = Heartbeat(0.05, timeout=5)
+        async with ReconnectingClient(server.url, beat='{"type":"beat"}', heartbeat=beat) as client:
+            await client.until(ClientState.ONLINE)
+            await server.settle(quiet=0)
+            await asyncio.sleep(0.2)  # a few beats
+            client.send({"type": "say", "text": "Hello"})
+            event = await anext(client)
+            assert isinstance(event, Received)
+            assert event.message["text"] == "Hello"

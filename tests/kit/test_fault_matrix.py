@@ -1,0 +1,518 @@
+"""Every fault of a cable and of a server, under both clients: noticed, recovered, nothing lost.
+
+Real sockets, servers and cables. What is asserted here of time are generous ceilings; the bounds
+themselves are asserted in virtual time, in test_heartbeat.py and test_reconnect.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import json
+import random
+import time
+from functools import partial
+
+import pytest
+from websockets.asyncio.client import connect as connect_to
+from websockets.exceptions import ConnectionClosed
+
+from wslab import lab
+from wslab.apps.reconnect.feed import Feed
+from wslab.kit.attempt import library_connect
+from wslab.kit.backoff import Backoff, delays
+from wslab.kit.client import ClientState, Failed, Missed, Received, ReconnectingClient
+from wslab.kit.keepalive import Heartbeat
+from wslab.kit.resume import Log
+from wslab.kit.retry import of_status
+from wslab.lab.loop import settle
+from wslab.scratch.client import connect_from_scratch
+from wslab.scratch.server import serve_from_scratch
+
+CONNECTS = {"library": library_connect, "from scratch": connect_from_scratch}
+CEILING = 15  # seconds: a busy machine is slow, a hanging client is for ever
+BEAT = Heartbeat(0.1, timeout=0.1)
+
+
+@pytest.fixture(params=CONNECTS)
+def connect(request):
+    return CONNECTS[request.param]
+
+
+class Bench:
+    """A numbered server, a cable to it, a client, and a count of what both have said."""
+
+    def __init__(
+        self, connect, *, name="feed", seed=1, serve=lab.serve, watch=BEAT, log=None, **options
+    ):
+        self.name, self.serve, self.watch = name, serve, watch
+        self.feed = Feed(log, heartbeat=watch)
+        self.server = serve(self.feed, name=name)
+        self.port = self.server.port
+        self.cable = lab.cable(self.server, name=f"cable to {name}")
+        quick = Backoff(first=0.02, limit=0.1, quick=1)
+        defaults = {"policy": quick, "stable_after": 0, "heartbeat": BEAT, "open_timeout": 1}
+        self.client = ReconnectingClient(
+            self.cable.url, connect=connect, rng=random.Random(seed), **{**defaults, **options}
+        )
+        self.events, self.applied = [], []
+        self.said = self.published = 0
+
+    def say(self, count=1):
+        for _ in range(count):
+            self.said += 1
+            self.client.send({"type": "note", "text": str(self.said)})
+
+    def publish(self, count=1):
+        for _ in range(count):
+            self.published += 1
+            if self.server.is_running:
+                self.feed.publish({"n": self.published})  # soon, on the server's loop
+            else:
+                self.feed.log.publish({"n": self.published})
+
+    def close_all(self, code):
+        """Close every connection, on the server's thread."""
+
+        async def close():
+            for connection in list(self.server.connections):
+                await connection.close(code)
+
+        self.server.thread.call(close)
+
+    async def stop(self):
+        """End the server, and keep what its handler was told."""
+        await self.server.stop(0.1)
+        self.applied += self.feed.notes
+
+    def start(self, log):
+        self.feed = Feed(log, heartbeat=self.watch)
+        self.server = self.serve(self.feed, name=self.name, port=self.port)
+
+    async def listen(self):
+        async for event in self.client:
+            self.events.append(event)
+
+    @property
+    def got(self):
+        return [event.message["n"] for event in self.events if isinstance(event, Received)]
+
+    @property
+    def missed(self):
+        return [event for event in self.events if isinstance(event, Missed)]
+
+    async def until(self, condition):
+        try:
+            await settle(lambda: 0, condition, lambda: "", within=CEILING, quiet=0)
+        except TimeoutError:
+            tail = [change.text for change in self.client.changes][-5:]
+            pytest.fail(f"got {self.got} of {self.published}, {self.events[-2:]}, {tail}")
+
+    async def settle(self):
+        """Wait until everything that either side has said has arrived."""
+        async with asyncio.timeout(CEILING):
+            await self.client.delivered()
+        await self.until(lambda: self.got[-1:] == [self.published])
+
+    def check(self):
+        assert self.got == list(range(1, self.published + 1))
+        assert self.applied + self.feed.notes == [str(n) for n in range(1, self.said + 1)]
+        assert self.missed == []
+
+    async def __aenter__(self):
+        await self.client.start()
+        self.listening = asyncio.create_task(self.listen())
+        await self.client.until(ClientState.ONLINE)
+        self.say(3)
+        self.publish(3)
+        await self.settle()
+        return self
+
+    async def __aexit__(self, *exception):
+        await self.client.close()
+        await self.listening
+        await self.cable.stop()
+        await self.server.stop(0.1)
+        if exception[0] is None:
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            assert self.server.errors == []
+
+
+def online_again(bench):
+    """A condition: the client is on another connection than now."""
+    before = sum(change.state is ClientState.ONLINE for change in bench.client.changes)
+
+    def is_again():
+        return sum(change.state is ClientState.ONLINE for change in bench.client.changes) > before
+
+    return is_again
+
+
+class TestConnectionsThatEnd:
+    @pytest.mark.parametrize("side", ["client", "server", "both"])
+    @pytest.mark.parametrize("fault", ["cut", "reset"])
+    async def test_cut_or_reset(self, connect, fault, side):
+        async with Bench(connect) as bench:
+            again = online_again(bench)
+            getattr(bench.cable, fault)(side)
+            bench.say(3)
+            bench.publish(3)
+            await bench.settle()
+            await bench.until(again)
+            bench.check()
+
+    @pytest.mark.parametrize("side", ["client", "server", "both"])
+    async def test_frozen(self, connect, side):
+        async with Bench(connect) as bench:
+            start, again = time.monotonic(), online_again(bench)
+            bench.cable.freeze(side)
+            bench.say(3)
+            bench.publish(3)
+            await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
+            took = time.monotonic() - start
+            bench.cable.thaw()
+            await bench.settle()
+            assert again()
+            bench.check()
+        assert BEAT.tolerance - 0.05 < took < CEILING
+
+    @pytest.mark.parametrize("size", [0, 1, 5, 20, 61])
+    @pytest.mark.parametrize("side", ["client", "server"])
+    async def test_half_a_frame_then_silence(self, connect, side, size):
+        async with Bench(connect) as bench:
+            again = online_again(bench)
+            bench.cable.drop_after(size, side)
+            bench.say(3)
+            bench.publish(3)
+            await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
+            bench.cable.mend()
+            await bench.settle()
+            assert again()
+            bench.check()
+
+    async def test_a_server_from_scratch_too(self, connect):
+        async with Bench(connect, serve=serve_from_scratch) as bench:
+            for _ in range(3):
+                bench.cable.cut()
+                bench.say(2)
+                bench.publish(2)
+                await bench.settle()
+            bench.check()
+
+
+class TestConnectionsThatLast:
+    """What only slows a connection down is no reason to leave it."""
+
+    @pytest.mark.parametrize(
+        ("fault", "amount"), [("delay", 0.1), ("throttle", 4000), ("split", 2), ("split", 1)]
+    )
+    @pytest.mark.parametrize("side", ["client", "server", "both"])
+    async def test_slow(self, connect, fault, amount, side):
+        patient = Heartbeat(1, timeout=5)
+        async with Bench(connect, heartbeat=patient, watch=patient) as bench:
+            again = online_again(bench)
+            options = {"gap": 0.001} if fault == "split" else {}
+            getattr(bench.cable, fault)(amount, side, **options)
+            bench.say(3)
+            bench.publish(3)
+            await bench.settle()
+            bench.check()
+            assert not again()
+
+    async def test_slower_than_tolerated_is_dead(self, connect):
+        """A delay beyond the tolerance cannot be told from death: noticed, and nothing is lost."""
+        async with Bench(connect) as bench:
+            again = online_again(bench)
+            bench.cable.delay(0.4)
+            bench.say(3)
+            await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
+            bench.cable.mend()
+            bench.publish(3)
+            await bench.settle()
+            assert again()
+            bench.check()
+
+
+class TestServers:
+    async def test_refused_for_a_while(self, connect):
+        async with Bench(connect) as bench:
+            await bench.stop()
+            bench.say(3)
+            await bench.until(lambda: bench.client.attempts.number > 3)
+            bench.start(bench.feed.log)
+            bench.publish(3)
+            await bench.settle()
+            bench.check()
+
+    async def test_refused_without_a_cable(self, connect):
+        bench = Bench(connect)
+        bench.client.url = bench.server.url
+        async with bench:
+            await bench.stop()
+            await bench.until(lambda: "refused" in bench.client.status)
+            bench.start(bench.feed.log)
+            bench.say(1)
+            bench.publish(1)
+            await bench.settle()
+            bench.check()
+
+    async def test_a_restart_with_the_log(self, connect):
+        async with Bench(connect) as bench:
+            for _ in range(3):
+                bench.say(2)
+                bench.publish(2)
+                await bench.stop()
+                bench.publish(2)  # while nobody is there
+                bench.say(2)
+                bench.start(Log.load(bench.feed.log.dump()))
+                await bench.settle()
+            bench.check()
+
+    async def test_a_restart_without_its_log(self, connect):
+        """It is reported, and from then on everything arrives."""
+        async with Bench(connect) as bench:
+            epoch = bench.client.inbox.epoch
+            await bench.stop()
+            bench.start(None)
+            bench.say(3)
+            bench.publish(3)
+            await bench.settle()
+            assert bench.missed == [Missed("epoch", ())]
+            assert bench.client.inbox.epoch != epoch
+            assert bench.got == [1, 2, 3, 4, 5, 6]
+            assert bench.applied + bench.feed.notes == [str(n) for n in range(1, 7)]
+
+    async def test_a_log_that_is_too_short(self, connect):
+        async with Bench(connect, log=Log(4)) as bench:
+            await bench.stop()
+            bench.publish(10)
+            bench.start(bench.feed.log)
+            await bench.settle()
+            assert bench.missed == [Missed(6)]
+            assert bench.got == [1, 2, 3, 10, 11, 12, 13]
+
+    @pytest.mark.parametrize("status", [401, 403, 404, 410])
+    async def test_replaced_by_one_that_refuses_for_good(self, connect, status):
+        def refuse(connection, request):
+            return connection.respond(http.HTTPStatus(status), "no\n")
+
+        async with Bench(connect) as bench:
+            await bench.stop()
+            bench.server = lab.serve(
+                bench.feed, name="feed", port=bench.port, process_request=refuse
+            )
+            await bench.until(lambda: bench.client.state is ClientState.FAILED)
+            await bench.until(lambda: isinstance(bench.events[-1], Failed))
+            assert bench.events[-1].ending == of_status(status)
+            events = await bench.server.settle(until=1, quiet=0.3)
+            assert len(events) == 1  # and never again
+
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_busy_for_a_while(self, connect, status):
+        refusals = 0
+
+        def refuse(connection, request):
+            nonlocal refusals
+            refusals += 1
+            if refusals > 2:
+                return None
+            response = connection.respond(http.HTTPStatus(status), "later\n")
+            response.headers["Retry-After"] = "1" if refusals == 1 else "0"
+            return response
+
+        async with Bench(connect) as bench:
+            await bench.stop()
+            bench.feed = Feed(bench.feed.log, heartbeat=BEAT)
+            start = time.monotonic()
+            bench.server = lab.serve(
+                bench.feed, name="feed", port=bench.port, process_request=refuse
+            )
+            bench.publish(1)
+            await bench.settle()
+            assert time.monotonic() - start > 0.9  # it was asked to wait
+            bench.check()
+
+    @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013])
+    async def test_closed_by_the_server(self, connect, code):
+        async with Bench(connect) as bench:
+            again = online_again(bench)
+            bench.close_all(code)
+            bench.say(2)
+            await bench.until(again)
+            bench.publish(2)
+            await bench.settle()
+            assert any(str(code) in change.text for change in bench.client.changes)
+            bench.check()
+
+    @pytest.mark.parametrize("code", [1002, 1003, 1007, 1008, 1009, 4001])
+    async def test_closed_for_good(self, connect, code):
+        async with Bench(connect) as bench:
+            bench.close_all(code)
+            await bench.until(lambda: bench.client.state is ClientState.FAILED)
+            assert str(code) in bench.client.status
+
+    async def test_the_same_client_on_another_connection(self, connect):
+        """The newer one takes over, the older one is told, and does not fight for its place."""
+        async with Bench(connect) as bench:
+            secret = bench.client.client
+            other = ReconnectingClient(bench.cable.url, connect=connect, client=secret)
+            async with other:
+                await bench.until(lambda: bench.client.state is ClientState.FAILED)
+                assert "4001" in bench.client.status
+                assert other.state is ClientState.ONLINE
+
+    async def test_one_that_accepts_and_never_answers(self, connect):
+        async def silent(reader, writer):
+            await asyncio.Event().wait()
+
+        async with lab.serve_tcp(silent) as server:
+            url = f"ws://127.0.0.1:{server.port}/"
+            policy = Backoff(first=0.02, limit=0.02)
+            async with ReconnectingClient(
+                url, connect=connect, policy=policy, attempts=2, open_timeout=0.1
+            ) as client:
+                async with asyncio.timeout(CEILING):
+                    events = [event async for event in client]
+        assert [(event.ending.way, event.ending.text) for event in events] == [
+            ("silent", "no answer in time")
+        ]
+
+    async def test_a_name_that_nobody_knows(self, connect):
+        async with ReconnectingClient(
+            "ws://no-such-host.invalid/", connect=connect, attempts=0, open_timeout=5
+        ) as client:
+            events = [event async for event in client]
+        assert events[-1].ending.way in ("not found", "silent")
+
+
+def idle_proxy(port, seconds):
+    """Make the handler of a proxy that ends a connection when nothing passes for a while."""
+
+    async def relay(reader, writer):
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+        passed = asyncio.Event()
+
+        async def pump(source, sink):
+            while data := await source.read(1 << 16):
+                passed.set()
+                sink.write(data)
+
+        tasks = [
+            asyncio.create_task(pump(reader, server_writer)),
+            asyncio.create_task(pump(server_reader, writer)),
+        ]
+        try:
+            while not any(task.done() for task in tasks):
+                passed.clear()
+                await asyncio.wait_for(passed.wait(), seconds)
+        except TimeoutError:
+            pass
+        finally:
+            server_writer.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return relay
+
+
+class TestProxy:
+    @pytest.mark.parametrize("beats", [True, False])
+    async def test_idle_time_out(self, connect, beats):
+        """Beats more often than that keep the connection; without them it ends, and comes back."""
+        patient = Heartbeat(1000)
+        beat = Heartbeat(0.1, timeout=5) if beats else patient
+        bench = Bench(connect, heartbeat=beat, watch=patient)
+        async with lab.serve_tcp(idle_proxy(bench.port, 0.6), name="proxy") as proxy:
+            bench.client.url = f"ws://127.0.0.1:{proxy.port}/"
+            async with bench:
+                again = online_again(bench)
+                if beats:
+                    await bench.server.settle(quiet=0.05)
+                    for _ in range(8):  # each a little longer than an interval
+                        await proxy.settle(quiet=0.2)
+                    assert not again()
+                else:
+                    await bench.until(again)
+                bench.say(2)
+                bench.publish(2)
+                await bench.settle()
+                bench.check()
+
+
+async def test_the_librarys_own_iterator_takes_our_delays():
+    """What it gives without this package: it comes back, and what was sent meanwhile is lost."""
+    policy = partial(delays, Backoff(first=0.02, limit=0.1), rng=random.Random(1))
+    got = []
+    async with Bench(library_connect) as bench:
+        async for ws in connect_to(bench.cable.url, proxy=None, reconnect_delays=policy):
+            bench.publish(1)
+            got.append(json.loads(await ws.recv())["n"])
+            if len(got) == 2:
+                await ws.close()
+                break
+            bench.cable.cut()
+            with pytest.raises(ConnectionClosed):
+                await ws.recv()
+            bench.publish(3)
+            await bench.until(lambda: bench.feed.log.last == bench.published)
+            assert bench.server.is_running
+        await bench.settle()
+        bench.check()
+    assert got == [4, 8]  # 5, 6 and 7 were published while it was away
+
+
+ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")
+
+
+async def play(bench, rng):
+    """Do random things to a connection that is in use; then let it be."""
+    for _ in range(rng.randint(5, 15)):
+        action = rng.choice(ACTIONS)
+        side = rng.choice(["client", "server", "both"])
+        bench.say(rng.randint(0, 3))
+        bench.publish(rng.randint(0, 3))
+        match action:
+            case "cut" | "reset":
+                getattr(bench.cable, action)(side)
+            case "freeze":
+                bench.cable.freeze(side)
+                if rng.random() < 0.5:
+                    await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
+                bench.cable.thaw()
+            case "drop":
+                bench.cable.drop_after(rng.randint(0, 200), side)
+                await asyncio.sleep(rng.uniform(0, 0.05))
+                bench.cable.cut()
+                bench.cable.drop_after(None)
+            case "delay":
+                bench.cable.delay(rng.choice([0, 0.01]), side)
+            case "split":
+                bench.cable.split(rng.choice([None, 1, 7, 50]), side, gap=0.0005)
+            case "restart":
+                await bench.stop()
+                bench.publish(1)
+                bench.start(Log.load(bench.feed.log.dump()))
+        await asyncio.sleep(rng.choice([0, 0, 0.001, 0.01, 0.03]))
+    bench.cable.mend()
+    bench.say()
+    bench.publish()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tens", range(20))
+async def test_random_schedules(connect, tens):
+    """200 of them for each client; the seed is in the message of whatever fails."""
+    for seed in range(10 * tens, 10 * tens + 10):
+        rng = random.Random(seed)
+        try:
+            async with Bench(connect, seed=seed) as bench:
+                await play(bench, rng)
+                await bench.settle()
+                bench.check()
+        except BaseException as error:
+            with contextlib.suppress(NameError):
+                error.add_note(f"seed {seed}: {[c.text for c in bench.client.changes][-5:]}")
+            error.add_note(f"seed {seed}")
+            raise

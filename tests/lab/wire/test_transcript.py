@@ -1,0 +1,307 @@
+"""What a tape says, decoded: exact text for exact bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from wslab import lab
+from wslab.lab.wire.row import Row
+from wslab.lab.wire.tape import KEEP, Piece, Tape, Tracker
+from wslab.protocol.close import Close
+from wslab.protocol.frames import Frame, Opcode
+
+MASK = bytes.fromhex("37fa213d")
+REQUEST = b"GET /chat HTTP/1.1\r\nHost: 127.0.0.1:8765\r\nUpgrade: websocket\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+COMPRESSING = SWITCHING[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+
+
+class Recorder:
+    """Both trackers of one connection, already in WebSocket unless told otherwise."""
+
+    def __init__(self, *, upgraded=True, limit=100, deflate=False):
+        self.tape = Tape(limit)
+        self.client = Tracker(self.tape, 1, "client")
+        self.server = Tracker(self.tape, 1, "server")
+        self.client.other, self.server.other = self.server, self.client
+        if upgraded:
+            self.client.feed(REQUEST)
+            self.server.feed(COMPRESSING if deflate else SWITCHING)
+
+    @property
+    def transcript(self):
+        return lab.Transcript(self.tape)
+
+    def frame(self, side, *args, **options):
+        """Feed one frame; return its row."""
+        mask = MASK if side == "client" else None
+        frame = Frame(*args, **{"mask": mask, **options}).serialize(check=False)
+        getattr(self, side).feed(frame)
+        return self.transcript[-1]
+
+
+def conversation():
+    seen = Recorder()
+    seen.frame("client", Opcode.TEXT, b"Hello")
+    seen.frame("server", Opcode.TEXT, "你好".encode())
+    seen.frame("server", Opcode.BINARY, bytes(300))
+    seen.frame("client", Opcode.TEXT, b"Hel", fin=False)
+    seen.frame("client", Opcode.PING, b"")
+    seen.frame("client", Opcode.CONTINUATION, b"lo")
+    seen.tape.note(0, "cable", "frozen (both)")
+    seen.frame("client", Opcode.CLOSE, Close(1000, "bye").serialize())
+    seen.tape.note(1, "server", "closed its side (FIN)")
+    return seen.transcript
+
+
+def test_the_text_is_exact():
+    assert repr(conversation()).split("\n") == [
+        "#   who     kind          size   what",
+        "0   client  HTTP          64 B   GET /chat HTTP/1.1",
+        "                                 Host: 127.0.0.1:8765",
+        "                                 Upgrade: websocket",
+        "1   server  HTTP          56 B   HTTP/1.1 101 Switching Protocols",
+        "                                 Upgrade: websocket",
+        '2   client  TEXT          11 B   81 85 [37 fa 21 3d] {7f 9f 4d 51 58}   "Hello"',
+        '3   server  TEXT          8 B    81 06 e4 bd a0 e5 a5 bd   "你好"',
+        "4   server  BINARY        304 B  82 7e 01 2c" + " 00" * 16 + " …   300 bytes",
+        '5   client  TEXT          9 B    01 83 [37 fa 21 3d] {7f 9f 4d}   "Hel", more follows',
+        "6   client  PING          6 B    89 80 [37 fa 21 3d]",
+        '7   client  CONTINUATION  8 B    80 82 [37 fa 21 3d] {5b 95}   "lo"',
+        "8   cable   note                 frozen (both)",
+        "9   client  CLOSE         11 B   88 85 [37 fa 21 3d] {34 12 43 44 52}   "
+        '1000 NORMAL_CLOSURE "bye"',
+        "10  server  note                 closed its side (FIN)",
+    ]
+
+
+def test_nothing_has_passed():
+    empty = lab.Transcript(Tape())
+    assert (repr(empty), len(empty), empty.size) == ("nothing has passed", 0, 0)
+
+
+def test_it_is_a_sequence():
+    transcript = conversation()
+    assert len(transcript) == 11
+    assert transcript[2].text == "Hello"
+    assert transcript[-1].kind == "note"
+    assert [row.number for row in transcript[2:4]] == [2, 3]
+    assert isinstance(transcript[2:4], lab.Transcript)
+    assert list(transcript) == transcript.rows
+    with pytest.raises(IndexError):
+        transcript[11]
+
+
+def test_it_can_be_filtered():
+    transcript = conversation()
+
+    def numbers(found):
+        return [row.number for row in found]
+
+    assert numbers(transcript.client) == [0, 2, 5, 6, 7, 9]
+    assert numbers(transcript.server) == [1, 3, 4]
+    assert numbers(transcript.frames) == [2, 3, 4, 5, 6, 7, 9]
+    assert numbers(transcript.http) == [0, 1]
+    assert numbers(transcript.only("server")) == [1, 3, 4, 10]
+    assert numbers(transcript.only(kind="TEXT")) == [2, 3, 5]
+    assert numbers(transcript.only("client", "TEXT", where=lambda row: row.size > 9)) == [2]
+    assert numbers(transcript.only(connection=0)) == [8]
+    assert transcript.only(kind="TEXT").size == 28
+    assert transcript.sent == {"client": 109, "server": 368}
+
+
+def test_it_is_the_state_of_one_moment():
+    seen = Recorder()
+    before = seen.transcript
+    seen.client.feed(b"\x81\x85")
+    partial = seen.transcript[-1]
+    seen.client.feed(MASK + b"\x7f")
+    assert (len(before), len(seen.transcript)) == (2, 3)
+    assert (partial.size, partial.wire) == (2, b"\x81\x85")
+
+
+def test_the_dropped_rows_are_counted_and_the_numbers_go_on():
+    seen = Recorder(limit=2)
+    seen.frame("server", Opcode.TEXT, b"x")
+    assert repr(seen.transcript).split("\n") == [
+        "1 earlier rows were dropped: the tape keeps 2",
+        "#  who     kind  size  what",
+        "1  server  HTTP  56 B  HTTP/1.1 101 Switching Protocols",
+        "                       Upgrade: websocket",
+        '2  server  TEXT  3 B   81 01 78   "x"',
+    ]
+    assert seen.transcript[:1].dropped == seen.transcript.frames.dropped == 1
+
+
+class TestRow:
+    def test_of_a_frame(self):
+        row = Recorder().frame("client", Opcode.TEXT, b"Hello")
+        assert (row.who, row.kind, row.size, row.connection) == ("client", "TEXT", 11, 1)
+        assert (row.payload, row.text) == (b"Hello", "Hello")
+        assert row.wire == b"\x81\x85" + MASK + b"\x7f\x9f\x4d\x51\x58"
+        assert row.is_complete
+        assert row.seconds >= 0
+        assert row.anatomy == lab.dissect(row.wire)
+        table, empty, *anatomy = repr(row).split("\n\n")
+        assert table.split("\n")[1].endswith('"Hello"')
+        assert repr(row) == f"{table}\n\n{row.anatomy!r}"
+        assert "masking key" in empty + "".join(anatomy)
+
+    def test_of_something_else_has_no_anatomy(self):
+        row = Recorder().transcript[0]
+        assert row.payload == row.wire == REQUEST
+        assert repr(row) == repr(Recorder().transcript[:1])
+        with pytest.raises(ValueError, match="row 0 is HTTP, only frames have an anatomy"):
+            row.anatomy  # noqa: B018
+
+    @pytest.mark.parametrize(
+        ("side", "args", "options", "problem"),
+        [
+            ("client", (Opcode.TEXT, b"x"), {"mask": None}, "a client's frame is not masked"),
+            ("server", (Opcode.TEXT, b"x"), {"mask": MASK}, "a server's frame is masked"),
+            ("server", (3, b"x"), {}, "opcode 0x3 is reserved"),
+            ("server", (Opcode.TEXT, b"x"), {"rsv": 0b010}, "RSV bits are 010, in use are 000"),
+            ("server", (Opcode.PING, bytes(126)), {}, "PING payload is 126 bytes, limit 125"),
+            ("server", (Opcode.PING, b""), {"fin": False}, "PING is fragmented"),
+        ],
+    )
+    def test_that_breaks_a_rule_names_it(self, side, args, options, problem):
+        row = Recorder().frame(side, *args, **options)
+        assert row.problem.startswith(f"{problem} (RFC 6455 §5.")
+        assert f"\nnot allowed: {row.problem}" in row.meaning
+        assert row.is_complete
+
+    def test_with_a_reserved_opcode_has_a_kind(self):
+        assert Recorder().frame("server", 0xB, b"").kind == "reserved 0xb"
+
+    def test_of_a_compressed_frame(self):
+        row = Recorder(deflate=True).frame("server", Opcode.TEXT, b"zip", rsv=0b100)
+        assert (row.meaning, row.problem) == ("3 bytes, compressed", "")
+
+    def test_of_a_compressed_frame_that_nobody_agreed_on(self):
+        row = Recorder().frame("server", Opcode.TEXT, b"zip", rsv=0b100)
+        assert row.problem == "RSV bits are 100, in use are 000 (RFC 6455 §5.2)"
+
+    @pytest.mark.parametrize(
+        ("opcode", "rsv", "meaning"),
+        [
+            (Opcode.TEXT, 0, '"lo"'),
+            (Opcode.BINARY, 0, "2 bytes"),
+            (Opcode.TEXT, 0b100, "2 bytes, compressed"),
+        ],
+    )
+    def test_of_a_continuation_goes_on_as_its_message_began(self, opcode, rsv, meaning):
+        seen = Recorder(deflate=True)
+        seen.frame("server", opcode, b"Hel", fin=False, rsv=rsv)
+        seen.frame("client", Opcode.TEXT, b"another message, of the other side")
+        seen.frame("server", Opcode.PING, b"")
+        assert seen.frame("server", Opcode.CONTINUATION, b"lo").meaning == meaning
+
+    @pytest.mark.parametrize(
+        ("payload", "problem"),
+        [
+            (b"\x03", "CLOSE payload is 1 byte"),
+            (b"\x03\xed", "close code 1005 may not be sent"),
+            (b"\x03\xe8\xff", "the close reason is not UTF-8"),
+        ],
+    )
+    def test_of_a_bad_close_names_the_rule(self, payload, problem):
+        row = Recorder().frame("server", Opcode.CLOSE, payload)
+        assert row.problem.startswith(problem)
+
+    def test_of_several_connections_says_which(self):
+        seen = Recorder()
+        Tracker(seen.tape, 2, "server").feed(b"\x00raw")
+        assert [row.cells()[1] for row in seen.transcript] == ["client 1", "server 1", "server 2"]
+
+    @pytest.mark.parametrize("size", [KEEP - 4, KEEP - 3, 100_000])
+    def test_of_a_large_payload_is_shortened_and_says_so(self, size):
+        row = Recorder().frame("server", Opcode.TEXT, b"a" * size)
+        header = 4 if size < 65536 else 10
+        assert (row.size, len(row.wire)) == (size + header, min(size + header, KEEP))
+        assert row.is_complete
+        assert row.meaning == f'"{"a" * 60}" …'
+        assert row.bytes_shown.endswith(" 61 …")
+
+    def test_of_bytes_that_are_no_text(self):
+        assert Recorder().frame("server", Opcode.BINARY, b"\xff\x00").text == "\\xff\0"
+
+
+class TestPartial:
+    def test_http(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(REQUEST[:30])
+        row = seen.transcript[0]
+        assert not row.is_complete
+        assert row.meaning == ("GET /chat HTTP/1.1\nHost: 127.\nnot complete: 30 B so far")
+
+    def test_a_body(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n1234")
+        row = seen.transcript[1]
+        assert (row.kind, row.is_complete) == ("body", False)
+        assert row.meaning == '"1234"\nnot complete: 4 of 9 B so far'
+
+    def test_a_body_without_length_is_never_known_to_be_complete(self):
+        seen = Recorder(upgraded=False)
+        seen.server.feed(b"HTTP/1.1 200 OK\r\n\r\nso far")
+        row = seen.transcript[1]
+        assert (row.kind, row.meaning, row.is_complete) == ("body", '"so far"', True)
+
+    @pytest.mark.parametrize("count", [1, 2, 5])
+    def test_a_frames_header(self, count):
+        seen = Recorder()
+        seen.client.feed((b"\x81\x85" + MASK)[:count])
+        row = seen.transcript[2]
+        assert (row.kind, row.is_complete, row.problem) == ("frame", False, "")
+        assert row.meaning == (f"part of a header\nnot complete: {count} B so far")
+
+    def test_a_frames_payload(self):
+        seen = Recorder()
+        seen.client.feed(Frame(Opcode.TEXT, b"Hello", mask=MASK).serialize()[:-2])
+        row = seen.transcript[2]
+        assert (row.kind, row.is_complete, row.payload) == ("TEXT", False, b"Hel")
+        assert row.meaning == '"Hel" …\nnot complete: 9 of 11 B so far'
+
+
+class TestHostile:
+    def test_headers(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"GET /\x1b[2J HTTP/1.1\r\nX: \x00\n<b>\xe4\r\n\r\n")
+        assert seen.transcript[0].meaning == "GET /\\x1b[2J HTTP/1.1\nX: \\x00\\n<b>ä"
+
+    def test_a_long_header_line_is_shortened(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"GET / HTTP/1.1\r\nX: " + b"a" * 300 + b"\r\n\r\n")
+        assert seen.transcript[0].meaning == f"GET / HTTP/1.1\nX: {'a' * 197} …"
+
+    @pytest.mark.parametrize("name", ["Cookie", "set-cookie", "Authorization"])
+    def test_secrets_are_not_shown(self, name):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(f"GET / HTTP/1.1\r\n{name}: _xsrf=secret\r\n\r\n".encode())
+        row = seen.transcript[0]
+        assert row.meaning == f"GET / HTTP/1.1\n{name}: (12 characters, not shown)"
+        assert "secret" not in repr(seen.transcript)
+        assert b"secret" in row.wire
+
+    def test_payloads_and_reasons(self):
+        seen = Recorder()
+        assert seen.frame("client", Opcode.TEXT, b"\x1b\n\xff").meaning == '"\\x1b\\n\\xff"'
+        reason = Close(1000, "\x07\u202e").serialize()
+        assert seen.frame("client", Opcode.CLOSE, reason).meaning == (
+            '1000 NORMAL_CLOSURE "\\x07\\u202e"'
+        )
+
+    def test_raw_bytes(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"\x1b[31m")
+        assert seen.transcript[0].cells() == (
+            *("0", "client", "raw", "5 B"),
+            *("1b 5b 33 31 6d", '"\\x1b[31m"'),
+        )
+
+
+@pytest.mark.parametrize(("first", "what"), [(b"\x16", "TLS handshake"), (b"\x17", "ciphertext")])
+def test_a_tls_record_says_whether_it_is_readable(first, what):
+    piece = Piece(1, "client", "tls", first + b"\x03\x03\x00\x01x", 6, None)
+    assert Row(0, piece, 0.0).meaning == f"6 bytes of {what}"

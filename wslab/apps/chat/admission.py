@@ -1,0 +1,149 @@
+"""Who gets in: the page's files, the `Origin` of a page, and the token of a room on the network.
+
+A browser lets any page on the web open a WebSocket to any address, and says in `Origin` which page
+it was (RFC 6455 §10.2, §4.1). Cookies and firewalls do not help against a page that the learner
+himself has opened, so the server looks: pages of this machine are welcome, and programs that send
+no Origin at all; those of elsewhere only if they were allowed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+__all__ = ["Admission", "room_of", "token_of"]
+
+# A page of this machine. Not "whatever the Host header says": that is the attacker's to choose,
+# who lets a name of his own point to 127.0.0.1 (DNS rebinding).
+LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
+
+PAGE = Path(__file__).parent / "page"
+# Where /static/ looks, one after the other
+MODULES = (PAGE, *(Path(__file__).parents[2] / room for room in ("browser", "kit/js")))
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
+}
+# Nothing from elsewhere, and no script but ours even if a message got into the page as markup
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'"
+)
+
+
+def room_of(path: str) -> str | None:
+    """Return the name of the room that a request's path means, "" for the main one.
+
+    Returns None if it means none: a name is one segment of 1 to 40 letters, digits, - or _.
+
+    >>> room_of("/"), room_of("/green?token=x"), room_of("/a/b")
+    ('', 'green', None)
+    """
+    name = unquote(urlsplit(path).path).removeprefix("/")
+    return name if re.fullmatch(r"[\w-]{0,40}", name) else None
+
+
+def token_of(path: str) -> str:
+    """Return the `token` in the query of a request's path, "" if there is none.
+
+    >>> token_of("/green?token=Q7")
+    'Q7'
+    """
+    return parse_qs(urlsplit(path).query).get("token", [""])[0]
+
+
+class Admission:
+    """Look at requests before they become connections.
+
+    origins: pages that are welcome besides this machine's, as "https://hub.example".
+    token: what the query must have as `token`, None if everybody may come.
+    """
+
+    def __init__(self, origins: Iterable[str] = (), *, token: str | None = None) -> None:
+        self.origins = {_checked(origin) for origin in origins}
+        self.token = token
+
+    def allow_origin(self, origin: str) -> None:
+        """Welcome a page from now on; ValueError if this is no origin."""
+        self.origins.add(_checked(origin))
+
+    def refusal(self, request: Request) -> tuple[str, str] | None:
+        """Return why a WebSocket is refused, as a code and a text; None if it may come."""
+        origins = request.headers.get_all("Origin")
+        for origin in origins:
+            if not (LOOPBACK_ORIGIN.fullmatch(origin) or origin in self.origins):
+                return "origin", (
+                    f"Pages from {origin!a:.200} are not welcome here. Whoever runs this server "
+                    "can change that: allow_origin(…), or --origin on the command line.\n"
+                )
+        if not self._has_token(request.path):
+            return "token", "This room needs the token of its invitation: open the whole link.\n"
+        return None
+
+    def answer(self, request: Request) -> Response | None:
+        """Answer a plain HTTP request with a file; None if it asks for a WebSocket."""
+        if "websocket" in ",".join(request.headers.get_all("Upgrade")).lower():
+            return None
+        path = unquote(urlsplit(request.path).path)
+        if path.startswith("/static/"):
+            return _file(path.removeprefix("/static/"))
+        if room_of(request.path) is None:
+            return _text(HTTPStatus.NOT_FOUND, "There is no such page here; the chat is at /.\n")
+        if not self._has_token(request.path):
+            return _text(
+                HTTPStatus.FORBIDDEN,
+                "This room needs the token of its invitation: open the whole link.\n",
+            )
+        return _file("index.html")
+
+    def _has_token(self, path: str) -> bool:
+        return self.token is None or hmac.compare_digest(
+            token_of(path).encode(errors="replace"), self.token.encode()
+        )
+
+
+def _checked(origin: str) -> str:
+    """Return an origin as browsers write it (RFC 6454 §6.2)."""
+    origin = origin.rstrip("/").lower()
+    if not re.fullmatch(r"https?://[^/\s?#]+", origin):
+        raise ValueError(f'an origin is like "https://hub.example:8000", this is {origin!r}')
+    return origin
+
+
+def _file(name: str) -> Response:
+    suffix = Path(name).suffix
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name) and suffix in TYPES:  # no folders: no way out
+        for folder in MODULES:
+            if (path := folder / name).is_file():
+                return _response(HTTPStatus.OK, TYPES[suffix], path.read_bytes())
+    return _text(HTTPStatus.NOT_FOUND, f"There is no file {name!a:.100} here.\n")
+
+
+def _text(status: HTTPStatus, text: str) -> Response:
+    return _response(status, "text/plain; charset=utf-8", text.encode())
+
+
+def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
+    headers = Headers(
+        {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Connection": "close",  # the library speaks WebSocket, not HTTP: one file at a time
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",  # the token is in the address
+        }
+    )
+    return Response(status.value, status.phrase, headers, body)

@@ -1,0 +1,6 @@
+"""Lesson 07: the tutorial's heartbeat in virtual time, and a server that notices who is gone."""
+
+from wslab.apps.heartbeat.server import serve_heartbeat
+from wslab.apps.heartbeat.tutorial import Network, Page
+
+__all__ = ["Network", "Page", "serve_heartbeat"]

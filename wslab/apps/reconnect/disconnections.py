@@ -1,0 +1,187 @@
+"""The ways in which a connection ends, each of them done: what both ends see, and what follows.
+
+The course's source document knows two kinds, "front end" and "back end". `disconnect` does one of
+`WAYS` to a client and a server that are talking through a cable, and reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wslab import lab
+from wslab.apps.reconnect.feed import Feed
+from wslab.kit.backoff import Backoff
+from wslab.kit.client import ClientState, Missed, Received, ReconnectingClient
+from wslab.kit.keepalive import Heartbeat
+from wslab.kit.resume import Log
+
+__all__ = ["WAYS", "Disconnection", "Scene", "disconnect"]
+
+BEAT = Heartbeat(0.2, timeout=0.2)
+SERVER_BEAT = Heartbeat(0.5, timeout=0.5)  # slower, so that it is the client that notices first
+WITHIN = 15.0  # seconds for one of them, on a busy machine
+
+
+@dataclass(frozen=True)
+class Disconnection:
+    """How one of them went.
+
+    kind: "front end" or "back end". way: what was done. client, server: how each end saw it.
+    outcome: what the client's application is told.
+    """
+
+    kind: str
+    way: str
+    client: str
+    server: str
+    outcome: str
+
+
+class Scene:
+    """A numbered server, a cable, and a client that comes back."""
+
+    def __init__(self, connect: Callable[[str], Awaitable[Any]] | None) -> None:
+        self.feed = Feed(heartbeat=SERVER_BEAT)
+        self.feeds = [self.feed]
+        self.server = lab.serve(self.feed, name="scene", ping_interval=None)
+        self.port = self.server.port
+        self.cable = lab.cable(self.server, name="cable of the scene")
+        self.client = ReconnectingClient(
+            self.cable.url,
+            connect=connect,
+            heartbeat=BEAT,
+            policy=Backoff(first=0.1, limit=0.2),
+            rng=random.Random(1),
+            open_timeout=0.5,
+        )
+        self.seen_by_server = ""
+
+    async def noticed(self) -> None:
+        """Wait until the client knows; a cable that was frozen thaws, one that loses is mended."""
+        await self.client.until(ClientState.WAITING, ClientState.FAILED)
+        await self._closed()
+        self.cable.mend()
+
+    async def _closed(self) -> None:
+        def close() -> str:
+            return next((event.text for event in self.server.events if event.kind == "close"), "")
+
+        if not self.seen_by_server:
+            await self.server.settle(close, within=WITHIN)
+            self.seen_by_server = close()
+
+    async def restart(self, log: Log | None, **options: Any) -> None:
+        """Stop the server, and start another one in its place."""
+        await self.server.stop(0.1)
+        await self._closed()
+        self.feed = Feed(log, heartbeat=SERVER_BEAT)
+        self.feeds.append(self.feed)
+        self.server = lab.serve(
+            self.feed, name="scene", port=self.port, ping_interval=None, **options
+        )
+
+    async def on_server(self, do: Callable[[Any], object]) -> None:
+        """Do something to every connection of the server, on its thread."""
+
+        async def each() -> None:
+            for connection in list(self.server.connections):
+                done = do(connection)
+                if isinstance(done, Awaitable):
+                    await done
+
+        await asyncio.wrap_future(self.server.thread.submit(each()))
+
+    async def heard(self, text: str) -> str:
+        """Wait until a message that was sent has come back; return what happened to it."""
+        lost = ""
+        async for event in self.client:
+            match event:
+                case Missed(gap=gap):
+                    lost = f"told of a gap: {gap}; "
+                case Received(message=message) if message["text"] == text:
+                    break
+        else:
+            return "told that it is final"
+        await self.client.delivered()
+        times = sum(feed.said.count(text) for feed in self.feeds)
+        return f"{lost}back, {text!r} took effect {'once' if times == 1 else f'{times} times'}"
+
+
+def _refuse(connection: Any, request: Any) -> Any:
+    return connection.respond(http.HTTPStatus.FORBIDDEN, "not any more\n")
+
+
+Do = Callable[[Scene], Awaitable[None]]
+
+
+def _cable(fault: str, *arguments: Any) -> Do:
+    async def do(scene: Scene) -> None:
+        getattr(scene.cable, fault)(*arguments)
+
+    return do
+
+
+async def _restarts(scene: Scene) -> None:
+    await scene.restart(scene.feed.log)
+
+
+async def _forgets(scene: Scene) -> None:
+    await scene.restart(None)
+
+
+async def _refuses(scene: Scene) -> None:
+    await scene.restart(scene.feed.log, process_request=_refuse)
+
+
+async def _fails(scene: Scene) -> None:
+    await scene.on_server(lambda connection: connection.close(1011))
+
+
+async def _killed(scene: Scene) -> None:
+    await scene.on_server(lambda connection: connection.transport.abort())
+    await scene.restart(None)  # what was in its memory is gone
+
+
+# (kind, way): what to do.
+WAYS: dict[tuple[str, str], Do] = {
+    ("front end", "a box on the way closes the connection (FIN)"): _cable("cut"),
+    ("front end", "a box on the way resets the connection (RST)"): _cable("reset"),
+    ("front end", "no network, in both directions"): _cable("freeze"),
+    ("front end", "no network, towards the server"): _cable("freeze", "client"),
+    ("front end", "no network, towards the client"): _cable("freeze", "server"),
+    ("front end", "half a frame arrives, then nothing"): _cable("drop_after", 5, "client"),
+    ("back end", "the server restarts, with its log"): _restarts,
+    ("back end", "the server restarts, its log is lost"): _forgets,
+    ("back end", "the server has an error"): _fails,
+    ("back end", "the server is killed, and comes back"): _killed,
+    ("back end", "the server is replaced by one that refuses"): _refuses,
+}
+
+
+async def disconnect(
+    kind: str, way: str, *, connect: Callable[[str], Awaitable[Any]] | None = None
+) -> Disconnection:
+    """Do one of `WAYS` to a connection in use; return what was seen at both ends.
+
+    connect: as for `ReconnectingClient`. Raises KeyError for a way that is not there.
+    """
+    do = WAYS[kind, way]
+    scene = Scene(connect)
+    async with asyncio.timeout(WITHIN), scene.server, scene.cable, scene.client as client:
+        client.send({"type": "say", "text": "before"})
+        await scene.heard("before")
+        await do(scene)
+        client.send({"type": "say", "text": "amid"})  # before anybody has noticed
+        await scene.noticed()
+        outcome = await scene.heard("amid")
+        endings = [change.ending for change in client.changes if change.ending is not None]
+        await scene.server.stop(0.1)
+    seen = endings[0].text
+    if client.state is ClientState.FAILED:
+        seen += f", then {endings[-1].text}"
+    return Disconnection(kind, way, seen, scene.seen_by_server, outcome)

@@ -1,0 +1,115 @@
+"""The chat that Socket.IO's own guide begins with: one event, answered to everybody.
+
+    client → server   42["chat message","你好"]
+    server → all      42["chat message","说：你好"]
+
+Here are its server, its page, and a client in Python; `python -m wslab serve socketio` runs it.
+A packet's size is limited, and what may be in it; not, by the library, how much waits for a client
+that does not read (until its ping goes unanswered): `wslab.apps.chat` bounds that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import socketio
+from aiohttp import web
+
+from wslab.apps.socketio.server import serve_socketio
+from wslab.lab.registry import LOOPBACK
+from wslab.lab.servers.http import WebServer
+
+__all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat"]
+
+EVENT = "chat message"
+PAGE = Path(__file__).parent / "page" / "index.html"
+MAX_PAYLOAD = 100_000  # bytes of a packet, or of a whole HTTP body; Socket.IO's default is 1 MB
+MAX_TEXT = 2_000  # characters that one person says at once
+
+
+def make_chat(**options: Any) -> socketio.AsyncServer:
+    """Make the chat's server, not yet running; for `serve_socketio`.
+
+    options: for `socketio.AsyncServer`, such as ping_interval (seconds) or transports.
+    Only a text is passed on: what a page would show for anything else, nobody has said.
+    """
+    sio = socketio.AsyncServer(**{"max_http_buffer_size": MAX_PAYLOAD, **options})
+
+    @sio.event  # type: ignore[untyped-decorator]
+    def connect(sid: str, environ: object) -> None:
+        print("connected")
+
+    @sio.on(EVENT)  # type: ignore[untyped-decorator]
+    async def chat_message(sid: str, *arguments: object) -> None:
+        match arguments:
+            case [str(text)] if len(text) <= MAX_TEXT:
+                await sio.emit(EVENT, f"说：{text}")
+            case _:
+                print(f"not passed on: {EVENT} needs one text of up to {MAX_TEXT} characters")
+
+    @sio.event  # type: ignore[untyped-decorator]
+    def disconnect(sid: str, reason: str) -> None:
+        print(f"disconnected: {reason}")
+
+    return sio
+
+
+def serve_chat(
+    *, name: str = "Socket.IO chat", host: str = LOOPBACK, port: int = 0, **options: Any
+) -> WebServer:
+    """Start the chat beside the notebook, at once, with its page at `/`.
+
+    options: as for `make_chat`; the others as for `serve_socketio`.
+    """
+
+    async def page(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(PAGE)
+
+    app = web.Application()
+    app.router.add_get("/", page)
+    return serve_socketio(make_chat(**options), name=name, host=host, port=port, app=app)
+
+
+class SocketIOChatClient:
+    """Somebody in the chat, by python-socketio's client.
+
+        async with SocketIOChatClient(url) as client:
+            await client.say("你好")
+            await client.hear()  # "说：你好"
+
+    url: the server's, or a cable's to it.
+    transports: which to use, in order; by default polling first and then WebSocket.
+    options: for `socketio.AsyncClient`.
+    Raises `socketio.exceptions.ConnectionError` if it cannot connect.
+    """
+
+    def __init__(
+        self, url: str, *, transports: Sequence[str] | None = None, **options: Any
+    ) -> None:
+        self.url = url
+        self.transports = transports
+        # handle_sigint would take Ctrl-C from whoever runs this, and a notebook's Stop with it.
+        self.sio = socketio.AsyncClient(**{"handle_sigint": False, "logger": False, **options})
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.sio.on(EVENT, self.heard.put)
+
+    async def say(self, text: str) -> None:
+        """Say something to everybody."""
+        await self.sio.emit(EVENT, text)
+
+    async def hear(self, *, within: float = 5.0) -> str:
+        """Return the next thing said; TimeoutError after so many seconds."""
+        async with asyncio.timeout(within):
+            return await self.heard.get()
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self.sio.connect(self.url, transports=self.transports)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Leave."""
+        await self.sio.disconnect()

@@ -1,0 +1,228 @@
+"""Connection state recovery, Socket.IO's answer to a short loss: a small server that has it.
+
+python-socketio has no such thing, and npm's server has: so here are the packets of that one, on the
+plain `websockets` library. A session that is lost is kept for a while, with its rooms:
+
+    server → client   40{"sid":"…","pid":"…"}                pid: the secret that gives it back
+    server → client   42["chat message","说：one","7"]        the last argument: where in the log
+    (the connection is lost; a new one comes)
+    client → server   40{"pid":"…","offset":"7"}
+    server → client   42["chat message","说：two","8"]        what it has missed
+    server → client   40{"sid":"…","pid":"…"}                the same sid as before, if it worked
+
+To be read, not to be run on the Internet: it sends to one member after the other, so that one who
+does not read holds up the rest, and it asks for no pongs.
+
+Source: the server and the client of npm's socket.io 4.6 and later; Socket.IO protocol 5 is silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from wslab.apps.socketio.packets import EnginePacket, EngineType, SocketPacket, SocketType
+from wslab.protocol.close import CloseCode
+from wslab.protocol.errors import PeerError
+
+__all__ = ["RecoverableSession", "RecoveringChat", "SessionStore"]
+
+KEPT = 1000  # events in the log
+MAX_ROOMS = 20  # of one session
+ALL = ""  # the room that everybody is in
+
+
+@dataclass
+class RecoverableSession:
+    """A client that may come back.
+
+    pid: what it must know to do so. rooms: those it is in. data: whatever the server keeps for it.
+    left: when its connection was lost, as its clock says; None while there is one.
+    """
+
+    sid: str
+    pid: str
+    rooms: set[str] = field(default_factory=lambda: {ALL})
+    data: dict[str, Any] = field(default_factory=dict)
+    left: float | None = None
+
+
+class SessionStore:
+    """What a server remembers: the events of late, and the sessions that were lost of late.
+
+    patience: seconds for which both are kept. clock: seconds, on any scale that only goes up.
+    new_id: makes the ids of sessions, which nobody can guess.
+    """
+
+    def __init__(
+        self,
+        patience: float = 120.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(15),
+    ) -> None:
+        self.patience = patience
+        self.clock = clock
+        self.new_id = new_id
+        self.sessions: dict[str, RecoverableSession] = {}  # the lost ones, by pid
+        self.log: list[tuple[int, float, str, list[Any]]] = []  # offset, when, room, arguments
+        self._last = 0
+
+    def open(self) -> RecoverableSession:
+        """Make a session for a client that is new."""
+        return RecoverableSession(self.new_id(), self.new_id())
+
+    def leave(self, session: RecoverableSession) -> None:
+        """Keep the session of a client whose connection was lost."""
+        session.left = self.clock()
+        self.sessions[session.pid] = session
+
+    def add(self, room: str, event: list[Any]) -> list[Any]:
+        """Put an event on the log; return it as it is sent, its offset added."""
+        self._forget()
+        self._last += 1
+        sent = [*event, str(self._last)]
+        self.log.append((self._last, self.clock(), room, sent))
+        del self.log[:-KEPT]
+        return sent
+
+    def restore(
+        self, pid: object, offset: object
+    ) -> tuple[RecoverableSession, list[list[Any]]] | None:
+        """Give a session back, with the events that it has missed.
+
+        offset: of the last event that the client has got.
+        Returns None if the session is not known (any more), or the log does not reach back to the
+        offset; the client then is a new one.
+        """
+        self._forget()
+        if not isinstance(pid, str) or pid not in self.sessions:
+            return None
+        offsets = [str(number) for number, *_ in self.log]
+        if offset not in offsets:
+            return None
+        session = self.sessions.pop(pid)
+        session.left = None
+        later = self.log[offsets.index(offset) + 1 :]
+        return session, [sent for _, _, room, sent in later if room in session.rooms]
+
+    def _forget(self) -> None:
+        oldest = self.clock() - self.patience
+        self.log = [entry for entry in self.log if entry[1] >= oldest]
+        self.sessions = {
+            pid: session
+            for pid, session in self.sessions.items()
+            if session.left is not None and session.left >= oldest
+        }
+
+
+class RecoveringChat:
+    """A chat with recovery, on WebSocket only: a handler for `lab.serve`.
+
+    Its events: `chat message` (text) goes to all as `说：…`; `join` (room) joins a room, and
+    `to room` (room, text) goes to those in it as `room message`.
+    recovery: what it remembers. ping_interval, ping_timeout: seconds, as it tells its clients.
+    """
+
+    def __init__(
+        self,
+        recovery: SessionStore | None = None,
+        *,
+        ping_interval: float = 25.0,
+        ping_timeout: float = 20.0,
+    ) -> None:
+        self.recovery = recovery or SessionStore()
+        self.ping_interval, self.ping_timeout = ping_interval, ping_timeout
+        self.members: dict[ServerConnection, RecoverableSession] = {}
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        """Serve a connection until it ends."""
+        await _send(connection, EnginePacket(EngineType.OPEN, self._greeting()))
+        pinging = asyncio.create_task(self._ping(connection))
+        try:
+            async for message in connection:
+                await self._receive(connection, EnginePacket.parse(message))
+        except PeerError as error:
+            await connection.close(CloseCode.PROTOCOL_ERROR, str(error)[:120])
+        finally:
+            pinging.cancel()
+            if (session := self.members.pop(connection, None)) is not None:
+                self.recovery.leave(session)
+
+    def _greeting(self) -> str:
+        greeting = {
+            "sid": self.recovery.new_id(),
+            "upgrades": [],
+            "pingInterval": round(self.ping_interval * 1000),
+            "pingTimeout": round(self.ping_timeout * 1000),
+            "maxPayload": 1 << 20,
+        }
+        return json.dumps(greeting, separators=(",", ":"))
+
+    async def _ping(self, connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(self.ping_interval)
+                await _send(connection, EnginePacket(EngineType.PING))
+
+    async def _receive(self, connection: ServerConnection, engine: EnginePacket) -> None:
+        if engine.type != EngineType.MESSAGE or not isinstance(engine.data, str):
+            return  # a pong, or nothing that this small server knows
+        packet = SocketPacket.parse(engine.data)
+        if packet.namespace != "/":
+            if packet.type == SocketType.CONNECT:
+                said = {"message": "Invalid namespace"}
+                refusal = SocketPacket(SocketType.CONNECT_ERROR, said, packet.namespace)
+                await _send_socket(connection, refusal)
+        elif packet.type == SocketType.CONNECT:
+            await self._connect(connection, packet.data or {})
+        elif packet.type == SocketType.DISCONNECT:
+            self.members.pop(connection, None)  # on purpose: nothing to restore
+        elif packet.type == SocketType.EVENT and connection in self.members:
+            await self._event(self.members[connection], packet.data)
+
+    async def _connect(self, connection: ServerConnection, asked: dict[str, Any]) -> None:
+        known = self.recovery.restore(asked.get("pid"), asked.get("offset"))
+        session, missed = known or (self.recovery.open(), [])
+        self.members[connection] = session
+        for event in missed:
+            await _send_event(connection, event)
+        identity = {"sid": session.sid, "pid": session.pid}
+        await _send_socket(connection, SocketPacket(SocketType.CONNECT, identity))
+
+    async def _event(self, session: RecoverableSession, event: list[Any]) -> None:
+        match event:
+            case ["chat message", str(text)]:
+                await self._emit(ALL, ["chat message", f"说：{text}"])
+            case ["join", str(room)] if len(session.rooms) <= MAX_ROOMS:
+                session.rooms.add(room)
+            case ["to room", str(room), str(text)]:
+                await self._emit(room, ["room message", room, text])
+
+    async def _emit(self, room: str, event: list[Any]) -> None:
+        sent = self.recovery.add(room, event)
+        for connection, session in list(self.members.items()):
+            if room in session.rooms:
+                with contextlib.suppress(ConnectionClosed):
+                    await _send_event(connection, sent)
+
+
+async def _send(connection: ServerConnection, packet: EnginePacket) -> None:
+    await connection.send(packet.serialize())
+
+
+async def _send_socket(connection: ServerConnection, packet: SocketPacket) -> None:
+    await _send(connection, EnginePacket(EngineType.MESSAGE, packet.serialize()))
+
+
+async def _send_event(connection: ServerConnection, event: list[Any]) -> None:
+    await _send_socket(connection, SocketPacket(SocketType.EVENT, event))

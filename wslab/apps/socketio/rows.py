@@ -1,0 +1,117 @@
+"""What Engine.IO's and Socket.IO's packets say, in a transcript."""
+
+from __future__ import annotations
+
+import re
+from codecs import getincrementaldecoder
+
+from wslab.apps.socketio.packets import (
+    SEPARATOR,
+    EnginePacket,
+    EngineType,
+    SocketPacket,
+    SocketType,
+)
+from wslab.lab.tables import printable
+from wslab.protocol.errors import PeerError
+
+__all__ = ["EngineIO", "asks_for_engineio", "describe_body", "describe_packet"]
+
+SHOWN = 200  # characters of a packet that a row shows
+
+_Utf8 = getincrementaldecoder("utf-8")
+
+
+def _text(data: bytes, is_complete: bool) -> str:
+    # The beginning of a text may end inside a character: that is no fault of the sender's.
+    return _Utf8("backslashreplace").decode(data, final=is_complete)
+
+
+class EngineIO:
+    """The dissector of Engine.IO, and of the Socket.IO in it."""
+
+    def recognises(self, request: bytes) -> bool:
+        """Tell whether a request is one of Engine.IO's."""
+        return asks_for_engineio(request)
+
+    def body(self, payload: bytes, *, is_complete: bool) -> str:
+        """Describe the packets of a body."""
+        return describe_body(payload, is_complete=is_complete)
+
+    def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
+        """Describe the packet of a frame."""
+        return describe_packet(payload, is_text=is_text, is_complete=is_complete)
+
+
+def asks_for_engineio(head: bytes) -> bool:
+    """Tell whether the request with this header is Engine.IO's: so are its body, and the answer's.
+
+    >>> asks_for_engineio(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
+    True
+    """
+    # Every request of it says so in its query, whatever its path.
+    return re.match(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]", head) is not None
+
+
+def describe_body(body: bytes, *, is_complete: bool) -> str:
+    """Say what an HTTP body of packets says, a line for each; the separator begins a line."""
+    text = _text(body, is_complete)
+    if text in ("OK", "ok"):  # the answer to a POST: there is no packet that says so
+        return printable(text)
+    parts = text.split(SEPARATOR)
+    whole = [is_complete or part is not parts[-1] for part in parts]
+    return "\n\\x1e ".join(map(_line, parts, whole))
+
+
+def describe_packet(payload: bytes, *, is_text: bool, is_complete: bool) -> str:
+    """Say what a frame's packet says."""
+    if not is_text:
+        more = "" if is_complete else " …"
+        return f"{len(payload)} bytes{more} · message: attachment"
+    return _line(_text(payload, is_complete), is_complete)
+
+
+def _line(text: str, is_complete: bool) -> str:
+    shown = printable(text, SHOWN)
+    more = " …" if not is_complete and len(text) <= SHOWN else ""
+    return f"{shown}{more} · {_names(text, is_complete)}"
+
+
+def _names(text: str, is_complete: bool) -> str:
+    """Name a packet's layers, such as "message: EVENT"; what it is not, if it is none."""
+    try:
+        engine = EnginePacket.parse(text if is_complete else text[:1])
+    except PeerError as error:
+        return f"no packet: {error}"
+    name = engine.type.name.lower()
+    if isinstance(engine.data, bytes):
+        return f"{name}: attachment, Base64"
+    if engine.type != EngineType.MESSAGE:
+        return name
+    if not is_complete:
+        return f"{name}: {_socket_name(text[1:])}"
+    try:
+        return f"{name}: {_describe(SocketPacket.parse(engine.data))}"
+    except PeerError as error:
+        return f"{name}, not of Socket.IO: {error}"
+
+
+def _socket_name(text: str) -> str:
+    names = {str(int(known)): known.name for known in SocketType}
+    return names.get(text[:1], "…")
+
+
+def _describe(packet: SocketPacket) -> str:
+    name = packet.type.name
+    is_answer = packet.type in (SocketType.ACK, SocketType.BINARY_ACK)
+    if is_answer:
+        name += f" {packet.id}"
+    said = [name]
+    if packet.id is not None and not is_answer:
+        said.append(f"wants ACK {packet.id}")
+    if packet.attachments:
+        said.append(f"{packet.attachments} attachments" if packet.attachments > 1 else "attachment")
+        said[-1] += " to follow"
+    if packet.namespace != "/":
+        said.append(f"in {printable(packet.namespace)[1:-1]}")
+    return ", ".join(said)

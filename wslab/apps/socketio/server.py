@@ -1,0 +1,176 @@
+"""Socket.IO servers beside the notebook: python-socketio's, on aiohttp, on the lab's thread.
+
+    sio = socketio.AsyncServer()
+    server = serve_socketio(sio)
+
+What the library would print to stderr goes on the server's record instead, and handlers' errors to
+its `errors`; when the server stops, clients get a goodbye and nothing goes on in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import engineio
+import socketio
+from aiohttp import web
+
+from wslab.lab.record import recorder
+from wslab.lab.registry import LOOPBACK
+from wslab.lab.servers.http import HttpHandler, WebServer, serve_app
+
+__all__ = ["CLIENT_SCRIPT", "serve_socketio"]
+
+# The browser's client, as npm distributes it: shipped, since lessons run offline and a page must
+# not load code from elsewhere. Its first lines have its version and its licence.
+CLIENT_SCRIPT = Path(__file__).parent / "page" / "socket.io.min.js"
+
+# Whose code reads what a peer sent, or calls who does: an exception from there is no handler's.
+_READERS = (asyncio, aiohttp, engineio, json, socketio)
+_FOLDERS = tuple(str(Path(module.__file__ or "?").parent) for module in _READERS)
+_number: ContextVar[int] = ContextVar("wslab_socketio_connection", default=0)
+
+
+def _is_peers_fault(error: BaseException) -> bool:
+    files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)} - {__file__}
+    return all(file.startswith(_FOLDERS) for file in files)
+
+
+class _Bridge(logging.Handler):
+    """Stands between python-socketio and the lab's server.
+
+    The library logs what handlers raise, or leaves it in a task that nobody awaits: here it goes on
+    the server's record. What it raises itself is no handler's fault: a peer sent nonsense.
+    """
+
+    def __init__(self, sio: socketio.AsyncServer) -> None:
+        super().__init__(logging.ERROR)
+        self.sio = sio
+        self.server: WebServer | None = None
+        self.monitor: bool = sio.eio.start_service_task
+        self.tasks: set[asyncio.Future[Any]] = set()
+        logger = logging.Logger("wslab.socketio", logging.ERROR)  # of no family: nothing above it
+        logger.addHandler(self)
+        sio.logger = sio.eio.logger = logger
+        sio.eio.start_background_task = self.start_task
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take an exception; what is logged without one has been answered with a status."""
+        if record.exc_info and record.exc_info[1] is not None:
+            self.report(record.exc_info[1])
+
+    def report(self, error: BaseException) -> None:
+        """Put an exception on the server's record."""
+        if self.server is None:
+            return
+        if _is_peers_fault(error):
+            said = f"{type(error).__name__}: {error}"
+            self.server.record(_number.get(), "violation", said[:120])
+        else:
+            self.server.record_error(_number.get(), error)
+
+    def start_task(
+        self, target: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+    ) -> asyncio.Future[Any]:
+        """Start what the library runs in the background, as it does, and watch how it ends."""
+        task = asyncio.ensure_future(target(*args, **kwargs))
+        self.tasks.add(task)
+        task.add_done_callback(self.end_task)
+        return task
+
+    def end_task(self, task: asyncio.Future[Any]) -> None:
+        """Report why a task ended."""
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.report(error)
+
+    @web.middleware
+    async def answer(self, request: web.Request, handler: HttpHandler) -> web.StreamResponse:
+        """Remember the request's connection, for the handlers too; leave no session half open."""
+        if self.server is not None:
+            _number.set(self.server.number_of(request))
+        try:
+            response = await handler(request)
+        except Exception as error:
+            if isinstance(error, web.HTTPException | ConnectionError) or not _is_peers_fault(error):
+                raise
+            self.report(error)
+            if (client := self.session(request)) is not None:
+                await client.close(wait=False, abort=True, reason=self.sio.reason.TRANSPORT_ERROR)
+                await client.queue.put(None)  # ends the task that writes
+            if request.transport is not None:
+                request.transport.close()  # a WebSocket connection: there is no status to send
+            raise ConnectionResetError("closed for what the client sent") from None
+        client = self.session(request)
+        if request.method == "POST" and client is not None and client.closed:
+            # It said goodbye; python-engineio would leave its other request, the poll, unanswered.
+            await client.queue.put(engineio.packet.Packet(engineio.packet.NOOP))
+        return response
+
+    def session(self, request: web.Request) -> Any:
+        """Return the `engineio.AsyncSocket` that a request belongs to, None if there is none."""
+        begun = (
+            sid
+            for sid, environ in self.sio.environ.items()
+            if environ.get("aiohttp.request") is request
+        )
+        return self.sio.eio.sockets.get(request.query.get("sid") or next(begun, None))
+
+    async def say_goodbye(self, _app: web.Application) -> None:
+        """Close every client's session, and end what goes on in the background."""
+        if self.server is not None:
+            recorder.set(functools.partial(self.server.record, 0, "print"))
+        for client in list(self.sio.eio.sockets.values()):
+            await client.close(wait=False)
+        await self.sio.shutdown()
+        self.sio.eio.start_service_task = self.monitor  # for when it is served again
+
+    async def clean_up(self, _app: web.Application) -> None:
+        """End what is left, such as the pauses between pings."""
+        for task in list(self.tasks):
+            task.cancel()
+
+
+def serve_socketio(
+    sio: socketio.AsyncServer,
+    *,
+    name: str | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+    app: web.Application | None = None,
+) -> WebServer:
+    """Start a Socket.IO server beside the notebook, at once; clients find it at `url`.
+
+    sio: a `socketio.AsyncServer`. Its handlers run on the lab's thread, and so must every `emit`:
+    call it in handlers only. Their prints go to `events`, their exceptions to `errors`, and a
+    packet that the library cannot read is a "violation" among the events.
+    name, host, port: as for `serve`; the name is "Socket.IO" if left out.
+    app: an application that has not run, for pages beside it; by default an empty one.
+    It also serves the browser's client, at the address that Socket.IO's servers have for it.
+    Raises TypeError for anything else than a server of that kind on aiohttp, OSError if the port
+    is taken.
+    """
+    if not isinstance(sio, socketio.AsyncServer) or sio.async_mode != "aiohttp":
+        raise TypeError(f"expected is a socketio.AsyncServer on aiohttp, this is {sio!r:.60}")
+    app = web.Application() if app is None else app
+    bridge = _Bridge(sio)
+    app.middlewares.append(bridge.answer)
+    app.on_shutdown.append(bridge.say_goodbye)
+    app.on_cleanup.append(bridge.clean_up)
+    app.router.add_get("/socket.io/socket.io.js", _client_script)
+    sio.attach(app)
+    bridge.server = serve_app(app, name=name or "Socket.IO", host=host, port=port)
+    return bridge.server
+
+
+async def _client_script(_request: web.Request) -> web.FileResponse:
+    return web.FileResponse(CLIENT_SCRIPT)

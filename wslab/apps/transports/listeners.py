@@ -1,0 +1,134 @@
+"""Who listens to a feed: a client for each transport.
+
+Each yields what arrives until it is closed, or its connection fails. Whoever calls it again with
+the last number as `after` goes on without a gap. The servers are in `polling`.
+
+url: everywhere the server's, or that of a cable to it. headers: what is sent with every request
+beyond what must be there; nothing by default, the least that HTTP allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+from websockets.asyncio.client import connect
+
+__all__ = ["Arrival", "long_poll", "poll", "read_stream", "stream", "websocket"]
+
+
+class Arrival(NamedTuple):
+    """An event that has arrived; arrived: `time.monotonic()` of that moment."""
+
+    number: int
+    text: str
+    arrived: float
+
+
+def _arrival(value: Any) -> Arrival:
+    return Arrival(value["number"], value["text"], time.monotonic())
+
+
+def _session(headers: Mapping[str, str] | None) -> aiohttp.ClientSession:
+    """Make an HTTP client that sends these headers and Host, nothing else."""
+    return aiohttp.ClientSession(
+        headers=headers,
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        raise_for_status=True,
+    )
+
+
+async def _ask(session: aiohttp.ClientSession, url: str) -> list[Arrival]:
+    async with session.get(url) as response:
+        return [_arrival(value) for value in await response.json()]
+
+
+async def poll(
+    url: str,
+    *,
+    interval: float,
+    after: int = 0,
+    headers: Mapping[str, str] | None = None,
+    start: float | None = None,
+) -> AsyncGenerator[Arrival, None]:
+    """Ask at every tick for what is new.
+
+    interval: seconds between ticks. start: the first one, a `time.monotonic()`, None for now.
+    """
+    if interval <= 0:
+        raise ValueError(f"interval is {interval} s, it must be positive")
+    tick = time.monotonic() if start is None else start
+    async with _session(headers) as session:
+        while True:
+            await asyncio.sleep(tick - time.monotonic())
+            for arrival in await _ask(session, f"{url}poll?after={after}"):
+                yield arrival
+                after = arrival.number
+            tick += interval  # so a late one is made up for, and the rate holds
+
+
+async def long_poll(
+    url: str, *, after: int = 0, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Arrival, None]:
+    """Ask, wait for the answer, ask again."""
+    async with _session(headers) as session:
+        while True:
+            for arrival in await _ask(session, f"{url}wait?after={after}"):
+                yield arrival
+                after = arrival.number
+
+
+async def stream(
+    url: str, *, after: int = 0, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Arrival, None]:
+    """Ask once and read on, as a browser's EventSource does."""
+    last_seen = {"Last-Event-ID": str(after)} if after else {}
+    async with (
+        _session(headers) as session,
+        session.get(f"{url}stream", headers=last_seen) as response,
+    ):
+        async for data in read_stream(response.content):
+            yield _arrival(json.loads(data))
+
+
+async def read_stream(lines: AsyncIterable[bytes]) -> AsyncIterator[str]:
+    """Yield the data of each event in a `text/event-stream`: an empty line ends an event.
+
+    Data of several lines is joined again. What else there may be (id, event, retry, comments) is
+    not needed here. Source: HTML Standard §9.2.6, but for lines that end in CR alone.
+    """
+    data: list[str] = []
+    async for line in lines:
+        text = line.decode().rstrip("\r\n")
+        field, _, value = text.partition(":")
+        if field == "data":
+            data.append(value.removeprefix(" "))
+        elif not text and data:
+            yield "\n".join(data)
+            data = []
+
+
+async def websocket(
+    url: str, *, after: int = 0, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Arrival, None]:
+    """Connect and listen."""
+    address = f"{url}?after={after}" if after else url
+    connection = await connect(
+        address,
+        additional_headers=headers,
+        user_agent_header=None,
+        compression=None,
+        proxy=None,
+        ping_interval=None,  # they would count among the events' bytes; lesson 07 has the keepalive
+    )
+    try:
+        async for message in connection:
+            yield _arrival(json.loads(message))
+    finally:
+        await connection.close()

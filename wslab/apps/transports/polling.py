@@ -1,0 +1,212 @@
+"""The same numbered events over four transports: who has to ask, and how often.
+
+    short polling        GET /poll?after=7     answers at once, with a list that may be empty
+    long polling         GET /wait?after=7     answers when there is something, or when time is up
+    server-sent events   GET /stream           one response that never ends, a chunk per event
+    WebSocket            ws://…/?after=7       one connection, a frame per event
+
+An event is the same JSON text on all of them. Whoever comes back says which number it has seen
+last, and gets what it has missed. Here are the feed and its servers; who listens is in
+`listeners`, and what each of them costs in `comparison`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import parse_qs, urlsplit
+
+from aiohttp import web
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+__all__ = ["NewsEvent", "NewsFeed", "application", "websocket_handler"]
+
+KEPT = 1000  # events that a feed remembers for those who come back
+PATIENCE = 25.0  # seconds that a long poll waits; proxies tend to give up after 30 or 60
+
+
+@dataclass(frozen=True)
+class NewsEvent:
+    """Something that happened. number: 1, 2, …; published: `time.monotonic()` of that moment."""
+
+    number: int
+    text: str
+    published: float
+
+    @cached_property
+    def json(self) -> str:
+        """What goes over the wire, on every transport.
+
+        >>> NewsEvent(7, "Hello", 0.0).json
+        '{"number":7,"text":"Hello"}'
+        """
+        value = {"number": self.number, "text": self.text}
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class NewsFeed:
+    """The events, numbered in the order in which they are published.
+
+    kept: how many it remembers.
+    Any thread may publish; those who wait share one loop, that of the servers.
+    """
+
+    def __init__(self, kept: int = KEPT) -> None:
+        if kept < 1:
+            raise ValueError(f"kept is {kept}, a feed remembers at least 1 event")
+        self.kept = kept
+        self.last = 0  # the number of the newest event
+        self._events: list[NewsEvent] = []
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell = asyncio.Event()
+
+    def publish(self, text: str) -> NewsEvent:
+        """Add an event, and wake up everybody who waits for one."""
+        with self._lock:
+            event = NewsEvent(self.last + 1, text, time.monotonic())
+            self._events.append(event)
+            del self._events[: -self.kept]
+            self.last = event.number
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ring)
+        return event
+
+    async def play(self, schedule: Iterable[tuple[float, str]], start: float | None = None) -> None:
+        """Publish texts on a schedule.
+
+        schedule: (seconds after start, text), in order. start: a `time.monotonic()`, None for now.
+        """
+        start = time.monotonic() if start is None else start
+        for seconds, text in schedule:
+            await asyncio.sleep(start + seconds - time.monotonic())
+            self.publish(text)
+
+    def since(self, after: int) -> list[NewsEvent]:
+        """Return the events after this number, as far as they are remembered."""
+        with self._lock:
+            missed = self.last - after
+            return self._events[-missed:] if missed > 0 else []
+
+    async def wait(self, after: int) -> list[NewsEvent]:
+        """Return the events after this number as soon as there are any."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._bell = loop, asyncio.Event()
+        while True:
+            bell = self._bell  # first the bell, then the look: what comes in between rings it
+            if events := self.since(after):
+                return events
+            await bell.wait()
+
+    def _ring(self) -> None:
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    async def follow(self, after: int) -> AsyncIterator[NewsEvent]:
+        """Yield the events after this number, for ever."""
+        while True:
+            for event in await self.wait(after):
+                yield event
+                after = event.number
+
+
+def _number(value: str, name: str) -> int:
+    """Read the number of the last event that a client has; ValueError if it is none."""
+    if not re.fullmatch(r"[0-9]{1,15}", value):
+        raise ValueError(f"{name} must be the number of an event, or 0; it is {value[:20]!a}")
+    return int(value)
+
+
+# The servers
+
+
+def _after(request: web.Request) -> int:
+    """Return the last number that the client has seen; a stream's reader says it in a header."""
+    try:
+        if (last := request.headers.get("Last-Event-ID")) is not None:
+            return _number(last, "Last-Event-ID")
+        return _number(request.query.get("after", "0"), "after")
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+
+
+def _json_list(events: Iterable[NewsEvent]) -> web.Response:
+    # no-store: a cache on the way must not answer the same question twice (RFC 9111 §5.2.2.5)
+    return web.Response(
+        text=f"[{','.join(event.json for event in events)}]",
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def application(feed: NewsFeed, *, patience: float = PATIENCE) -> web.Application:
+    """Make the HTTP server of a feed: `/poll`, `/wait` and `/stream`; for `lab.serve_app`.
+
+    patience: seconds after which a long poll is answered with an empty list.
+    A number that is none is answered with 400.
+    """
+    if patience <= 0:
+        raise ValueError(f"patience is {patience} s, it must be positive")
+
+    async def poll(request: web.Request) -> web.Response:
+        return _json_list(feed.since(_after(request)))
+
+    async def wait(request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(patience):
+                return _json_list(await feed.wait(_after(request)))
+        except TimeoutError:
+            return _json_list([])
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        after = _after(request)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)  # sends the header; without a length, chunks follow
+        async for event in feed.follow(after):
+            await response.write(f"id: {event.number}\ndata: {event.json}\n\n".encode())
+        return response
+
+    app = web.Application()
+    for path, handler in (("/poll", poll), ("/wait", wait), ("/stream", stream)):
+        app.router.add_get(path, handler, allow_head=False)
+    return app
+
+
+def websocket_handler(feed: NewsFeed) -> Callable[[ServerConnection], Awaitable[None]]:
+    """Make the WebSocket server of a feed: a handler for `lab.serve`.
+
+    It closes with 1008 (policy violation) where `?after=` is no number.
+    """
+
+    async def push(connection: ServerConnection, after: int) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for event in feed.follow(after):
+                await connection.send(event.json)
+
+    async def events(connection: ServerConnection) -> None:
+        path = connection.request.path if connection.request else ""
+        query = parse_qs(urlsplit(path).query, keep_blank_values=True)
+        try:
+            after = _number(query.get("after", ["0"])[0], "after")
+        except ValueError as error:
+            await connection.close(1008, str(error)[:123])
+            return
+        pushing = asyncio.create_task(push(connection, after))
+        try:
+            async for _ in connection:  # has nothing to say; ends when the client leaves
+                pass
+        finally:
+            pushing.cancel()
+
+    return events

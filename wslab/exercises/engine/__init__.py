@@ -1,0 +1,1 @@
+"""How a task is tried: answers run within bounds, a verdict says what differs."""

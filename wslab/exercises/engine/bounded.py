@@ -1,0 +1,229 @@
+"""Run somebody else's code for a limited time, on a thread that may be thrown away.
+
+A loop that never ends is interrupted: CPython can raise an exception in another thread, between
+two of its bytecodes. A call that never comes back, such as `time.sleep` or a lock, has no next
+bytecode. Its thread is left behind, a daemon that ends with the process, or when the call does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import sys
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["RunEnd", "TimeUp", "own_frames", "run_bounded"]
+
+PRINTED = 2000  # characters of what the code prints that are kept
+CLEANING = 3.0  # seconds in all, if what comes after the learner's code takes them
+NUDGE = 0.05  # seconds between two interrupts: code that swallows one gets the next
+
+_set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_sleep = time.sleep
+
+
+class TimeUp(SystemExit):
+    """Raised in the code whose time is over.
+
+    A SystemExit, since that passes through `except Exception` and through an event loop.
+    """
+
+
+_TIME_UP: Any = ctypes.py_object(TimeUp)
+_NOTHING: Any = ctypes.py_object()
+
+
+@dataclass
+class RunEnd:
+    """How a bounded run ended.
+
+    error: what the code raised, None if it returned. late: whether the time was over first.
+    abandoned: whether its thread is still running. at: where it was when its time was over, as
+    "line 3, in parse: while True:", "" if in nobody's own code. printed: what it printed.
+    """
+
+    error: BaseException | None = None
+    late: bool = False
+    abandoned: bool = False
+    at: str = ""
+    printed: str = ""
+
+
+class _Kept(io.TextIOBase):
+    """A file that keeps the beginning of what is written to it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        if len(self.text) < PRINTED:
+            self.text += text
+            if len(self.text) >= PRINTED:
+                self.text = self.text[:PRINTED] + " …"
+        return len(text)
+
+
+@dataclass
+class _Run:
+    """The thread's side: runs the function, keeps what it raised."""
+
+    function: Callable[[], object]
+    error: BaseException | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> None:
+        try:
+            try:
+                self.function()
+            except BaseException as error:
+                self.error = error
+            self.done.set()
+        except TimeUp:  # the interrupt came as the function ended
+            self.done.set()
+
+
+def run_bounded(
+    function: Callable[[], object],
+    *,
+    seconds: float,
+    grace: float = 0.5,
+    release: Callable[[], object] = lambda: None,
+    wake: Callable[[], object] = lambda: None,
+) -> RunEnd:
+    """Run a function on a thread of its own until it ends or its time is over.
+
+    seconds: how long it may take. grace: how long an interrupt may take to have an effect.
+    release: called from here when the time is over, or by Stop: closes what the function may be
+    waiting for, such as sockets. wake: called if it then waits in code that is not its own, such
+    as an event loop: has to make that raise TimeUp.
+    What is printed meanwhile, by whatever thread, is kept and not shown.
+    """
+    run, printed, ending = _Run(function), _Kept(), RunEnd()
+    thread = threading.Thread(target=run, name="wslab-check", daemon=True)
+    with redirect_stdout(printed), redirect_stderr(printed):
+        thread.start()
+        try:
+            ending.late = not run.done.wait(seconds)
+        finally:
+            if not run.done.is_set():
+                ending.at = _where(thread)
+                release()
+                ending.abandoned = not _interrupt(thread, run.done, grace, wake)
+        if not ending.abandoned:
+            thread.join(grace)
+    ending.error, ending.printed = run.error, printed.text
+    return ending
+
+
+def _interrupt(
+    thread: threading.Thread, done: threading.Event, grace: float, wake: Callable[[], object]
+) -> bool:
+    """Raise TimeUp in a thread as long as it is in the learner's code; tell whether it has ended.
+
+    What cleans up after that is ours: it is not interrupted, and has some time more.
+    """
+    begin = now = time.monotonic()
+    woken = False
+    while now < begin + (grace if _where(thread) else CLEANING):
+        if _where(thread):
+            (_nudge_traced if _is_traced() else _nudge)(thread)
+        elif not woken and (now == begin or now > begin + CLEANING / 2):
+            wake()
+            woken = True
+        if done.wait(NUDGE):
+            return True
+        now = time.monotonic()
+    if not woken:
+        wake()  # for the time when a call that blocks comes back
+    return done.is_set()
+
+
+def _nudge(thread: threading.Thread) -> None:
+    """Raise TimeUp in a thread; one that is in C gets it when it comes back."""
+    _set_exception(ctypes.c_ulong(thread.ident or 0), _TIME_UP)
+
+
+def _is_traced() -> bool:
+    """Tell whether a debugger or coverage is looking, in a Python that minds."""
+    return sys.version_info < (3, 13) and sys.gettrace() is not None
+
+
+def _nudge_traced(thread: threading.Thread) -> None:
+    """Do as `_nudge` does, but take back what was not taken.
+
+    CPython 3.11 notes "somebody has an exception to take" in one place for all threads, and only a
+    thread that takes one clears the note. While it stands, a thread that is traced cannot enter a
+    function written in Python: it goes round and round. So another thread has to take one.
+    """
+    ready, taken = threading.Lock(), threading.Lock()
+    ready.acquire()
+    taken.acquire()
+
+    def take() -> None:
+        try:
+            ready.release()
+            while True:
+                _sleep(0.001)
+        except TimeUp:
+            taken.release()
+
+    helper = threading.Thread(target=take, daemon=True)
+    helper.start()
+    ready.acquire(True, 2)
+    target, other = ctypes.c_ulong(thread.ident or 0), ctypes.c_ulong(helper.ident or 0)
+    trace = sys.gettrace()  # a function, or an object as coverage's
+    tracer = (getattr(trace, "__module__", None) or type(trace).__module__).partition(".")[0]
+    for _ in range(100):  # the tracer's own code may hold a lock: not there
+        frame = sys._current_frames().get(thread.ident or 0)
+        if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] != tracer:
+            break
+        _sleep(0.001)
+    # From here on nothing but C is called.
+    _set_exception(target, _TIME_UP)
+    _sleep(NUDGE)
+    _set_exception(target, _NOTHING)
+    _set_exception(other, _TIME_UP)
+    taken.acquire(True, 2)
+
+
+def _where(thread: threading.Thread) -> str:
+    """Say which line of the learner's code a thread is in."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    own = own_frames(frame)
+    if not own:
+        return ""
+    return f"line {own[-1].lineno}, in {own[-1].name}: {own[-1].line}".removesuffix(": ")
+
+
+def own_frames(start: FrameType | TracebackType | None) -> list[traceback.FrameSummary]:
+    """Return the frames that are neither ours nor a library's, the innermost last."""
+    if isinstance(start, FrameType):
+        frames: Iterable[traceback.FrameSummary] = traceback.extract_stack(start)
+    else:
+        frames = traceback.extract_tb(start)
+    return [frame for frame in frames if _is_own(frame.filename)]
+
+
+_FOREIGN = tuple(
+    str(folder)
+    for folder in (
+        Path(__file__).parents[1],
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    )
+)
+
+
+def _is_own(filename: str) -> bool:
+    return not filename.startswith((*_FOREIGN, "<frozen"))

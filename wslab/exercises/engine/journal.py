@@ -1,0 +1,91 @@
+"""What a learner has solved: a file of the learner's own, one line for each thing that happened.
+
+It is `progress.jsonl` in the user's data folder (on Linux `~/.local/share/wslab`); the variable
+WSLAB_PROGRESS names another file, or is "off". Nothing is sent anywhere. Lines are only appended,
+so two notebooks can write at once, and a line that cannot be read costs itself only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wslab.exercises.engine.verdict import Outcome
+
+__all__ = ["Standing", "forget", "location", "note", "standings"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a learner is with one task: the best outcome so far, and when it was reached."""
+
+    outcome: Outcome
+    day: str
+
+
+def location() -> Path | None:
+    """Return where progress is kept; None if it is switched off."""
+    named = os.environ.get("WSLAB_PROGRESS", "")
+    if named.lower() == "off":
+        return None
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path  # needed by those only who solve something
+
+    return user_data_path("wslab", appauthor=False) / "progress.jsonl"
+
+
+def note(task: str, outcome: Outcome) -> None:
+    """Keep an outcome if it says more than what is known; a file that cannot be written is left."""
+    if outcome is Outcome.NOT_ATTEMPTED or (path := location()) is None:
+        return
+    known = standings().get(task)
+    if known is None or (outcome is Outcome.SOLVED and known.outcome is not Outcome.SOLVED):
+        _append(path, {"task": task, "outcome": outcome.name})
+
+
+def forget(task: str) -> None:
+    """Forget one task."""
+    if (path := location()) is not None and task in standings():
+        _append(path, {"task": task, "outcome": None})
+
+
+def _append(path: Path, entry: dict[str, str | None]) -> None:
+    entry["day"] = datetime.now(UTC).astimezone().date().isoformat()
+    line = json.dumps(entry) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            # A last line that was cut off must not take this one with it.
+            file.write(b"\n" * _is_cut_off(path) + line.encode())
+    except OSError:
+        pass  # a check must not fail because a disk is full; the table says what was kept
+
+
+def _is_cut_off(path: Path) -> bool:
+    data = path.read_bytes()[-1:]
+    return data not in (b"", b"\n")
+
+
+def standings() -> dict[str, Standing]:
+    """Return what is known of each task that was tried."""
+    path = location()
+    try:
+        lines = path.read_bytes().splitlines() if path else []
+    except OSError:
+        return {}
+    found: dict[str, Standing] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            task, outcome, day = entry["task"], entry["outcome"], str(entry["day"])
+            if outcome is None:
+                found.pop(task, None)
+            else:
+                found[task] = Standing(Outcome[outcome], day)
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found

@@ -1,0 +1,208 @@
+"""A task: what it asks for, its hints, and the check that tries an answer.
+
+    @SET.task("Compute the accept key", level=1, section="RFC 6455 §4.2.2", takes=("key",), …)
+    def accept_key(trial, answer):
+        trial.same(trial.call(answer, key), expected, "the accept value is wrong")
+
+The function says nothing if the answer is right, and calls `trial.wrong` if not. It runs on a
+thread of its own, for a limited time, so it may trust an answer to be anything.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+from wslab.exercises.engine import journal
+from wslab.exercises.engine.bounded import RunEnd, own_frames, run_bounded
+from wslab.exercises.engine.trial import Late, Trial
+from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict, Wrong
+from wslab.lab.record import HandlerError
+
+__all__ = ["Hint", "Task", "TaskSet"]
+
+T = TypeVar("T")
+CheckFunction = Callable[[Trial, Any], None]
+
+
+class Hint(str):
+    """A hint; shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return the text as it is."""
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a set; call it with an answer to have that checked.
+
+    set, name: make its identity, such as "framing.parse". level: 1 to 3 stars.
+    section: where most of its rules are written. hints: from a nudge to nearly all.
+    takes: the parameters of what is to be written. form: "def", "async def" or "class".
+    seconds: how long the check may take.
+    """
+
+    set: str
+    name: str
+    title: str
+    level: int
+    section: str
+    hints: tuple[str, ...]
+    check: CheckFunction = field(repr=False)
+    takes: tuple[str, ...] = ()
+    form: str = "def"
+    seconds: float = 3.0
+
+    @property
+    def id(self) -> str:
+        """Its name among all tasks."""
+        return f"{self.set}.{self.name}"
+
+    def __call__(self, answer: object, *, seed: int = 0) -> Verdict:
+        """Check an answer: return the verdict if it is right, else raise it as NotSolved.
+
+        seed: draws other cases of the same kind.
+        """
+        verdict = self.judge(answer, seed=seed)
+        journal.note(self.id, verdict.outcome)
+        if verdict.solved:
+            return verdict
+        self._refuse(verdict)
+
+    def judge(self, answer: object, *, seed: int = 0, seconds: float | None = None) -> Verdict:
+        """Return the verdict, whatever it is, and note nothing.
+
+        seconds: another time limit than the task's own.
+        """
+        return self._try(answer, self.check, seed, self.seconds if seconds is None else seconds)
+
+    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T:
+        """Return what another check of the same answer makes of it; NotSolved if it cannot."""
+        made: list[T] = []
+        verdict = self._try(
+            answer, lambda trial, it: made.append(check(trial, it)), 0, self.seconds
+        )
+        if not made:
+            self._refuse(verdict)
+        return made[0]
+
+    def _try(self, answer: object, check: CheckFunction, seed: int, limit: float) -> Verdict:
+        trial = Trial(self.name, random.Random(seed))
+
+        def run() -> None:
+            trial.must_take(answer, self.takes, form=self.form)
+            check(trial, answer)
+
+        try:
+            ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)
+        finally:
+            trial.close()
+        if not ending.abandoned:
+            trial.end()
+        verdict = self._verdict(trial, ending, limit)
+        if ending.printed.strip():
+            verdict = verdict.with_details(("it printed", ending.printed))
+        return verdict
+
+    def _refuse(self, verdict: Verdict) -> NoReturn:
+        unattempted = verdict.outcome is Outcome.NOT_ATTEMPTED
+        raise (NotAttempted if unattempted else NotSolved)(verdict) from None
+
+    def hint(self, number: int = 1) -> Hint:
+        """Return a hint; the first says least. Raises IndexError if there is no such hint."""
+        if not 1 <= number <= len(self.hints):
+            raise IndexError(f"{self.id} has hints 1 to {len(self.hints)}, not {number}")
+        more = f" (next: hint({number + 1}))" if number < len(self.hints) else " (the last hint)"
+        return Hint(self.hints[number - 1] + more)
+
+    def reset(self) -> None:
+        """Forget the progress on this task; the notebook keeps your code."""
+        journal.forget(self.id)
+
+    # From what happened to a verdict
+
+    def _verdict(self, trial: Trial, ending: RunEnd, limit: float) -> Verdict:
+        error = ending.error
+        if ending.late:
+            return self._late(trial, ending, f"not finished after {limit:g} s")
+        if error is None:
+            return Verdict(self.id, self.level, Outcome.SOLVED, section=self.section)
+        if isinstance(error, NotImplementedError):
+            message = "Write your code in the place of `raise NotImplementedError`."
+            return self._failed(Outcome.NOT_ATTEMPTED, message)
+        if isinstance(error, Wrong):
+            return self._failed(Outcome.WRONG, error.message, error.section, *error.details)
+        if isinstance(error, Late):
+            return self._late(trial, ending, str(error))
+        if own_frames(error.__traceback__):
+            return self._raised(trial, error)
+        message = f"the check cannot use this answer: {type(error).__name__}: {error}"
+        return self._failed(Outcome.WRONG, message, "", ("tried", trial.doing))
+
+    def _failed(
+        self, outcome: Outcome, message: str, section: str = "", *details: tuple[str, str]
+    ) -> Verdict:
+        hint = f"check.{self.id}.hint(1)" if self.hints else ""
+        where = section or self.section
+        return Verdict(self.id, self.level, outcome, message, where, details, hint)
+
+    def _late(self, trial: Trial, ending: RunEnd, message: str) -> Verdict:
+        details = [("tried", trial.doing), ("your code was at", ending.at)]
+        if ending.abandoned:
+            what = (
+                "it cannot be interrupted: it blocks, or a bare `except:` catches the interrupt.\n"
+            )
+            what += "Its thread was left behind; restart the kernel if it disturbs."
+            details.append(("note", what))
+        kept = [pair for pair in details if pair[1]]
+        return self._failed(Outcome.TIMED_OUT, message, "", *kept)
+
+    def _raised(self, trial: Trial, error: BaseException) -> Verdict:
+        lines = HandlerError.of(self.id, 0, error).traceback
+        details = [("tried", trial.doing)] if trial.doing else []
+        message = f"{type(error).__name__}: {error}".removesuffix(": ")
+        return self._failed(Outcome.RAISED, message, "", *details, ("traceback", lines))
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """The tasks of one lesson, as attributes.
+
+    name: also its module's. lesson: the notebook's name, such as "03_framing".
+    """
+
+    name: str
+    lesson: str
+    title: str
+    tasks: dict[str, Task] = field(default_factory=dict, repr=False)
+
+    def task(
+        self, title: str, *, level: int, section: str, hints: tuple[str, ...], **options: Any
+    ) -> Callable[[CheckFunction], Task]:
+        """Make a task of the check that follows; the arguments are `Task`'s."""
+
+        def make(check: CheckFunction) -> Task:
+            name = check.__name__
+            if name in object.__dir__(self):  # found first, so the task could not be reached
+                raise ValueError(f"every set has {name!r} already: give the task another name")
+            task = Task(self.name, name, title, level, section, hints, check, **options)
+            self.tasks[name] = task
+            return task
+
+        return make
+
+    def __getattr__(self, name: str) -> Task:
+        """Return a task by its name."""
+        try:
+            return self.tasks[name]
+        except KeyError:
+            known = ", ".join(self.tasks)
+            raise AttributeError(f"no task {self.name}.{name}; there are {known}") from None
+
+    def __dir__(self) -> list[str]:
+        return list(self.tasks)

@@ -1,0 +1,283 @@
+"""What a check has in its hands while it tries an answer: calls, comparisons, a network.
+
+Whatever opens a socket does so here, so that it can be closed from outside when an answer hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NoReturn
+
+from wslab.exercises.engine.bounded import TimeUp
+from wslab.exercises.engine.verdict import Wrong
+from wslab.lab.tables import hex_bytes
+
+__all__ = ["Late", "Peer", "Trial", "shown"]
+
+SHOWN = 60  # characters of a value in a verdict
+SHOWN_BYTES = 16
+
+
+class Late(Exception):
+    """Something did not come in time; the message says what."""
+
+
+def shown(value: object) -> str:
+    """Write a value so that it can be pasted into a cell, or the beginning of a long one.
+
+    >>> print(shown(b"\\x81\\x05Hello"))
+    bytes.fromhex("81 05 48 65 6c 6c 6f")
+    """
+    if isinstance(value, bytes | bytearray):
+        if len(value) > SHOWN_BYTES:
+            return f"{len(value)} bytes ({hex_bytes(bytes(value[:SHOWN_BYTES]))} …)"
+        return f'bytes.fromhex("{value.hex(" ")}")' if value else 'b""'
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+
+
+class Trial:
+    """One run of one check.
+
+    name: of what the learner wrote, for messages. rng: draws the cases; the same seed, the same
+    cases.
+    """
+
+    def __init__(self, name: str, rng: random.Random) -> None:
+        self.name = name
+        self.rng = rng
+        self._doing, self._over = "", False
+        self.raised: list[BaseException] = []  # by handlers, which run beside the check
+        self._sockets: list[Any] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def doing(self) -> str:
+        """What is being tried at the moment, for the verdict."""
+        return self._doing
+
+    @doing.setter
+    def doing(self, what: str) -> None:
+        """Note it. Raises TimeUp if a call that blocked has come back: nobody waits any more."""
+        if self._over:
+            raise TimeUp
+        self._doing = what
+
+    # Calls
+
+    def call(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
+        """Call what the learner wrote, and note the call in case it goes wrong."""
+        given = [shown(value) for value in arguments]
+        given += [f"{name}={shown(value)}" for name, value in options.items()]
+        name = getattr(function, "__name__", self.name)
+        self.doing = f"{name}({', '.join(given)})"
+        return function(*arguments, **options)
+
+    def must_take(self, answer: object, takes: tuple[str, ...], *, form: str) -> None:
+        """Refuse an answer that cannot be called as the task says; form: "def" or another."""
+        wanted, awaitable = f"{form} {self.name}({', '.join(takes)})", form == "async def"
+        if not callable(answer):
+            self.wrong(f"this is {shown(answer)}, and the check wants it itself: {wanted}")
+        if inspect.iscoroutinefunction(answer) != awaitable:
+            self.wrong(f"the check wants {wanted}, {'with' if awaitable else 'without'} async")
+        try:
+            inspect.signature(answer).bind(*takes)
+        except TypeError as error:
+            self.wrong(f"the check wants {wanted}, in this one: {error}")
+        except ValueError:
+            pass  # a built-in function that does not say what it takes
+
+    # Comparisons
+
+    def wrong(self, message: str, section: str = "", **details: object) -> NoReturn:
+        """End the check: the answer is wrong."""
+        pairs = [("tried", self.doing)] if self.doing else []
+        pairs += [(label, str(text)) for label, text in details.items()]
+        raise Wrong(message, section, *pairs)
+
+    def want(self, condition: object, message: str, section: str = "", **details: object) -> None:
+        """Go on if this holds; if not, the answer is wrong."""
+        if not condition:
+            self.wrong(message, section, **details)
+
+    def of_type(self, got: object, *types: type) -> None:
+        """Refuse a result of another type."""
+        if not isinstance(got, types) or (isinstance(got, bool) and bool not in types):
+            names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in types)
+            self.wrong(f"the result is {type(got).__name__}, not {names}", got=shown(got))
+
+    def same(self, got: object, expected: object, message: str, section: str = "") -> None:
+        """Refuse a result that is not the expected one."""
+        if type(expected) in (bytes, bytearray) and isinstance(got, bytes | bytearray):
+            self.same_bytes(bytes(got), bytes(expected), message, section)  # type: ignore[call-overload]
+        elif got != expected:
+            if expected is not None:
+                self.of_type(got, type(expected))
+            self.wrong(message, section, expected=shown(expected), got=shown(got))
+
+    def same_bytes(self, got: object, expected: bytes, message: str, section: str = "") -> None:
+        """Refuse bytes that are not the expected ones, and show the first that differs."""
+        self.of_type(got, bytes, bytearray)
+        assert isinstance(got, bytes | bytearray)
+        if got == expected:
+            return
+        at = next(
+            (i for i, pair in enumerate(zip(got, expected, strict=False)) if pair[0] != pair[1]),
+            min(len(got), len(expected)),
+        )
+
+        def around(data: bytes | bytearray) -> str:
+            one = f"{data[at]:02x}" if at < len(data) else "nothing"
+            rest = data[max(0, at - 4) : at + 8]
+            return f"{one} at byte {at} (… {rest.hex(' ')} …), {len(data)} bytes in all"
+
+        self.wrong(message, section, expected=around(expected), got=around(got))
+
+    @contextmanager
+    def must_raise(self, kind: type[Exception], message: str, section: str) -> Iterator[list[Any]]:
+        """Refuse code that lets something pass; the list gets the exception."""
+        caught: list[Any] = []
+        try:
+            yield caught
+        except kind as error:
+            caught.append(error)
+        except Exception:
+            self.doing += f", which has to raise {kind.__name__}"
+            raise
+        if not caught:
+            self.wrong(message, section, expected=kind.__name__, got="no exception")
+
+    # A network
+
+    def run(self, scenario: Coroutine[Any, Any, object]) -> None:
+        """Run a scenario on a loop of its own; what a handler raised beside it counts first."""
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._loop.set_exception_handler(lambda loop, context: None)
+            try:
+                runner.run(scenario)
+            except Exception:
+                if not self.raised:
+                    raise
+        self.raise_first()
+
+    def raise_first(self) -> None:
+        """Raise what a handler has raised beside the check, if it has: that explains the rest."""
+        if self.raised:
+            raise self.raised[0]
+
+    def listen(self) -> socket.socket:
+        """Return a listening socket on a free port of this machine, to be closed by `close`."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets.append(listener)
+        return listener
+
+    @asynccontextmanager
+    async def serving(self, handler: Callable[..., Any]) -> AsyncIterator[int]:
+        """Serve TCP with the learner's handler; gives the port."""
+
+        async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._sockets.append(writer.get_extra_info("socket"))
+            try:
+                await handler(reader, writer)
+            except Exception as error:
+                self.raised.append(error)
+            finally:
+                writer.close()
+
+        listener = self.listen()
+        server = await asyncio.start_server(guarded, sock=listener)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.close()
+
+    @asynccontextmanager
+    async def peer(self, port: int) -> AsyncIterator[Peer]:
+        """Connect to a port as a scripted peer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        self._sockets.append(writer.get_extra_info("socket"))
+        try:
+            yield Peer(self, reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    @asynccontextmanager
+    async def within(self, seconds: float, what: str) -> AsyncIterator[None]:
+        """Wait no longer than this; what: what has not come then."""
+        scope = asyncio.timeout(seconds)
+        try:
+            async with scope:
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise Late(f"{what} within {seconds:g} s") from None
+
+    def close(self) -> None:
+        """End the trial, from any thread: nothing is left that listens or waits."""
+        self._over = True
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            if isinstance(one, socket.socket):
+                one.close()
+
+    def wake(self) -> None:
+        """Make a loop that waits raise TimeUp; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                self._loop.call_soon_threadsafe(_time_is_up)
+
+    def end(self) -> None:
+        """Clean up after an interrupt, once the thread is gone."""
+        self.close()
+        if self._loop is not None and not self._loop.is_closed() and not self._loop.is_running():
+            self._loop.close()
+
+
+def _time_is_up() -> None:
+    raise TimeUp
+
+
+class Peer:
+    """The other end of a connection, played by the check."""
+
+    def __init__(
+        self, trial: Trial, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.trial, self.reader, self.writer = trial, reader, writer
+
+    async def send(self, *pieces: bytes) -> None:
+        """Send pieces, each in a TCP segment of its own as far as that can be had."""
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+            await asyncio.sleep(0)
+
+    async def read(self, until: bytes, what: str, seconds: float = 1.0) -> bytes:
+        """Return what arrives up to this mark, or up to the end; Late if neither comes."""
+        async with self.trial.within(seconds, f"no {what}"):
+            try:
+                return await self.reader.readuntil(until)
+            except asyncio.IncompleteReadError as error:
+                return error.partial
+            except ConnectionError:
+                return b""
+
+    async def read_to_end(self, what: str, seconds: float = 1.0) -> bytes:
+        """Return all that arrives until the other side closes; Late if it does not."""
+        data = b""
+        async with self.trial.within(seconds, f"no {what}"):
+            with contextlib.suppress(ConnectionError):
+                while piece := await self.reader.read(65536):
+                    data += piece
+        return data

@@ -1,0 +1,110 @@
+"""WebSocket peers for checks: the `websockets` library on the trial's own loop and sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from wslab.exercises.engine.trial import Trial
+
+__all__ = [
+    "client",
+    "heard",
+    "keep_little",
+    "serving",
+    "small_socket",
+    "unreachable",
+    "until",
+]
+
+# What goes wrong is in the verdict.
+_SILENT = logging.Logger("wslab-check", logging.CRITICAL + 1)
+
+SMALL = 8 * 1024  # bytes that the kernel is asked to keep
+CLOSING = 0.5  # seconds for the closing handshake: a check must not wait for a dead peer
+
+
+@asynccontextmanager
+async def serving(
+    trial: Trial, handler: Callable[[ServerConnection], Awaitable[object]], **options: Any
+) -> AsyncIterator[str]:
+    """Serve WebSocket with a handler, the learner's or a scripted one; gives the URL."""
+
+    async def guarded(connection: ServerConnection) -> None:
+        try:
+            await handler(connection)
+        except (ConnectionClosed, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            trial.raised.append(error)
+            raise
+
+    listener = trial.listen()
+    options = {"compression": None, "ping_interval": None, "close_timeout": CLOSING, **options}
+    server = await serve(guarded, sock=listener, logger=_SILENT, **options)
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * CLOSING):
+                await server.wait_closed()
+
+
+@asynccontextmanager
+async def client(url: str, **options: Any) -> AsyncIterator[ClientConnection]:
+    """Connect as a scripted client."""
+    options = {"compression": None, "ping_interval": None, "close_timeout": CLOSING, **options}
+    async with connect(url, proxy=None, logger=_SILENT, **options) as connection:
+        yield connection
+
+
+async def until(trial: Trial, condition: Callable[[], object], what: str) -> None:
+    """Wait until this holds, or a handler has raised; what: has not happened if it does not."""
+    async with trial.within(1, what):
+        while not condition():
+            trial.raise_first()
+            await asyncio.sleep(0.002)
+
+
+async def heard(trial: Trial, connection: ClientConnection, who: str) -> str | bytes:
+    """Return the next message that a member gets, who has to get one."""
+    try:
+        async with trial.within(1, f"{who}, who reads, hears nothing"):
+            return await connection.recv()
+    except ConnectionClosed:
+        trial.raise_first()
+        trial.wrong(f"{who}, who reads, was put out", got=f"close code {connection.close_code}")
+
+
+async def small_socket(url: str) -> socket.socket:
+    """Connect a socket for which the kernel keeps little, so that who sends to it has to wait."""
+    kernel = socket.socket()
+    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    kernel.setblocking(False)
+    port = int(url.rstrip("/").rsplit(":", 1)[1])
+    await asyncio.get_running_loop().sock_connect(kernel, ("127.0.0.1", port))
+    return kernel
+
+
+def keep_little(connection: ServerConnection) -> None:
+    """Let the kernel keep little at the server's end, too."""
+    kernel = connection.transport.get_extra_info("socket")
+    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+
+
+def unreachable(trial: Trial) -> str:
+    """Return a URL at which nobody listens."""
+    listener = trial.listen()
+    port = listener.getsockname()[1]
+    listener.close()
+    return f"ws://127.0.0.1:{port}/"

@@ -1,0 +1,33 @@
+"""The mechanisms that every real-time application needs, each once.
+
+    from wslab import kit
+
+    async with kit.ReconnectingClient(url) as client: ...
+
+`log` numbers what a server says, `hub` sends it to everybody, `ratelimit` says how often;
+`keepalive` finds dead peers; `backoff`, `retry`, `outbox`, `resume`, `attempt` and `client` make a
+client that comes back; `messages` is JSON in and out; `js/` has the same for a page.
+"""
+
+from wslab.kit.backoff import Backoff, delays
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
+from wslab.kit.keepalive import Heartbeat, Watchdog, watched
+from wslab.kit.log import Log
+from wslab.kit.ratelimit import TokenBucket
+
+__all__ = [
+    "Backoff",
+    "ClientState",
+    "Failed",
+    "Heartbeat",
+    "Log",
+    "Missed",
+    "Received",
+    "ReconnectingClient",
+    "Refused",
+    "TokenBucket",
+    "Watchdog",
+    "delays",
+    "watched",
+]

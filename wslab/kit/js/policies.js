@@ -1,0 +1,56 @@
+// When to try again, whether to try again, and when to give a silent peer up: without sockets. In
+// Python these are wslab/kit/backoff.py, endings.py and heartbeat.py.
+
+// After these close codes another attempt would end like this one (as in endings.py).
+export const FINAL_CODES = {
+  1002: "this page and the server do not understand each other",
+  1003: "the server cannot use what this page sends",
+  1007: "the server got text that is none",
+  1008: "the server does not want this page",
+  1009: "a message was too big",
+  1010: "an extension is missing",
+  3000: "not authorised",
+  3003: "forbidden",
+  4001: "it goes on in another window",
+};
+export const FINAL_STATUSES = { 401: "not authorised", 403: "forbidden", 404: "not there", 410: "gone for good" };
+
+/** How long to wait: exponential backoff with full jitter. attempt: 0 after a loss, then 1, 2, … */
+export function delay(attempt, { first, factor, limit, quick }, random = Math.random) {
+  return random() * Math.min(limit, first * factor ** Math.max(0, attempt - quick + 1));
+}
+
+/** Judges a peer by its signs of life, by the clock: timers of a hidden tab come late. */
+export class Watchdog {
+  constructor({ interval, timeout }, now = () => performance.now()) {
+    Object.assign(this, { interval, timeout, now });
+    this.sign();
+  }
+
+  sign() {
+    [this.lastSign, this.asked] = [this.now(), null];
+  }
+
+  /** Something was sent that will be answered: that is as good as a beat. */
+  expect() {
+    this.asked ??= this.now();
+  }
+
+  /** Ask at the next look, and do not wait longer than for an answer. */
+  suspect() {
+    if (this.asked === null) this.lastSign = this.now() - this.interval;
+  }
+
+  get wakeup() {
+    return this.asked === null ? this.lastSign + this.interval : this.asked + this.timeout;
+  }
+
+  /** Return what it is time for: "beat", "dead" or null. Who looks late asks once more. */
+  look() {
+    const late = this.now() - this.wakeup;
+    if (late < 0) return null;
+    if (this.asked !== null && late < this.timeout) return "dead";
+    this.asked = this.now();
+    return "beat";
+  }
+}

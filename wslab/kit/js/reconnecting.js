@@ -1,0 +1,227 @@
+// A WebSocket that comes back, and loses nothing on the way: what `wslab/kit/client.py` is for
+// Python, as far as a page's script can do it. It cannot ping, so it asks with a message; it does
+// not learn why a handshake failed; and its close() may take a minute on a dead connection.
+
+import { Inbox, Outbox } from "./outbox.js";
+import { FINAL_CODES, FINAL_STATUSES, Watchdog, delay } from "./policies.js";
+
+const DEFAULTS = {
+  backoff: { first: 1000, factor: 2, limit: 30_000, quick: 6 }, // milliseconds; quick: see delay()
+  heartbeat: { interval: 20_000, timeout: 10_000 }, // milliseconds of silence, and for the answer
+  openTimeout: 10_000, // for one attempt, up to `resumed`
+  plainAfter: null, // then a server that never says `resumed` counts as one that does not know it
+  stableAfter: 5000, // a connection that lasted as long was a success
+  attempts: Infinity, // how many in a row may fail
+  random: Math.random,
+};
+
+const NOTHING_MISSED = { gap: null, arrived: [], doubtful: [] };
+
+/** Events, to be set as on a WebSocket: onstate(), onmessage(fields), onresumed(fields, {gap,
+ *  arrived, doubtful}), onack(keys, fields), onrefused(key, fields).
+ *  state: "connecting", "online", "waiting", "failed" or "closed"; text: why, for a person. */
+export class ReconnectingWebSocket {
+  /** url: the server's. client: the secret of this life. saved: an earlier outbox. */
+  constructor(url, { client = secret(), history = true, saved = null, ...options } = {}) {
+    Object.assign(this, DEFAULTS, options, { url, client });
+    this.inbox = new Inbox({ history });
+    this.outbox = new Outbox({ saved });
+    this.attempt = 0; // since the last success
+    this.retryAt = null; // when the next attempt will be, by performance.now()
+    [this.state, this.text] = ["closed", "not started"];
+    this.onstate = this.onmessage = this.onresumed = this.onack = this.onrefused = () => {};
+    this.wake = ({ type }) => this.look(type);
+  }
+
+  // What a page does
+
+  /** Begin, or try at once instead of waiting; also after a failure. */
+  connect() {
+    if (this.state === "online" || this.state === "connecting") return;
+    if (this.state !== "waiting") {
+      this.attempt = 0;
+      for (const type of ["online", "offline"]) window.addEventListener(type, this.wake);
+      document.addEventListener("visibilitychange", this.wake);
+    }
+    this.open();
+  }
+
+  /** Take a message, an object; return its key. It goes out as soon as it can. */
+  send(fields) {
+    const key = this.outbox.add(fields);
+    if (this.state === "online") this.flush();
+    return key;
+  }
+
+  /** Only in `onresumed`: send this before what waits. */
+  sendFirst(fields) {
+    return this.outbox.addFirst(fields);
+  }
+
+  /** End it: there is no attempt after this. */
+  close() {
+    this.end("closed", "by this page");
+  }
+
+  // One connection
+
+  open() {
+    clearTimeout(this.timer);
+    this.enter("connecting", this.attempt ? `attempt ${this.attempt}` : "");
+    let socket;
+    try {
+      socket = new WebSocket(this.url);
+    } catch (error) {
+      return this.end("failed", error.message); // no URL, or forbidden on this page
+    }
+    this.socket = socket;
+    this.isPlain = this.wasOpen = false;
+    this.began = null; // when it was online
+    this.timer = setTimeout(() => this.abandon("no answer"), this.openTimeout);
+    socket.onopen = () => {
+      this.wasOpen = true;
+      socket.send(JSON.stringify(this.inbox.resume(this.client)));
+      if (this.plainAfter !== null && this.inbox.epoch === null)
+        this.plainTimer = setTimeout(() => this.begin("connected", (this.isPlain = true), {}, NOTHING_MISSED), this.plainAfter);
+    };
+    socket.onmessage = ({ data }) => {
+      try {
+        this.receive(JSON.parse(data));
+      } catch (error) {
+        this.abandon(error.message, 4002);
+      }
+    };
+    socket.onclose = ({ code, reason }) => this.closed(code, reason);
+  }
+
+  /** Leave a connection without waiting for its end, which may take the browser a minute. */
+  abandon(why, code = 4000) {
+    this.detach(code);
+    this.lost(why);
+  }
+
+  detach(code = 1000) {
+    for (const timer of [this.timer, this.plainTimer, this.watching]) clearTimeout(timer);
+    const socket = this.socket;
+    this.socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null; // what it still has to say is old
+    socket.close(code);
+  }
+
+  async closed(code, reason) {
+    const { wasOpen } = this;
+    this.detach();
+    if (FINAL_CODES[code]) return this.end("failed", `${FINAL_CODES[code]} (${code}${reason && `, ${reason}`})`);
+    this.lost(wasOpen ? `closed with ${code}${reason && `, ${reason}`}` : "no connection");
+    // A script is not told why a handshake failed; asking by HTTP costs the server too, so rarely.
+    if (!wasOpen && this.attempt % 4 === 2) {
+      const attempt = this.attempt;
+      const status = await httpStatus(this.url);
+      if (FINAL_STATUSES[status] && this.attempt === attempt && this.state === "waiting")
+        this.end("failed", `refused with ${status}: ${FINAL_STATUSES[status]}`);
+    }
+  }
+
+  lost(why) {
+    if (this.began !== null && performance.now() - this.began >= this.stableAfter) this.attempt = 0;
+    if (this.attempt >= this.attempts) return this.end("failed", `gave up after ${this.attempt} attempts: ${why}`);
+    const wait = delay(this.attempt++, this.backoff, this.random);
+    this.retryAt = performance.now() + wait;
+    this.timer = setTimeout(() => this.open(), wait);
+    this.enter("waiting", why);
+  }
+
+  end(state, text) {
+    this.detach();
+    for (const type of ["online", "offline"]) window.removeEventListener(type, this.wake);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.enter(state, text);
+  }
+
+  enter(state, text) {
+    [this.state, this.text] = [state, text];
+    this.onstate();
+  }
+
+  // Messages
+
+  receive(message) {
+    if (message === null || typeof message !== "object") throw new Error("the server said what cannot be: no object");
+    this.watchdog?.sign();
+    const { type, id, error } = message;
+    if (type === "resumed") {
+      const gap = this.inbox.resumed(message);
+      const recovery = this.outbox.resumed(message.seen, gap === "epoch");
+      this.begin(`resumed after message ${this.inbox.last}`, (this.isPlain = false), message, { gap, ...recovery });
+    } else if (this.state !== "online" || type === "beat") {
+      return; // what comes before `resumed` is no part of the log
+    } else if (type === "ack") {
+      this.onack(this.outbox.acknowledged(id), message);
+    } else if (error !== undefined && id !== undefined) {
+      const keys = this.outbox.acknowledged(id);
+      if (keys.length) this.onrefused(keys.at(-1), message);
+    } else if (this.inbox.receive(message)) {
+      this.onmessage(message);
+    }
+  }
+
+  begin(text, isPlain, message, recovery) {
+    clearTimeout(this.timer);
+    clearTimeout(this.plainTimer);
+    this.began = performance.now();
+    this.watchdog = new Watchdog(this.heartbeat);
+    this.onresumed(message, recovery);
+    this.enter("online", text);
+    this.flush();
+  }
+
+  flush() {
+    const messages = this.outbox.take();
+    for (const message of messages) {
+      const { id, ...fields } = message;
+      this.socket.send(JSON.stringify(this.isPlain ? fields : message));
+      if (this.isPlain) this.onack(this.outbox.acknowledged(id), { id, seq: null }); // nobody else will
+    }
+    if (this.isPlain) return;
+    if (messages.length) this.watchdog.expect();
+    this.watch();
+  }
+
+  // Signs of life
+
+  watch() {
+    clearTimeout(this.watching);
+    const verdict = this.watchdog.look();
+    if (verdict === "dead") return this.abandon("no sign of life");
+    if (verdict === "beat") this.socket.send('{"type":"beat"}');
+    const wait = Math.min(this.watchdog.wakeup - performance.now(), this.heartbeat.interval);
+    this.watching = setTimeout(() => this.watch(), wait);
+  }
+
+  /** The network came or went, or somebody looks at the tab again: do not wait for a timer. */
+  look(type) {
+    if (type === "visibilitychange" && document.hidden) return;
+    if (this.state === "waiting" && type !== "offline") this.open();
+    if (this.state === "online" && !this.isPlain) {
+      this.watchdog.suspect();
+      this.watch();
+    }
+  }
+}
+
+/** Also on a page that came by http from elsewhere, where crypto.randomUUID is missing. */
+function secret() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** What the server says to a plain request: its status; 0 for no answer, or another origin's. */
+async function httpStatus(url) {
+  const address = url.replace(/^ws/i, "http");
+  if (new URL(address).origin !== location.origin) return 0;
+  try {
+    return (await fetch(address, { cache: "no-store" })).status;
+  } catch {
+    return 0;
+  }
+}

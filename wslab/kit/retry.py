@@ -1,0 +1,158 @@
+"""The ways in which a connection dies, and whether it is worth another attempt.
+
+`classify` reads what the library or the from-scratch client raises. The question is always: could
+the same request succeed later? What the server says about this client, or about what it sends,
+stays true; what it says about itself, and what the network does, may pass.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, ProxyError
+
+from wslab.kit.outbox import SequenceGap
+from wslab.kit.resume import ResumeError
+from wslab.protocol.errors import HandshakeError
+from wslab.scratch.endpoint import ConnectionEnded
+
+__all__ = ["CLOSE_CODES", "STATUSES", "Ending", "classify", "of_code", "of_status", "retry_after"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a connection ended, or was never made.
+
+    way: "refused", "not found", "handshake", "closed", "broken", "silent" or "confused".
+    text: what happened, for a person. retry: whether another attempt makes sense.
+    wait: seconds that the server asks to wait, before the client's own wait.
+    """
+
+    way: str
+    text: str
+    retry: bool = True
+    wait: float = 0.0
+
+
+# What a close code means for another attempt (RFC 6455 §7.4.1 and IANA's registry).
+CLOSE_CODES: dict[int, tuple[bool, str]] = {
+    1000: (True, "the server is done; who wants to stay connected comes again"),
+    1001: (True, "the server goes away, for a restart"),
+    1002: (False, "protocol error: the same program will make it again"),
+    1003: (False, "the server cannot use what is sent to it"),
+    1005: (True, "closed without a reason"),
+    1006: (True, "the connection broke off"),
+    1007: (False, "a message was no UTF-8: it will not be next time"),
+    1008: (False, "policy violation: the server does not want this client"),
+    1009: (False, "a message was too big: it will be next time"),
+    1010: (False, "an extension that must be, is not"),
+    1011: (True, "the server has an error"),
+    1012: (True, "the server restarts"),
+    1013: (True, "the server is overloaded, try later"),
+    1014: (True, "a gateway got no good answer"),
+    3000: (False, "not authorised"),
+    3003: (False, "forbidden"),
+    4001: (False, "the same client came on another connection"),
+    4002: (True, "the numbers of the messages did not fit: resume again"),
+}
+
+# Statuses of a refused opening handshake that may be others later; 5xx too, but for FINAL_5XX.
+STATUSES = {408: "too slow", 425: "too early", 429: "too many requests"}
+FINAL_5XX = (501, 505)  # what is not implemented, or not this version of HTTP
+
+
+def of_code(code: int, reason: str = "") -> Ending:
+    """Judge a close code that the server sent; one that nobody has defined is worth an attempt."""
+    whose = "the application" if 3000 <= code <= 4999 else "no known meaning"  # RFC 6455 §7.4.2
+    retry, meaning = CLOSE_CODES.get(code, (True, f"a code of {whose}"))
+    way = "broken" if code == 1006 else "closed"
+    said = f" {reason[:60]!r}" if reason else ""
+    return Ending(way, f"closed with {code}{said}: {meaning}", retry)
+
+
+def of_status(status: int, wait: float = 0.0) -> Ending:
+    """Judge a status that the opening handshake was refused with."""
+    phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "of no known meaning"
+    retry = status in STATUSES or (500 <= status < 600 and status not in FINAL_5XX)
+    why = "it may pass" if retry else "it will be the same next time"
+    if status == 101:
+        phrase, why = "but not to WebSocket", "this is no WebSocket server"
+    return Ending("handshake", f"refused with {status} {phrase}: {why}", retry, wait)
+
+
+def retry_after(value: str | None, now: Callable[[], datetime] | None = None) -> float:
+    """Read a Retry-After header: seconds, or a date. Return seconds, 0 for none or nonsense.
+
+    Source: RFC 9110 §10.2.3.
+
+    >>> retry_after("120"), retry_after(None), retry_after("soon")
+    (120.0, 0.0, 0.0)
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return 0.0
+    present = now() if now else datetime.now(UTC)
+    if when.tzinfo is None:  # "-0000": the time is UTC
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - present).total_seconds())
+
+
+def classify(error: BaseException) -> Ending | None:
+    """Judge what connecting or receiving has raised; None if it is no end of a connection."""
+    match error:
+        case ConnectionClosed():
+            return _of_library(error)
+        case ConnectionEnded(code=code, reason=reason):
+            return of_code(code, reason)
+        case SequenceGap():
+            return Ending("confused", f"a message is missing: {error}")
+        case ResumeError():
+            return Ending("confused", f"the server said what cannot be: {error}")
+        case HandshakeError(status=status, headers=headers):
+            return of_status(status, retry_after(_header(headers)))
+        case InvalidMessage():
+            retry = isinstance(error.__cause__, EOFError | OSError)
+            text = "the server hung up amid the opening handshake" if retry else f"no HTTP: {error}"
+            return Ending("handshake", text, retry)
+        case InvalidHandshake() | ProxyError():
+            response: Any = getattr(error, "response", None)
+            if response is None:
+                return Ending("handshake", f"the opening handshake failed: {error}", retry=False)
+            return of_status(response.status_code, retry_after(response.headers.get("Retry-After")))
+        case ssl.SSLCertVerificationError():
+            return Ending("handshake", f"certificate: {error.verify_message}", retry=False)
+        case TimeoutError():
+            return Ending("silent", "no answer in time")
+        case socket.gaierror():
+            return Ending("not found", "the name cannot be resolved: perhaps there is no network")
+        case ConnectionRefusedError():
+            return Ending("refused", "refused: nothing listens there")
+        case OSError():
+            what = os.strerror(error.errno).lower() if error.errno else str(error)
+            return Ending("broken", f"the network failed: {what}")
+    return None
+
+
+def _of_library(error: ConnectionClosed) -> Ending:
+    if error.rcvd is not None:
+        return of_code(error.rcvd.code, error.rcvd.reason)
+    sent = error.sent.code if error.sent is not None else None
+    if sent in (1002, 1003, 1007, 1009):  # this side complained, and there was no answer
+        return Ending("confused", f"the server broke the protocol ({sent})", retry=False)
+    return of_code(1006)
+
+
+def _header(headers: tuple[tuple[str, str], ...]) -> str | None:
+    return next((value for name, value in headers if name.lower() == "retry-after"), None)

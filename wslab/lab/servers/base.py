@@ -1,0 +1,255 @@
+"""What all servers of the lab have in common: a name, a record, and an end that comes."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import socket
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Self
+
+from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
+from wslab.lab.record import Events, HandlerError, Record, recorder
+from wslab.lab.registry import accept_no_more, listen, registry
+
+__all__ = ["BaseServer", "check_handler"]
+
+ERRORS = 100  # how many of a server's errors are kept, the newest ones
+
+
+def check_handler(handler: object, *parameters: str) -> None:
+    """Raise TypeError unless handler is ``async def`` and takes these parameters."""
+    wanted = f"async def handler({', '.join(parameters)})"
+    # A function, a method or a partial; or an object that is called like one.
+    calls = (handler, getattr(handler, "__call__", None))  # noqa: B004
+    if not callable(handler) or not any(map(inspect.iscoroutinefunction, calls)):
+        raise TypeError(f"a handler is a function {wanted!r}, this is {handler!r:.60}")
+    try:
+        inspect.signature(handler).bind(*parameters)
+    except TypeError as error:
+        raise TypeError(f"a handler is a function {wanted!r}, in this one: {error}") from None
+
+
+class BaseServer:
+    """A server on the lab's server thread; what it speaks is its subclass's business.
+
+    events: what happened, in order, at most `Events.LIMIT`. connections: those that are open;
+    each has a `transport`. replaced: whether it took the place of a running server of its name.
+    """
+
+    kind = "server"
+    scheme = "tcp"
+    peer_left: ClassVar[tuple[type[Exception], ...]] = (ConnectionError,)  # no handler's fault
+
+    def __init__(self, name: str, host: str) -> None:
+        self.name = name
+        self.host = host
+        self.events = Events()
+        self._errors: list[HandlerError] = []
+        self._errors_seen = 0  # how many of them somebody has looked at
+        self.connections: set[Any] = set()
+        self.numbers = itertools.count(1)
+        self.replaced = False
+        self.thread: LabThread = lab_thread("servers")
+        self._activity = 0
+        self._handlers: set[asyncio.Task[Any]] = set()
+        self._listener: socket.socket | None = None
+
+    # What a cell asks
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on, 0 when stopped."""
+        return int(self._listener.getsockname()[1]) if self._listener else 0
+
+    @property
+    def url(self) -> str:
+        """Where a client connects to; RuntimeError if it is stopped."""
+        if self._listener is None:
+            raise RuntimeError(
+                f"server {self.name!r} is stopped: run the cell that starts it again"
+            )
+        return f"{self.scheme}://{self.host}:{self.port}/"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it still listens."""
+        return self._listener is not None
+
+    @property
+    def errors(self) -> list[HandlerError]:
+        """The exceptions that its handler did not catch."""
+        self._errors_seen = len(self._errors)
+        return self._errors
+
+    def unseen_errors(self) -> list[HandlerError]:
+        """Return the errors that nobody has looked at yet; after that, they count as seen."""
+        unseen = self._errors[self._errors_seen :]
+        self._errors_seen += len(unseen)
+        return unseen
+
+    def __repr__(self) -> str:
+        """Say where it listens, and whether it took the place of another."""
+        state = self.url if self.is_running else "stopped"
+        note = ", replaces the earlier server of this name" if self.replaced else ""
+        errors = f", {len(self._errors)} errors: see .errors" if self._errors else ""
+        return f"<Server {self.name!r} {state}{note}{errors}>"
+
+    async def settle(
+        self,
+        until: int | Callable[[], object] | None = None,
+        *,
+        within: float = 5.0,
+        quiet: float = 0.05,
+    ) -> Events:
+        """Wait until the server has nothing to do, and return its events.
+
+        until: a number of events, or a condition, to be reached first.
+        within: seconds to wait for it, then TimeoutError with what has happened so far.
+        quiet: seconds without any traffic that count as nothing to do.
+        Raises LoopStalled, with the place, if a handler blocks the server's loop.
+        """
+        await self._check_loop()
+        try:
+            await settle(self.activity, until, lambda: self.events, within=within, quiet=quiet)
+        finally:
+            await self._check_loop()
+        return self.events
+
+    async def _check_loop(self) -> None:
+        if self.is_running and (report := await self.thread.stalled()) is not None:
+            raise LoopStalled(report) from None
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Stop listening, close every connection, and end every handler.
+
+        grace: seconds for clients and handlers to finish; then they are cut off.
+        """
+        if self._listener is None:
+            return
+        if asyncio.get_running_loop() is self.thread.loop:
+            raise RuntimeError("a handler cannot stop its own server: call stop() in a cell")
+        future = self.thread.submit(self._stop(grace))
+        try:
+            async with asyncio.timeout(4 * grace + 1):
+                await asyncio.wrap_future(future)
+        except TimeoutError:
+            self._abandon()
+        finally:
+            self._close_listener()
+
+    def stop_now(self, grace: float = 0.2) -> None:
+        """Stop from a thread that cannot await, as when a cell is run again."""
+        if self._listener is None:
+            return
+        try:
+            self.thread.call(lambda: self._stop(grace), timeout=4 * grace + 1)
+        except LoopStalled:
+            self._abandon()
+        finally:
+            self._close_listener()
+
+    async def __aenter__(self) -> Self:
+        """Use `async with lab.serve(...) as server:`; it stops at the end of the block."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Stop."""
+        await self.stop()
+
+    # What its connections tell
+
+    def activity(self) -> object:
+        """Return what changes with everything that happens."""
+        return self._activity
+
+    def touch(self) -> None:
+        """Note that something happened."""
+        self._activity += 1
+
+    def record(self, connection: int, kind: str, text: str) -> None:
+        """Add an event; the oldest ones go when there are too many."""
+        self.events.add(Record(connection, kind, text))
+        self.touch()
+
+    async def run_handler(
+        self, number: int, handler: Callable[..., Awaitable[None]], *arguments: object
+    ) -> bool:
+        """Run a connection's handler, its prints and its errors recorded.
+
+        Returns False if it raised; that the peer left in the middle does not count.
+        """
+        recorder.set(lambda text: self.record(number, "print", text))
+        task = asyncio.current_task()
+        assert task is not None  # a handler runs as a task of its own
+        self._handlers.add(task)
+        try:
+            await handler(*arguments)
+        except self.peer_left:
+            pass  # the peer left while the handler was at work: recorded as the close
+        except (Exception, SystemExit) as error:
+            self.record_error(number, error)
+            return False
+        finally:
+            self._handlers.discard(task)
+        return True
+
+    def record_error(self, number: int, error: BaseException) -> None:
+        """Add what a connection's handler raised to the events and the errors."""
+        self.record(number, "error", f"{type(error).__name__}: {error}")
+        self._errors.append(HandlerError.of(self.name, number, error))
+        traceback.clear_frames(error.__traceback__)  # a server may run for long
+        if len(self._errors) > ERRORS:
+            del self._errors[0]
+            self._errors_seen = max(0, self._errors_seen - 1)
+
+    # Starting and stopping, on the lab's thread
+
+    def start(self, port: int) -> None:
+        """Listen; called by whoever made it."""
+        self.thread = lab_thread("servers")
+        self._listener = listener = listen(self.host, port)
+        try:
+            self.thread.call(lambda: self._open(listener))
+        except BaseException:
+            self._close_listener()
+            raise
+
+    async def _open(self, listener: socket.socket) -> None:
+        """Accept connections."""
+        raise NotImplementedError
+
+    async def _close(self) -> None:
+        """Accept no more, say goodbye to those who are there, and wait until all is over."""
+        raise NotImplementedError
+
+    async def _stop(self, grace: float) -> None:
+        await accept_no_more(self._listener)
+        closed = asyncio.create_task(self._close())
+        for _ in range(3):  # a handler may swallow a cancellation
+            done, _ = await asyncio.wait([closed], timeout=grace)
+            if done:
+                return
+            self._cut_off()
+        closed.cancel()
+
+    def _cut_off(self) -> None:
+        for connection in list(self.connections):
+            connection.transport.abort()
+        for task in list(self._handlers):
+            task.cancel()
+
+    def _abandon(self) -> None:
+        for other in {self, *registry().values()}:  # whoever shares the loop goes with it
+            if isinstance(other, BaseServer) and other.is_running and other.thread is self.thread:
+                other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
+                other._close_listener()
+                self.thread.loop.call_soon_threadsafe(other._cut_off)
+        self.thread.retire()
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None

@@ -1,0 +1,104 @@
+"""The server's side of one connection: the library's, with a record and a guard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from websockets.asyncio.server import ServerConnection
+
+from wslab.lab.tables import printable
+from wslab.protocol.close import CloseCode
+
+__all__ = ["RecordedConnection", "WrongLoop", "describe_close"]
+
+
+class ConnectionLog(Protocol):
+    """What a connection tells its server."""
+
+    numbers: Iterator[int]
+    connections: set[Any]
+
+    def record(self, connection: int, kind: str, text: str) -> None:
+        """Add an event."""
+
+    def touch(self) -> None:
+        """Note that there was traffic."""
+
+
+class WrongLoop(RuntimeError):
+    """A server's connection was used outside its handler's loop."""
+
+
+def _on_own_loop(name: str) -> Any:
+    def checked(self: RecordedConnection, *args: Any, **options: Any) -> Any:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is not self.loop:
+            raise WrongLoop(
+                f"connection.{name}() was called outside the server's event loop. A server's "
+                "connection belongs to the loop of its handler, on the lab's thread; use it in "
+                "the handler, or open a client's connection in the cell with connect(server.url)"
+            )
+        return getattr(super(RecordedConnection, self), name)(*args, **options)
+
+    checked.__doc__ = getattr(ServerConnection, name).__doc__
+    return checked
+
+
+class RecordedConnection(ServerConnection):
+    """The library's server connection; refuses to be used from another loop than its own.
+
+    `send` from a cell would often work and sometimes tear the stream; `recv` would hang.
+    """
+
+    lab: ConnectionLog
+    number: int = 0
+
+    send = _on_own_loop("send")
+    recv = _on_own_loop("recv")
+    recv_streaming = _on_own_loop("recv_streaming")
+    ping = _on_own_loop("ping")
+    pong = _on_own_loop("pong")
+    close = _on_own_loop("close")
+    wait_closed = _on_own_loop("wait_closed")
+    __aiter__ = _on_own_loop("__aiter__")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Number the connection (asyncio's callback)."""
+        super().connection_made(transport)
+        self.number = next(self.lab.numbers)
+        self.lab.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Note that the server is not idle (asyncio's callback)."""
+        self.lab.touch()
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Record how the connection ended (asyncio's callback)."""
+        super().connection_lost(exc)
+        self.lab.connections.discard(self)
+        if self.response is None:
+            self.lab.record(self.number, "gone", "left before the opening handshake was done")
+        elif self.response.status_code != 101:
+            status = f"{self.response.status_code} {self.response.reason_phrase}"
+            # `process_request` may also answer with a page.
+            kind = "answered" if self.response.status_code < 400 else "refused"
+            self.lab.record(self.number, kind, status)
+        else:
+            self.lab.record(
+                self.number, "close", describe_close(self.close_code, self.close_reason)
+            )
+
+
+def describe_close(code: int | None, reason: str | None) -> str:
+    """Write a close code with its name and reason, as `1000 NORMAL_CLOSURE "bye"`."""
+    try:
+        name = f" {CloseCode(code or 0).name}"
+    except ValueError:  # a code of the application's own, 3000 to 4999
+        name = ""
+    return f"{code}{name}" + (f" {printable(reason)}" if reason else "")

@@ -1,0 +1,178 @@
+"""HTTP servers beside the notebook: for what was there before WebSocket, and still is.
+
+`serve_app(app)` is to `aiohttp.web.run_app` what `serve` is to the library's: the same application,
+on the lab's thread, with a name, a record and an end that comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from wslab.lab.record import record_prints
+from wslab.lab.registry import LOOPBACK, replace
+from wslab.lab.servers.base import BaseServer
+
+if TYPE_CHECKING:  # aiohttp is imported when first used: most lessons never need it
+    from aiohttp import web
+
+__all__ = ["WebServer", "serve_app"]
+
+HttpHandler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
+
+SHUTDOWN = 0.1  # seconds that requests have to end when the server stops, then they are cancelled
+SHOWN = 60  # characters of a request's path in the record
+
+# As for WebSocket servers: the record has it, and no cell's stderr.
+_logger = logging.getLogger("wslab.web")
+_logger.propagate = False
+_logger.setLevel(logging.CRITICAL + 1)
+
+
+class WebServer(BaseServer):
+    """An HTTP server of the lab; made by `serve_app`.
+
+    connections: those with a request that is being answered.
+    """
+
+    scheme = "http"
+    peer_left = ()  # a handler may well have other connections: see `_respond`
+
+    def __init__(self, name: str, app: web.Application, host: str) -> None:
+        super().__init__(name, host)
+        self.app = app
+        self._runner: web.AppRunner | None = None
+        self._numbered: WeakKeyDictionary[asyncio.BaseTransport, int] = WeakKeyDictionary()
+
+    def number_of(self, request: web.Request) -> int:
+        """Return the number of a request's connection; ConnectionResetError if it is gone."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client left before its request was looked at")
+        if transport not in self._numbered:
+            self._numbered[transport] = next(self.numbers)
+        return self._numbered[transport]
+
+    async def answer(self, request: web.Request, handler: HttpHandler) -> web.StreamResponse:
+        """Run a request's handler; record the request with its status, or the handler's error."""
+        from aiohttp import web
+
+        protocol, number = request.protocol, self.number_of(request)
+        response: web.StreamResponse | None = None
+        status: object = "cut short"
+
+        async def work() -> None:
+            nonlocal response
+            response = await _respond(request, handler)
+
+        self.connections.add(protocol)
+        self.touch()
+        try:
+            if not await self.run_handler(number, work):
+                status = 500
+                raise RuntimeError("handler failed")  # the library then answers with 500
+            if response is None:
+                raise ConnectionResetError("the client left before its answer was complete")
+            status = response.status
+        finally:
+            self.connections.discard(protocol)
+            self.record(number, "request", f"{request.method} {request.path[:SHOWN]} {status}")
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
+
+    def _cut_off(self) -> None:
+        # Those that wait for their next request, too; and a handler may outlive its connection.
+        server = self._runner.server if self._runner is not None else None
+        known = self.connections.union(server.connections if server is not None else ())
+        self.connections = {one for one in known if one.transport is not None}
+        super()._cut_off()
+
+    async def _open(self, listener: socket.socket) -> None:
+        from aiohttp import web
+
+        self._runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            logger=_logger,
+            handler_cancellation=True,  # a handler ends when its client leaves
+            shutdown_timeout=SHUTDOWN,
+        )
+        try:
+            await self._runner.setup()
+            await web.SockSite(self._runner, listener).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+
+    async def _close(self) -> None:
+        assert self._runner is not None  # set by _open()
+        await self._runner.cleanup()
+
+
+async def _respond(request: web.Request, handler: HttpHandler) -> web.StreamResponse | None:
+    """Return a handler's answer; None if the client left while it was written to."""
+    from aiohttp import web
+
+    try:
+        response = await handler(request)
+    except web.HTTPException as answer:  # such as 404: an answer, not an error
+        return answer
+    except ConnectionError:
+        if request.transport is None or request.transport.is_closing():
+            return None
+        raise
+    if not isinstance(response, web.StreamResponse):
+        raise TypeError(f"a handler returns a web.Response, this one returned {response!r}")
+    return response
+
+
+class _Watch:
+    """The middleware by which a server hears of requests; an application keeps it for life."""
+
+    __middleware_version__ = 1  # what aiohttp's decorator `middleware` sets
+
+    def __init__(self, server: WebServer) -> None:
+        self.server = server
+
+    async def __call__(self, request: web.Request, handler: HttpHandler) -> web.StreamResponse:
+        return await self.server.answer(request, handler)
+
+
+def _watch(app: web.Application, server: WebServer) -> None:
+    """Let the server record what the application answers, also one that has run before."""
+    for middleware in app.middlewares:
+        if isinstance(middleware, _Watch):
+            if middleware.server.is_running and middleware.server.name != server.name:
+                raise ValueError(
+                    f"this application is served by {middleware.server.name!r} already: stop that "
+                    "server, or make another application"
+                )
+            middleware.server = server
+            return
+    app.middlewares.insert(0, _Watch(server))
+
+
+def serve_app(
+    app: web.Application, *, name: str | None = None, host: str = LOOPBACK, port: int = 0
+) -> WebServer:
+    """Start an HTTP server beside the notebook, at once.
+
+    app: an `aiohttp.web.Application`. Its handlers' exceptions go to `errors`, their prints and
+    every request, when it has been answered, to `events`.
+    name, host, port: as for `serve`; the name is "web" if left out.
+    Raises TypeError for anything else than an application, OSError if the port is taken.
+    """
+    from aiohttp import web
+
+    if not isinstance(app, web.Application):
+        raise TypeError(f"an application is an aiohttp.web.Application, this is {app!r:.60}")
+    record_prints()
+    server = WebServer(name or "web", app, host)
+    _watch(app, server)
+    server.replaced = replace(server, port, server.start)
+    return server

@@ -1,0 +1,101 @@
+"""Servers beside the notebook: `serve(handler)` starts one at once and records what happens.
+
+The server is `websockets.asyncio.server.serve`, unchanged, on the lab's server thread. The lab
+adds a name, so that running a cell again replaces the server instead of leaving the old one
+behind; a record of what the handler did; and an end that comes, whatever anybody does.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from websockets.asyncio.server import Server as LibraryServer
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as library_serve
+from websockets.exceptions import ConnectionClosed
+
+from wslab.lab.record import record_prints
+from wslab.lab.registry import LOOPBACK, replace
+from wslab.lab.servers.base import BaseServer, check_handler
+from wslab.lab.servers.connection import RecordedConnection
+
+__all__ = ["Handler", "Server", "echo", "name_of", "serve"]
+
+Handler = Callable[[ServerConnection], Awaitable[None]]
+
+# Library messages go to the record, not to the stderr of whichever cell happens to run.
+_logger = logging.getLogger("wslab.server")
+_logger.propagate = False
+_logger.setLevel(logging.CRITICAL + 1)
+
+
+async def echo(connection: ServerConnection) -> None:
+    """Send every message back to where it came from."""
+    async for message in connection:
+        await connection.send(message)
+
+
+class Server(BaseServer):
+    """A WebSocket server of the lab, the library's; made by `serve`."""
+
+    peer_left = (ConnectionClosed,)
+
+    def __init__(self, name: str, handler: Handler, host: str, options: dict[str, Any]) -> None:
+        super().__init__(name, host)
+        self.handler = handler
+        self.options = options
+        self.scheme = "wss" if options.get("ssl") else "ws"
+        self._server: LibraryServer | None = None
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        number = connection.number if isinstance(connection, RecordedConnection) else 0
+        self.record(number, "open", connection.request.path if connection.request else "")
+        if not await self.run_handler(number, self.handler, connection):
+            raise RuntimeError("handler failed")  # the library then closes with 1011
+
+    async def _open(self, listener: socket.socket) -> None:
+        options = {"close_timeout": 1, "compression": None, "logger": _logger, **self.options}
+        library_class = options.pop("create_connection", ServerConnection)
+        own = type("LabConnection", (RecordedConnection, library_class), {"lab": self})
+        self._server = await library_serve(
+            self._handle, sock=listener, create_connection=own, **options
+        )
+
+    async def _close(self) -> None:
+        assert self._server is not None  # set by _open()
+        self._server.close()
+        await self._server.wait_closed()
+
+
+def serve(
+    handler: Handler,
+    *,
+    name: str | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+    **websockets_options: Any,
+) -> Server:
+    """Start a WebSocket server beside the notebook, at once.
+
+    handler: `async def handler(connection)`, as for `websockets.serve`.
+    name: what it is known by, the handler's name if left out; running the cell again replaces the
+    server of the same name and keeps its port.
+    host: the address to listen on; the default is reachable from this machine only.
+    port: 0 for any free one.
+    websockets_options: passed on to `websockets.serve`. The lab's own defaults are
+    `compression=None`, so that the bytes on the wire can be read, and `close_timeout=1`.
+    Raises OSError if the port is taken, TypeError for a handler of another kind.
+    """
+    check_handler(handler, "connection")
+    record_prints()
+    server = Server(name or name_of(handler), handler, host, websockets_options)
+    server.replaced = replace(server, port, server.start)
+    return server
+
+
+def name_of(handler: object) -> str:
+    """Return a handler's name, that of its class if it has none of its own."""
+    return str(getattr(handler, "__name__", type(handler).__name__))

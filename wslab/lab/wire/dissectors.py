@@ -1,0 +1,43 @@
+"""Protocols on top of WebSocket and HTTP: a transcript asks them what a message says.
+
+The bench itself knows none. An application registers its own when it is imported:
+
+    register("engine.io", EngineIO())
+
+A connection belongs to the first dissector that recognises its request.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from wslab.lab.loop import process_global
+
+__all__ = ["Dissector", "dissector_of", "register"]
+
+
+class Dissector(Protocol):
+    """Says what the messages of one protocol mean."""
+
+    def recognises(self, request: bytes) -> bool:
+        """Tell whether an HTTP request with this head opens a conversation of this protocol."""
+
+    def body(self, payload: bytes, *, is_complete: bool) -> str:
+        """Describe an HTTP body; empty if there is nothing to add to its bytes."""
+
+    def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
+        """Describe the payload of an unfragmented message; empty likewise."""
+
+
+def _register() -> dict[str, Dissector]:
+    return process_global("dissectors", dict[str, Dissector])
+
+
+def register(name: str, dissector: Dissector) -> None:
+    """Add a dissector; one of the same name is replaced, so that a module can be reloaded."""
+    _register()[name] = dissector
+
+
+def dissector_of(request: bytes) -> Dissector | None:
+    """Return the dissector for a connection whose HTTP request has this head, if there is one."""
+    return next((each for each in _register().values() if each.recognises(request)), None)

@@ -1,0 +1,204 @@
+"""One connection through a cable: what asyncio tells each of its two sockets, and what follows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from typing import Literal
+
+from wslab.lab.wire.faults import Faults, Flow
+from wslab.lab.wire.tape import Side, Tape, Tracker
+
+__all__ = ["Link", "Sides"]
+
+Sides = Literal["client", "server", "both"]
+
+LINGER = 1.0  # seconds that a slow peer has to take what was on its way when we closed
+_RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() sends RST
+
+
+class End(asyncio.Protocol):
+    """One end of a relayed connection: the socket towards the client, or towards the server."""
+
+    def __init__(self, link: Link, side: Side) -> None:
+        self.link = link
+        self.side: Side = side
+        self.transport: asyncio.Transport | None = None
+        self.tracker = Tracker(link.tape, link.number, side)
+        self.flow: Flow  # what this end's peer sends, on its way to the other end
+        self.reasons: set[str] = set()  # why nothing is read from this end at the moment
+        self.early: list[bytes] = []  # what is to be written before there is a connection
+        self.finished = False  # the peer has sent FIN
+        self.ended = False
+        self.verdict: bool | None = None  # how to close (reset or not) what is not connected yet
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (asyncio's callback)."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for data in self.early:
+            transport.write(data)
+        self.early.clear()
+        # Python 3.11.2 begins to read after this callback, even if it says pause_reading().
+        asyncio.get_running_loop().call_soon(self.link.connected, self)
+        if self.verdict is not None:
+            self.close(self.verdict)
+
+    def data_received(self, data: bytes) -> None:
+        """Record bytes and pass them on (asyncio's callback)."""
+        self.tracker.feed(data)
+        self.flow.push(data)
+
+    def eof_received(self) -> bool:
+        """Pass on that the peer has finished sending (asyncio's callback)."""
+        self.finished = True
+        self.link.note(self.side, "closed its side (FIN)")
+        self.flow.push(None)
+        return True  # the other direction may go on
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass on a reset (asyncio's callback)."""
+        self.transport = None
+        if exc is not None and not self.ended:
+            self.link.note(self.side, "reset the connection (RST)")
+            self.link.end("both", reset=True)
+        self.ended = True
+        self.link.gone()
+
+    def pause_writing(self) -> None:
+        """Stop reading from the other end while this one's peer is slow (asyncio's callback)."""
+        self.link.other(self).hold("slow peer", True)
+
+    def resume_writing(self) -> None:
+        """Go on (asyncio's callback)."""
+        self.link.other(self).hold("slow peer", False)
+
+    def hold(self, reason: str, on: bool) -> None:
+        """Stop reading from this end for a reason, or drop that reason."""
+        (self.reasons.add if on else self.reasons.discard)(reason)
+        if self.transport is None or self.transport.is_closing() or self.finished:
+            return  # after FIN there is nothing to read but the same FIN again
+        (self.transport.pause_reading if self.reasons else self.transport.resume_reading)()
+
+    def write(self, data: bytes) -> None:
+        """Send to this end's peer; what nobody can get any more is lost."""
+        if self.ended:
+            return
+        if self.transport is None:
+            self.early.append(data)
+        else:
+            self.transport.write(data)
+
+    def write_eof(self) -> None:
+        """Tell this end's peer that no more will come."""
+        if self.transport is not None and not self.ended and not self.transport.is_closing():
+            with contextlib.suppress(OSError):
+                self.transport.write_eof()
+        self.link.half_closed()
+
+    def close(self, reset: bool) -> None:
+        """End the connection with this end's peer: FIN, or RST."""
+        self.verdict = reset
+        if self.transport is None or self.ended:
+            return
+        self.ended = True
+        with contextlib.suppress(OSError):
+            if reset:
+                sock = self.transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+            else:
+                self.transport.write_eof()  # FIN first: close() with unread bytes sends RST alone
+        if reset:
+            self.transport.abort()
+        else:
+            self.transport.close()
+            asyncio.get_running_loop().call_later(LINGER, self.transport.abort)
+
+
+class Link:
+    """One connection through the cable: two sockets and the two flows between them.
+
+    target: where to dial. tape: where to record. faults: of what each side sends.
+    links: the cable's open ones; this one leaves when both sockets are gone.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        target: tuple[str, int],
+        tape: Tape,
+        faults: dict[Side, Faults],
+        links: set[Link],
+    ) -> None:
+        self.number = number
+        self.target = target
+        self.tape = tape
+        self.faults = faults
+        self.links = links
+        self.client = End(self, "client")
+        self.server = End(self, "server")
+        self.client.tracker.other = self.server.tracker
+        self.server.tracker.other = self.client.tracker
+        self.halves = 0  # directions that have ended
+        self.dial: asyncio.Task[None] | None = None
+        for end in (self.client, self.server):
+            far = self.other(end)
+            end.flow = Flow(
+                faults[end.side], write=far.write, end=far.write_eof, pause=self._pause(end)
+            )
+
+    def _pause(self, end: End) -> Callable[[bool], None]:
+        return lambda on: end.hold("backlog", on)
+
+    def other(self, end: End) -> End:
+        """Return the opposite end."""
+        return self.server if end is self.client else self.client
+
+    def note(self, side: Side, text: str) -> None:
+        """Put a remark on the tape."""
+        self.tape.note(self.number, side, text)
+
+    def connected(self, end: End) -> None:
+        """Go on: from the client's connection to dialling the server, from there to reading."""
+        end.hold("frozen", self.faults[end.side].frozen)
+        if end is self.client:
+            end.hold("dialling", True)  # what comes before the server answers is kept
+            self.dial = asyncio.create_task(self._dial())
+            self.dial.add_done_callback(lambda _: self.gone())
+        else:
+            self.client.hold("dialling", False)
+
+    async def _dial(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_connection(lambda: self.server, *self.target)
+        except OSError as error:
+            self.note("server", f"cannot be reached: {error.strerror or error}")
+            self.end("client", reset=True)
+
+    def half_closed(self) -> None:
+        """Close both sockets once both directions have ended."""
+        self.halves += 1
+        if self.halves == 2:
+            self.client.close(reset=False)
+            self.server.close(reset=False)
+
+    def end(self, side: Sides, *, reset: bool) -> None:
+        """End the connection at one side or both; a side that is left hears nothing more."""
+        for end in (self.client, self.server):
+            end.flow.close()
+            if side in (end.side, "both"):
+                end.close(reset)
+            else:
+                end.hold("the other end is gone", True)
+
+    def gone(self) -> None:
+        """Forget the link when both sockets are gone and no other will come."""
+        is_open = any(end.transport is not None for end in (self.client, self.server))
+        if not is_open and self.dial is not None and self.dial.done():
+            self.links.discard(self)

@@ -1,0 +1,5 @@
+"""Time without waiting; later, the network in memory."""
+
+from wslab.net.clock import Timers, run_virtual
+
+__all__ = ["Timers", "run_virtual"]

@@ -1,0 +1,162 @@
+"""A client from scratch: what the course has read, on a real socket.
+
+`connect_from_scratch` does what the library's `connect` does, with `wslab.protocol` in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Generator, Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from wslab.protocol.connection import Connection, Role
+from wslab.protocol.deflate import agreed
+from wslab.protocol.errors import HandshakeError
+from wslab.protocol.handshake import check_response, upgrade_request
+from wslab.protocol.http import HEAD_LIMIT, Request, Response
+from wslab.scratch.endpoint import Endpoint, Settings
+
+__all__ = ["ClientEndpoint", "connect_from_scratch"]
+
+# A response that refuses may have a body; nobody needs more of it than this, in bytes.
+RESPONSE_LIMIT = HEAD_LIMIT + 64 * 1024
+
+
+class ClientEndpoint(Endpoint):
+    """The client's end of one connection.
+
+    opened: done when the opening handshake is.
+    """
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        super().__init__(settings)
+        self.request: Request = request
+        self.opened: asyncio.Future[None] = self.loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the request (asyncio's callback)."""
+        super().connection_made(transport)
+        self.transport.write(self.request.serialize())
+
+    def handshake(self, data: bytes) -> None:
+        """Read the server's response, and check it once it is complete."""
+        self._head += data
+        try:
+            parsed = self._final_response()
+            if parsed is None:
+                if len(self._head) > RESPONSE_LIMIT:
+                    seen = f"response is over {RESPONSE_LIMIT} bytes, it begins {self._head[:40]!r}"
+                    raise HandshakeError(seen, "RFC 9112 §6")
+                return
+            response, end = parsed
+            self.response = response
+            check_response(response, self.request)
+            deflate = agreed(response.headers, self.settings.deflate)
+        except HandshakeError as error:
+            if self.response is not None:  # who comes again wants to know its Retry-After
+                error.headers = tuple(self.response.headers)
+            self._fail(error)
+            return
+        masks, limits = partial(secrets.token_bytes, 4), self.settings.limits
+        connection = Connection(Role.CLIENT, masks=masks, deflate=deflate, limits=limits)
+        if not self.opened.done():  # or cancelled
+            self.opened.set_result(None)
+        self.open(connection, response, self._head[end:])
+
+    def _final_response(self) -> tuple[Response, int] | None:
+        """Read the response, past interim ones such as 103, of which there may be some."""
+        start = 0
+        while (parsed := Response.parse(self._head, start)) is not None and parsed[0].is_interim:
+            start = parsed[1]
+        if parsed is None:
+            self._head = self._head[start:]
+        return parsed
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits for the opening handshake that it will not come (asyncio's callback)."""
+        super().connection_lost(exc)
+        self._fail(ConnectionError("the server ended the connection amid the opening handshake"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error)
+            self.transport.abort()
+
+
+class connect_from_scratch:
+    """Connect to a WebSocket server: `await` it, or use it in `async with`.
+
+    url: ``ws://host:port/path`` or ``wss://…``. ssl: a context, for another than the default.
+    subprotocols: the ones to offer, best first. origin, headers: further fields of the request.
+    settings: see `Settings`; with deflate, compression is offered.
+    Raises HandshakeError if the server refuses, OSError if it cannot be reached, among them
+    TimeoutError after `open_timeout`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        subprotocols: Iterable[str] = (),
+        origin: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        **settings: Any,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.fragment:
+            raise ValueError(f"{url!r} is no ws:// or wss:// URL (RFC 6455 §3)")
+        default_port = 443 if parts.scheme == "wss" else 80
+        self.address = (parts.hostname, default_port if parts.port is None else parts.port)
+        self.tls = (ssl or True) if parts.scheme == "wss" else None
+        self.settings = Settings(**settings)
+        deflate = self.settings.deflate
+        self.request = upgrade_request(
+            parts.netloc.rpartition("@")[2],
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            nonce=secrets.token_bytes(16),
+            subprotocols=subprotocols,
+            origin=origin,
+            extensions=[deflate.extension()] if deflate else [],
+            headers=headers,
+        )
+        self.request.serialize()  # raises what is wrong with it
+
+    async def _connect(self) -> Endpoint:
+        limit = self.settings.open_timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await self._open()
+        except TimeoutError:
+            raise TimeoutError(f"no connection within {limit:g} s") from None
+
+    async def _open(self) -> Endpoint:
+        _, endpoint = await asyncio.get_running_loop().create_connection(
+            lambda: ClientEndpoint(self.request, self.settings),
+            *self.address,
+            ssl=self.tls,
+            ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
+        )
+        try:
+            await endpoint.opened
+        except BaseException:
+            endpoint.transport.abort()
+            raise
+        return endpoint
+
+    def __await__(self) -> Generator[Any, None, Endpoint]:
+        """Open the connection."""
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> Endpoint:
+        """Open the connection; it is closed at the end of the block."""
+        self._endpoint = await self._connect()
+        return self._endpoint
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Close it."""
+        await self._endpoint.__aexit__(*exception)
