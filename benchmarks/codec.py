@@ -7,7 +7,7 @@ put them behind what is left of earlier ones, and get the payload out, unmasked.
 make a frame's bytes from a payload, with a fresh random masking key where it is masked (a client's
 frames are, a server's are not). Each peer does it in the way of its own connections:
 
-    wslab         Frame.parse on what is left + data    serialize(opcode, payload, fin, rsv, mask)
+    wslab         Frame.parse on what is left + data    Frame(opcode, payload, mask=…).serialize()
     websockets    Frame.parse on its StreamReader       Frame(opcode, payload).serialize(mask=...)
     wsproto       receive_bytes and received_frames     FrameProtocol.send_data
 
@@ -35,12 +35,14 @@ from _interleave import Ratio, Run, ratios
 from websockets.streams import StreamReader
 from wsproto.frame_protocol import FrameProtocol
 
-from wslab.protocol import Frame, Opcode, frames, serialize
+from wslab.protocol import Frame, Opcode, frames
 
 SIZES = {16: "16 B", 125: "125 B", 1024: "1 KiB", 65536: "64 KiB", 1 << 20: "1 MiB"}
 LIMIT = 1 << 21  # every peer also checks a limit; this one is never reached
 
 C_EXTENSION = find_spec("websockets.speedups") is not None
+
+BINARY, LIBRARY_BINARY = Opcode.BINARY, websockets.frames.Opcode.BINARY  # slow to get in 3.11
 
 WSLAB, WSPROTO = "wslab", "wsproto"
 WEBSOCKETS, WEBSOCKETS_PURE, WSLAB_PURE = "websockets, C", "websockets, no C", "wslab, no C"
@@ -71,7 +73,9 @@ class Goal(NamedTuple):
 
 GOALS = (
     Goal("frames up to 1 KiB, both directions", WSPROTO, 2.5, lambda case: case.size <= 1024),
-    Goal("frames of 16 B, both directions", WEBSOCKETS, 1.0, lambda case: case.size == 16),
+    Goal(
+        "frames up to 1 KiB, both directions", WEBSOCKETS_PURE, 1.0, lambda case: case.size <= 1024
+    ),
     Goal("1 MiB masked", WSPROTO, 1.0, lambda case: case.size == 1 << 20 and case.masked),
 )
 
@@ -114,10 +118,10 @@ def serializers(payload: bytes, masked: bool) -> dict[str, Operation]:
     protocol = FrameProtocol(client=masked, extensions=[])
 
     def wslab() -> bytes:
-        return serialize(Opcode.BINARY, payload, True, 0, os.urandom(4) if masked else None)
+        return Frame(BINARY, payload, True, 0, os.urandom(4) if masked else None).serialize()
 
     def library() -> bytes:
-        frame = websockets.frames.Frame(websockets.frames.Opcode.BINARY, payload)
+        frame = websockets.frames.Frame(LIBRARY_BINARY, payload)
         return frame.serialize(mask=masked)
 
     def wsproto() -> bytearray:
@@ -172,7 +176,7 @@ def validate(payload: bytes, data: bytes, masked: bool) -> None:
 def measure(case: Case, rounds: int, seconds: float) -> dict[str, Ratio]:
     """Return the ratios of one case: each peer's CPU time by wslab's."""
     payload = os.urandom(case.size)
-    data = serialize(Opcode.BINARY, payload, mask=os.urandom(4) if case.masked else None)
+    data = Frame(Opcode.BINARY, payload, mask=os.urandom(4) if case.masked else None).serialize()
     validate(payload, data, case.masked)
     if case.work == "parse":
         operations = parsers(data, case.masked)

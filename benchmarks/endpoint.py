@@ -321,9 +321,9 @@ def running(name: str) -> Iterator[Server]:
 
 def frame(size: int, *, text: bool) -> bytes:
     """Write the frame of a client's message."""
-    from wslab.protocol import Opcode, serialize
+    from wslab.protocol import Frame, Opcode
 
-    return serialize(Opcode.TEXT if text else Opcode.BINARY, b"a" * size, mask=MASK)
+    return Frame(Opcode.TEXT if text else Opcode.BINARY, b"a" * size, mask=MASK).serialize()
 
 
 def answer_size(size: int) -> int:

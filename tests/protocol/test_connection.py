@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wslab.protocol import RSV1, Close, CloseCode, Frame, Opcode, ProtocolError, serialize
+from wslab.protocol import RSV1, Close, CloseCode, Frame, Opcode, ProtocolError
 from wslab.protocol.connection import TRANSITIONS, Connection, Role, State, Step
 from wslab.protocol.deflate import Deflate
 from wslab.protocol.events import (
@@ -254,7 +254,7 @@ class TestViolations:
 class TestLimits:
     def test_a_frame(self) -> None:
         connection = server(limits=Limits(frame=10, message=100))
-        (event,) = connection.receive(serialize(Opcode.BINARY, bytes(11), mask=MASK)[:6])
+        (event,) = connection.receive(Frame(Opcode.BINARY, bytes(11), mask=MASK).serialize()[:6])
         assert event == Violation(1009, "RFC 6455 §10.4", "payload is 11 bytes, limit 10")
 
     @pytest.mark.parametrize("deflate", [None, Deflate()])
@@ -302,7 +302,7 @@ class TestLimits:
     def test_slow_bytes_stay_small(self, chunk: int) -> None:
         """A frame that comes in dribbles takes what it holds, not an object for every piece."""
         connection = server()
-        data = serialize(Opcode.BINARY, bytes(100_000), mask=MASK)[:-1]
+        data = Frame(Opcode.BINARY, bytes(100_000), mask=MASK).serialize()[:-1]
         tracemalloc.start()
         for start in range(0, len(data), chunk):
             assert connection.receive(data[start : start + chunk]) == []

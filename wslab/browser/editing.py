@@ -11,7 +11,7 @@ from typing import NamedTuple
 from wslab.lab.wire.anatomy import opcode_name
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Header, Opcode, apply_mask, check_header, serialize
+from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, check_header, parse_hex
 
 __all__ = [
     "BITS",
@@ -21,7 +21,7 @@ __all__ = [
     "FrameVerdict",
     "check_draft",
     "flip",
-    "parse_hex",
+    "limited_hex",
 ]
 
 LIMIT = 4096  # bytes of a frame that may be edited
@@ -32,17 +32,13 @@ BITS = (
 )
 
 
-class Draft(NamedTuple):
-    """The fields of a frame, of any values: `protocol.Frame` without its rules."""
+class Draft(Frame):
+    """A frame that need not keep the rules; made by `read` or `edited`."""
 
-    opcode: int = Opcode.TEXT
-    payload: bytes = b""
-    fin: bool = True
-    rsv: int = 0
-    mask: bytes | None = None
+    __slots__ = ()
 
     @classmethod
-    def parse(cls, data: bytes) -> Draft | None:
+    def read(cls, data: bytes) -> Draft | None:
         """Read the fields of a frame that may be broken; None if its header is not complete."""
         header = Header.parse(data)
         if header is None:
@@ -51,10 +47,6 @@ class Draft(NamedTuple):
         if header.mask is not None:
             payload = apply_mask(payload, header.mask)
         return cls(header.opcode, payload, header.fin, header.rsv, header.mask)
-
-    def serialize(self) -> bytes:
-        """Write it as bytes, whether it keeps the rules or not."""
-        return serialize(*self, check=False)
 
     def edited(self, field: str, value: object) -> Draft:
         """Return a draft with one field changed, as the page names fields.
@@ -72,14 +64,14 @@ class Draft(NamedTuple):
             case "masked":
                 return self._replace(mask=(self.mask or EXAMPLE_KEY) if value else None)
             case "key":
-                key = parse_hex(str(value))
+                key = limited_hex(str(value))
                 if len(key) != 4:
                     raise ValueError(
                         f"a masking key is 4 bytes, this one is {len(key)} (RFC 6455 §5.3)"
                     )
                 return self._replace(mask=key)
             case "payload":
-                return self._replace(payload=parse_hex(str(value)))
+                return self._replace(payload=limited_hex(str(value)))
             case "text":
                 return self._replace(payload=str(value).encode("utf-8", "replace"))
         raise ValueError(f"a frame has no field {field!r}")
@@ -102,18 +94,9 @@ def _number(value: object, limit: int) -> int:
     return number
 
 
-def parse_hex(text: str) -> bytes:
-    """Read bytes written in hex, spaces allowed; at most `LIMIT` of them.
-
-    >>> parse_hex("81 0548")
-    b'\\x81\\x05H'
-    """
-    digits = "".join(text.split())
-    try:
-        data = bytes.fromhex(digits)
-    except ValueError:
-        seen = f"an odd number, {len(digits)}" if len(digits) % 2 else "a character that is none"
-        raise ValueError(f"a byte is two hex digits, here are {seen}") from None
+def limited_hex(data: bytes | str) -> bytes:
+    """Return bytes, or those that a hexadecimal text writes; ValueError for more than `LIMIT`."""
+    data = parse_hex(data) if isinstance(data, str) else bytes(data)
     if len(data) > LIMIT:
         raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
     return data
@@ -157,7 +140,7 @@ def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
             return FrameVerdict(
                 None, f"not complete: payload {header.length - missing} of {header.length} bytes"
             )
-        draft = Draft.parse(data)
+        draft = Draft.read(data)
         assert draft is not None  # its header is complete
         _check_payload(draft)
     except ProtocolError as error:

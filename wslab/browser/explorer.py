@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from wslab.browser.editing import BITS, LIMIT, Draft, FrameVerdict, check_draft, flip, parse_hex
+from wslab.browser.editing import BITS, Draft, FrameVerdict, check_draft, flip, limited_hex
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.wire.anatomy import Anatomy, dissect, opcode_name
+from wslab.protocol.frames import Opcode
 
 __all__ = ["FrameExplorer"]
 
@@ -20,7 +21,7 @@ SENDERS = ("", "client", "server")
 class FrameExplorer:
     """A frame that can be edited in the page.
 
-    data: the bytes of a frame, valid or not, at most 4096.
+    data: the bytes of a frame, or hexadecimal text; valid or not, at most 4096 bytes.
     sender: "client" or "server" to have it judged by who sends it, since clients must mask and
     servers must not; None for either.
 
@@ -28,12 +29,15 @@ class FrameExplorer:
     """
 
     def __init__(
-        self, data: bytes = b"\x81\x05Hello", *, sender: Literal["client", "server"] | None = None
+        self,
+        data: bytes | str = b"\x81\x05Hello",
+        *,
+        sender: Literal["client", "server"] | None = None,
     ) -> None:
         if (sender or "") not in SENDERS:
             raise ValueError(f'sender is {sender!r}, it must be "client", "server" or None')
-        self._data = _checked(data)
-        self._draft = Draft.parse(self._data) or Draft()
+        self._data = limited_hex(data)
+        self._draft = Draft.read(self._data) or Draft(Opcode.TEXT)
         self._sender = sender or ""
         self._widget = make_widget(
             "browser/dom.js", "browser/explorer.js", state=self._view(), on_message=self._on_message
@@ -45,9 +49,9 @@ class FrameExplorer:
         return self._data
 
     @data.setter
-    def data(self, data: bytes) -> None:
+    def data(self, data: bytes | str) -> None:
         """Show another frame."""
-        self._set_data(_checked(data))
+        self._set_data(limited_hex(data))
         self._widget.state = self._view()
 
     @property
@@ -71,7 +75,7 @@ class FrameExplorer:
     def _set_data(self, data: bytes) -> None:
         self._data = data
         # Half a header says nothing: the fields stay as they were until there is more.
-        self._draft = Draft.parse(data) or self._draft
+        self._draft = Draft.read(data) or self._draft
 
     def _on_message(self, message: dict[str, Any]) -> None:
         """Take an edit, {"edit": field, "value": …, "number": n}, and answer with everything."""
@@ -80,12 +84,12 @@ class FrameExplorer:
             if field == "sender":
                 self._sender = value if value in SENDERS else ""
             elif field == "raw":
-                self._set_data(parse_hex(str(value)))
+                self._set_data(limited_hex(str(value)))
             elif field == "bit":
                 self._set_data(flip(self._data, *value))
             else:
                 draft = self._draft.edited(field, value)
-                self._set_data(_checked(draft.serialize()))
+                self._set_data(limited_hex(draft.serialize(check=False)))
         except ValueError as error:
             problem = str(error)
         view = self._view()
@@ -118,10 +122,3 @@ class FrameExplorer:
             "valid": verdict.valid,
             "verdict": verdict.text,
         }
-
-
-def _checked(data: bytes) -> bytes:
-    data = bytes(data)
-    if len(data) > LIMIT:
-        raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
-    return data

@@ -18,7 +18,7 @@ from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.deflate import Deflate, Deflater, Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Closed, Closing, Ping, Pong, ProtocolEvent, Violation
-from wslab.protocol.frames import RSV1, Opcode, serialize
+from wslab.protocol.frames import RSV1, Data, Frame, Opcode
 from wslab.protocol.messages import FrameReader, Limits, MessageReader
 
 __all__ = ["TRANSITIONS", "Connection", "Role", "State", "Step"]
@@ -66,7 +66,7 @@ TRANSITIONS = {
 }
 
 # Until the peer's Close: what it sends is read, and control frames may be sent (§5.5.1).
-_OPEN, _READING = State.OPEN, (State.OPEN, State.CLOSE_SENT)  # looked up once
+_READING = (State.OPEN, State.CLOSE_SENT)
 
 
 class Connection:
@@ -76,7 +76,7 @@ class Connection:
     frame (§5.3), such as ``lambda: secrets.token_bytes(4)``; a server has none.
     deflate: what the opening handshake agreed on (`deflate.agreed`); None for no compression.
     limits: how much to accept from the peer.
-    frames: cuts what the peer sends; `frames.has_more` if there are bytes not looked at yet.
+    frames: cuts what the peer sends; its length is how many bytes wait to be looked at.
     Raises ValueError for a client without masks and for a server with them.
 
     >>> server = Connection(Role.SERVER)
@@ -120,15 +120,17 @@ class Connection:
 
     # What comes in
 
-    def receive(self, data: bytes) -> list[ProtocolEvent]:
+    def receive(self, data: Data | str) -> list[ProtocolEvent]:
         """Take bytes that the peer sent, cut anywhere; return what happened, in order.
+
+        data: bytes, or hexadecimal text.
 
         After the peer's Close, or a violation, the bytes are ignored (§5.5.1, §7.1.7).
         """
         self.feed(data)
         return list(iter(self.next_event, None))
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Data | str) -> None:
         """Take bytes that the peer sent, and look at none of them: that is for `next_event`.
 
         With these two, unlike `receive`, the application can still answer a message that came
@@ -141,8 +143,8 @@ class Connection:
         """Return what happened next; None means that more bytes are needed, or no longer read."""
         try:
             while self.state in _READING and (piece := self.frames.next()) is not None:
-                if (opcode := piece[0][2]) >= 0x8:
-                    return self._receive_control(opcode, piece[1])
+                if (opcode := piece.header.opcode) >= 0x8:
+                    return self._receive_control(opcode, piece.data)
                 if (message := self._messages.read(piece)) is not None:
                     return message
         except ProtocolError as error:
@@ -159,7 +161,7 @@ class Connection:
 
     def _receive_control(self, opcode: int, payload: bytes) -> ProtocolEvent:
         if opcode == Opcode.PING:
-            self._write_control(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
+            self._write(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
             return Ping(payload)
         if opcode == Opcode.PONG:
             return Pong(payload)
@@ -173,7 +175,7 @@ class Connection:
         """Fail the connection: say why, and listen no more (§7.1.7)."""
         if self.state is State.OPEN:
             reason = str(error).encode()[:123].decode(errors="ignore")
-            self._write_control(Opcode.CLOSE, Close(error.code, reason).serialize())
+            self._write(Opcode.CLOSE, Close(error.code, reason).serialize())
         self._step(Step.FAIL)
         return Violation(error.code, error.section, error.message)
 
@@ -221,7 +223,7 @@ class Connection:
         return data
 
     def _send_data(self, opcode: Opcode, payload: bytes, fin: bool) -> None:
-        if self.state is not _OPEN:
+        if self.state is not State.OPEN:
             raise ProtocolError(f"cannot send {opcode.name} after Close", "RFC 6455 §5.5.1")
         first = self._sending is None
         if not first and self._sending is not opcode:
@@ -232,22 +234,22 @@ class Connection:
         if self._deflater is not None:
             payload = self._deflater.deflate(payload, fin)
             rsv = RSV1 if first else 0
-        number, mask = opcode if first else Opcode.CONTINUATION, self._masks and self._masks()
-        self._output.append(serialize(number, payload, fin, rsv, mask))
+        self._write(opcode if first else Opcode.CONTINUATION, payload, fin, rsv)
 
     def _send_control(self, opcode: Opcode, payload: bytes) -> None:
         if self.state not in _READING:
             raise ProtocolError(f"cannot send {opcode.name}, the connection is over", "RFC 6455 §7")
-        self._write_control(opcode, payload)
+        self._write(opcode, payload)
 
     def _send_close(self, payload: bytes) -> None:
         if (self.state, Step.SEND_CLOSE) not in TRANSITIONS:
             raise ProtocolError("cannot send CLOSE a second time", "RFC 6455 §5.5.1")
-        self._write_control(Opcode.CLOSE, payload)
+        self._write(Opcode.CLOSE, payload)
         self._step(Step.SEND_CLOSE)
 
-    def _write_control(self, opcode: Opcode, payload: bytes) -> None:
-        self._output.append(serialize(opcode, payload, mask=self._masks and self._masks()))
+    def _write(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv: int = 0) -> None:
+        mask = self._masks() if self._masks else None
+        self._output.append(Frame(opcode, payload, fin, rsv, mask).serialize())
 
     def _step(self, step: Step) -> None:
         self.state = TRANSITIONS[self.state, step]

@@ -1,22 +1,22 @@
 """What a connection tells its application: one small immutable value for each thing that happened.
 
-A pattern tells them apart: ``match event: case Text(text): …``. Messages, of which there are
-many, are named tuples: quicker to make than a frozen dataclass.
+A pattern tells them apart: ``match event: case Text(text): …``.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 __all__ = ["Binary", "Closed", "Closing", "Ping", "Pong", "ProtocolEvent", "Text", "Violation"]
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Text:
     """A whole text message, its fragments put together (RFC 6455 §5.6)."""
 
     data: str
 
 
-class Binary(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Binary:
     """A whole binary message, its fragments put together (RFC 6455 §5.6)."""
 
     data: bytes

@@ -15,19 +15,21 @@
 shows traffic has to show those too. `check_header` holds the rules that one frame can break
 by itself. `Frame` is a header's meaning together with the payload.
 
-Both are named tuples and not dataclasses: making a frozen dataclass takes longer than reading
-the header it describes (benchmarks/codec.py).
+One thing is borrowed: masks are applied by the C helper of the `websockets` library, where its
+wheel has one. Elsewhere `xor_in_python` does the same.
 """
 
 import contextlib
+import re
 from enum import IntEnum
 from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError
 
 __all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "check_header"]
-__all__ += ["read_header", "serialize"]
+__all__ += ["parse_hex"]
 
+BYTES = (bytes, bytearray, memoryview)
 Data = bytes | bytearray | memoryview
 Key = bytes | None  # a masking key, 4 bytes; None where nothing is masked
 Masked = bool | None  # True if the sender is a client, False if a server, None to accept both
@@ -35,9 +37,6 @@ Limit = int | None  # bytes of a payload to accept at most; None for any number
 
 # The three reserved bits as `rsv` numbers them: an extension may give them a meaning (§5.2).
 RSV1, RSV2, RSV3 = 0b100, 0b010, 0b001
-
-# Larger than this, a payload is masked piece by piece: the pieces stay in the CPU's cache.
-_MASK_CHUNK = 64 * 1024
 
 
 class Opcode(IntEnum):
@@ -51,8 +50,27 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
-_BYTES = [bytes([number]) for number in range(256)]  # to look one up is to save making it
-_OPCODES = [Opcode(number) if number in list(Opcode) else None for number in range(16)]
+_OPCODES = {int(opcode): opcode for opcode in Opcode}
+
+
+def parse_hex(text: str) -> bytes:
+    """Read bytes written in hexadecimal, two digits each, as tables and tools write them.
+
+    Spaces, ``:`` and ``,`` may separate bytes, ``0x`` may stand before them, and brackets around
+    them. Wherever this package takes the bytes of a frame, it also takes such a text.
+    Raises ValueError if anything else is there, or half a byte.
+
+    >>> parse_hex("81 05 0x48")
+    b'\\x81\\x05H'
+    """
+    digits = re.sub(r"0[xX]|\\x|[\s:,;_\[\]{}-]", "", text)
+    if wrong := re.search(r"[^0-9A-Fa-f]", digits):
+        seen = f"{wrong[0]!r} is not a hexadecimal digit"
+        raise ValueError(f"{seen}: a byte is two of 0-9 and a-f, such as '81 05'")
+    if len(digits) % 2:
+        seen = f"an odd number of hexadecimal digits, {len(digits)}"
+        raise ValueError(f"a byte is two hexadecimal digits, here is {seen}")
+    return bytes.fromhex(digits)
 
 
 def apply_mask(data: Data, mask: bytes) -> bytes:
@@ -73,13 +91,7 @@ def apply_mask(data: Data, mask: bytes) -> bytes:
 
 
 def xor_in_python(data: Data, mask: bytes) -> bytes:
-    """Do as `apply_mask` does, without a look at the mask's size."""
-    pieces = (data[i : i + _MASK_CHUNK] for i in range(0, len(data), _MASK_CHUNK))
-    return b"".join([_xor_at_once(piece, mask) for piece in pieces])
-
-
-def _xor_at_once(data: Data, mask: bytes) -> bytes:
-    # Two long integers XORed are some forty times as fast as a loop over the bytes.
+    """Do as `apply_mask` does: two long integers XORed are faster than a loop over the bytes."""
     size = len(data)
     key = (mask * (size // 4 + 1))[:size]
     number = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
@@ -87,7 +99,7 @@ def _xor_at_once(data: Data, mask: bytes) -> bytes:
 
 
 xor = xor_in_python
-with contextlib.suppress(ImportError):  # the library's, where its wheel has it: in C, much faster
+with contextlib.suppress(ImportError):  # borrowed from the library, where its wheel has it: C
     from websockets.speedups import apply_mask as xor
 
 
@@ -110,36 +122,28 @@ class Header(NamedTuple):
     size: int
 
     @classmethod
-    def parse(cls, data: Data, start: int = 0) -> Self | None:
-        """Read the header that begins at data[start]; None means that more bytes are needed."""
-        fields = read_header(data, start)
-        return None if fields is None else cls(*fields)
+    def parse(cls, data: Data | str, start: int = 0) -> Self | None:
+        """Read the header that begins at data[start]; None means that more bytes are needed.
+
+        data: bytes, or hexadecimal text. Source: RFC 6455 §5.2.
+        """
+        if isinstance(data, str):
+            data = parse_hex(data)
+        if len(data) < start + 2:
+            return None
+        first, second = data[start], data[start + 1]
+        is_masked, length = second >= 0x80, second & 0x7F
+        body = start + (2 if length < 126 else 4 if length == 126 else 10)
+        end = body + 4 if is_masked else body
+        if len(data) < end:
+            return None
+        mask = bytes(data[body:end]) if is_masked else None
+        if length > 125:
+            length = int.from_bytes(data[start + 2 : body])
+        return cls(first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, end - start)
 
 
-Fields = tuple[bool, int, int, Key, int, int]  # a Header's: to make one would cost as much again
-
-
-def read_header(data: Data, start: int = 0) -> Fields | None:
-    """Read the header that begins at data[start]; None means that more bytes are needed.
-
-    Returns the fields of a `Header`. Source: RFC 6455 §5.2.
-    """
-    if len(data) < start + 2:
-        return None
-    first, second = data[start], data[start + 1]
-    length = second & 0x7F
-    size = (2 if length < 126 else 4 if length == 126 else 10) + (4 if second >= 0x80 else 0)
-    end = start + size
-    if len(data) < end:
-        return None
-    key = data[end - 4 : end] if second >= 0x80 else None
-    mask = key if key is None or type(key) is bytes else bytes(key)
-    if length > 125:
-        length = int.from_bytes(data[start + 2 : start + (4 if length == 126 else 10)])
-    return first >= 0x80, first >> 4 & 0b111, first & 0xF, mask, length, size
-
-
-def check_header(header: Fields, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
+def check_header(header: Header, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
     """Raise ProtocolError if a frame breaks a rule by itself; return its opcode.
 
     masked: True if the sender is a client, False if it is a server, None to accept both.
@@ -149,7 +153,7 @@ def check_header(header: Fields, masked: Masked, rsv: int = 0, limit: Limit = No
     Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
     """
     fin, bits, number, mask, length, size = header
-    opcode = _OPCODES[number]
+    opcode = _OPCODES.get(number)
     if opcode is None:
         raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
     if bits and bits & ~rsv:
@@ -178,7 +182,7 @@ def check_header(header: Fields, masked: Masked, rsv: int = 0, limit: Limit = No
 class Frame(NamedTuple):
     """One frame: what it is for, what it carries, and how it travels.
 
-    opcode: an `Opcode`.
+    opcode: an `Opcode`; a reserved number can be written too, with check=False.
     payload: what the frame carries, never masked here.
     fin: False on every frame of a message but the last.
     rsv: the bits RSV1 RSV2 RSV3 as a number from 0 to 7.
@@ -188,7 +192,7 @@ class Frame(NamedTuple):
     '81 05 48 65 6c 6c 6f'
     """
 
-    opcode: Opcode
+    opcode: int
     payload: bytes = b""
     fin: bool = True
     rsv: int = 0
@@ -196,16 +200,25 @@ class Frame(NamedTuple):
 
     @classmethod
     def parse(
-        cls, data: Data, start: int = 0, *, masked: Masked = None, rsv: int = 0, limit: Limit = None
+        cls,
+        data: Data | str,
+        start: int = 0,
+        *,
+        masked: Masked = None,
+        rsv: int = 0,
+        limit: Limit = None,
     ) -> tuple[Self, int] | None:
         """Read the frame that begins at data[start].
 
+        data: bytes, or hexadecimal text.
         masked, rsv, limit: what to accept, see `check_header`; checked as soon as the header
         is there, so that nobody waits for a payload that is refused anyway.
         Returns the frame and the index of the byte after it, or None if more bytes are needed.
         Raises ProtocolError, with the close code to answer.
         Source: RFC 6455 §5.2.
         """
+        if isinstance(data, str):
+            data = parse_hex(data)
         header = Header.parse(data, start)
         if header is None:
             return None
@@ -220,43 +233,33 @@ class Frame(NamedTuple):
         return cls(opcode, payload, header.fin, header.rsv, header.mask), end
 
     def serialize(self, *, check: bool = True) -> bytes:
-        """Write the frame as bytes: `serialize` with this frame's fields."""
-        return serialize(*self, check)
+        """Write the frame as bytes, in the fewest length bytes.
 
-
-def serialize(
-    opcode: int, payload: Data, fin: bool = True, rsv: int = 0, mask: Key = None, check: bool = True
-) -> bytes:
-    """Write a frame as bytes, in the fewest length bytes; the arguments are `Frame`'s fields.
-
-    This is the way to write many frames: a `Frame` made only to be written costs as much again.
-
-    check: False writes a reserved opcode, or a control frame that is too long or fragmented, as
-    asked, for tests and lessons that play a peer who breaks the rules.
-    Raises ProtocolError for such a frame, ValueError for what no header can hold and for a mask
-    that is not 4 bytes long, TypeError for a payload that is not bytes.
-    Source: RFC 6455 §5.2.
-    """
-    if type(payload) is not bytes:
-        if not isinstance(payload, Data):
-            seen = type(payload).__name__
-            raise TypeError(f"payload is {seen}, not bytes; encode text: text.encode()")
-        payload = bytes(payload)  # a memoryview's items may be larger than a byte
-    length = len(payload)
-    numbers = rsv << 4 | opcode
-    if not 0 <= numbers <= 2:  # most frames carry data and no reserved bit: nothing to check
-        if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
-            raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
-        if check:
-            check_header((fin, rsv, opcode, mask, length, 0), None, rsv)
-    first = numbers | 0x80 if fin else numbers
-    mask_bit = 0 if mask is None else 0x80
-    if length < 126:
-        header = _BYTES[first] + _BYTES[mask_bit | length]
-    elif length < 1 << 16:
-        header = _BYTES[first] + _BYTES[mask_bit | 126] + length.to_bytes(2)
-    else:
-        header = _BYTES[first] + _BYTES[mask_bit | 127] + length.to_bytes(8)
-    if mask is None:
-        return header + payload
-    return header + mask + apply_mask(payload, mask)
+        check: False writes a reserved opcode, or a control frame that is too long or fragmented,
+        as asked, for tests and lessons that play a peer who breaks the rules.
+        Raises ProtocolError for such a frame, ValueError for what no header can hold and for a
+        mask that is not 4 bytes long, TypeError for a payload that is not bytes.
+        Source: RFC 6455 §5.2.
+        """
+        opcode, payload, fin, rsv, mask = self
+        if type(payload) is not bytes:
+            if not isinstance(payload, BYTES):
+                seen = type(payload).__name__
+                raise TypeError(f"payload is {seen}, not bytes; encode text: text.encode()")
+            payload = bytes(payload)  # a memoryview's items may be larger than a byte
+        length = len(payload)
+        if rsv or not 0 <= opcode <= 2:  # other frames than plain data, which may be of any size
+            if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
+                raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
+            if check:
+                check_header(Header(fin, rsv, opcode, mask, length, 0), None, rsv)
+        bits = (0x8000 if fin else 0) | rsv << 12 | opcode << 8 | (0 if mask is None else 0x80)
+        if length < 126:
+            header = (bits | length).to_bytes(2)
+        elif length < 1 << 16:
+            header = ((bits | 126) << 16 | length).to_bytes(4)
+        else:
+            header = ((bits | 127) << 64 | length).to_bytes(10)
+        if mask is None:
+            return header + payload
+        return header + mask + apply_mask(payload, mask)

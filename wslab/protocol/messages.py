@@ -7,20 +7,27 @@ puts them together (§5.4), decompresses (RFC 7692) and checks that text is UTF-
 
 import codecs
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wslab.protocol.deflate import Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Binary, Text
-from wslab.protocol.frames import RSV1, Fields, Opcode, check_header, read_header, xor
+from wslab.protocol.frames import RSV1, Data, Header, Opcode, apply_mask, check_header, parse_hex
 
 __all__ = ["FramePiece", "FrameReader", "Limits", "MessageReader"]
 
-_new = tuple.__new__  # a named tuple of its fields, at half the price
-_CONTINUATION, _TEXT = int(Opcode.CONTINUATION), int(Opcode.TEXT)  # compared very often
 
-# A part of a frame: its header, checked; this part of the payload, unmasked; whether it is the
-# frame's first part, and its last. Most are both, and those of control frames always.
-FramePiece = tuple[Fields, bytes, bool, bool]
+class FramePiece(NamedTuple):
+    """A part of a frame, as far as it has come; most frames come whole, control frames always.
+
+    header: of the frame, checked. data: this part of the payload, unmasked.
+    first, last: whether this is the frame's first part, and its last.
+    """
+
+    header: Header
+    data: bytes
+    first: bool
+    last: bool
 
 
 @dataclass(frozen=True)
@@ -48,46 +55,43 @@ class FrameReader:
 
     def __init__(self, *, masked: bool, rsv: int = 0, limit: int | None = None) -> None:
         self._masked, self._rsv, self._limit = masked, rsv, limit
-        self._rest, self._start = b"", 0  # what came from TCP, and where in it to go on
-        self._header: Fields | None = None  # of the data frame that is under way
+        self._buffer = bytearray()  # what came from TCP and was not looked at yet
+        self._header: Header | None = None  # of the data frame that is under way
         self._done = 0  # bytes of its payload that were read
-        self.has_more = False  # whether bytes follow the piece that was given last
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes as they came from TCP."""
-        self._rest, self._start = self._rest[self._start :] + data if self._rest else data, 0
+    def __len__(self) -> int:
+        """Count the bytes that wait: a part of a header or of a control frame, or more frames."""
+        return len(self._buffer)
+
+    def feed(self, data: Data | str) -> None:
+        """Take bytes as they came from TCP, or hexadecimal text."""
+        self._buffer += parse_hex(data) if isinstance(data, str) else data
 
     def next(self) -> FramePiece | None:
         """Return the next piece; None means that more bytes are needed.
 
         Raises ProtocolError as soon as a header is there that breaks a rule.
         """
-        data, start, header, done = self._rest, self._start, self._header, self._done
-        first, size = header is None, len(data)
+        header, start = self._header, 0
         if header is None:
-            header = read_header(data, start)
+            header = Header.parse(self._buffer)
             if header is None:
                 return None
             # Not on control frames, and not on later fragments (RFC 7692 §6).
-            rsv = self._rsv if self._rsv and 0 < header[2] < 8 else 0
+            rsv = self._rsv if 0 < header.opcode < 0x8 else 0
             check_header(header, self._masked, rsv, self._limit)
-            start += header[5]
-        _, _, opcode, mask, length, _ = header
-        end = start + length - done
-        last = end <= size
-        if not last and (opcode & 0x8 or (start == size and not first)):
+            start = header.size
+        first, end = self._header is None, start + header.length - self._done
+        last = end <= len(self._buffer)
+        if not last and (header.opcode & 0x8 or not (first or self._buffer)):
             return None
-        payload = data[start:end]
-        if mask is not None:  # go on with the key where the last piece left off
-            payload = xor(payload, mask[done % 4 :] + mask[: done % 4] if done else mask)
-        self._header, self._done = (None, 0) if last else (header, done + len(payload))
-        self.has_more = end < size
-        # A long rest is not copied for every piece. A short one is: what has to wait, a part of a
-        # header (14 bytes) or of a control frame (125 more), shall not keep all the bytes.
-        self._start = end
-        if size - end <= 14 + 125:
-            self._rest, self._start = data[end:] if self.has_more else b"", 0
-        return header, payload, first, last
+        data = bytes(self._buffer[start:end])
+        del self._buffer[:end]
+        if mask := header.mask:  # go on with the key where the last piece left off
+            turn = self._done % 4
+            data = apply_mask(data, mask[turn:] + mask[:turn])
+        self._header, self._done = (None, 0) if last else (header, self._done + len(data))
+        return FramePiece(header, data, first, last)
 
 
 class MessageReader:
@@ -110,14 +114,11 @@ class MessageReader:
         Raises ProtocolError: 1002 for a fragment where none may be, 1007 at the first byte that
         is not UTF-8, 1009 for too much.
         """
-        (fin, rsv, opcode, _, length, _), data, first, last = piece
-        is_whole = first and last and fin and not rsv and opcode and self._opcode is None
+        header, data, first, last = piece
+        end = last and header.fin
+        if first:
+            self._begin(header)
         try:
-            if is_whole and length <= self._limits.message:  # as most of them come
-                return _new(Text, (data.decode(),)) if opcode == _TEXT else _new(Binary, (data,))
-            if first:
-                self._begin(opcode, rsv, length)
-            end = last and fin
             if self._compressed and self._inflater is not None:
                 data = self._inflater.inflate(data, self._limits.message - len(self._data), end)
                 if len(self._data) + len(data) > self._limits.message:
@@ -127,19 +128,19 @@ class MessageReader:
             seen = f"text is not UTF-8: {error.reason}"
             raise ProtocolError(seen, "RFC 6455 §8.1", 1007) from None
 
-    def _begin(self, opcode: int, rsv: int, length: int) -> None:
+    def _begin(self, header: Header) -> None:
         """Check whether this frame may come now, and that it is not one too many."""
-        if opcode != _CONTINUATION:
+        if header.opcode != Opcode.CONTINUATION:
             if self._opcode is not None:
-                seen = f"{Opcode(opcode).name}, not CONTINUATION, amid a fragmented message"
+                seen = f"{Opcode(header.opcode).name}, not CONTINUATION, amid a fragmented message"
                 raise ProtocolError(seen, "RFC 6455 §5.4")
-            self._opcode, self._fragments = opcode, 0
-            self._compressed = rsv == RSV1
+            self._opcode, self._fragments = header.opcode, 0
+            self._compressed = header.rsv == RSV1
         elif self._opcode is None:
             raise ProtocolError("CONTINUATION without a message to continue", "RFC 6455 §5.4")
         self._fragments += 1
-        size, limits = len(self._data) + (0 if self._compressed else length), self._limits
-        if size > limits.message or self._fragments > limits.fragments:
+        size = len(self._data) + (0 if self._compressed else header.length)
+        if size > self._limits.message or self._fragments > self._limits.fragments:
             self._refuse(size)
 
     def _refuse(self, size: int) -> None:
@@ -149,7 +150,7 @@ class MessageReader:
 
     def _add(self, data: bytes, end: bool) -> Text | Binary | None:
         """Add a fragment, or a part of one, to the message that is under way."""
-        is_text = self._opcode == _TEXT
+        is_text = self._opcode == Opcode.TEXT
         if is_text:
             self._utf8.decode(data)  # only to fail early
         self._data += data

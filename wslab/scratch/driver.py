@@ -23,12 +23,6 @@ __all__ = ["Driver", "Settings"]
 # Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
 REPLY_LIMIT = 1 << 16
 
-# asyncio reads into a fresh block of 256 KiB every time. glibc takes it from the system and returns
-# it, for more than a small message costs, until once a larger one was freed (mallopt(3)).
-bytes(1 << 20)
-
-_OPEN, _MESSAGE = State.OPEN, (Text, Binary)  # looked up once, compared very often
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -116,7 +110,7 @@ class Driver(asyncio.Protocol):
         connection, messages, noted = self.connection, self.messages, False
         assert connection is not None  # this is after the opening handshake
         while (event := connection.next_event()) is not None:
-            if not isinstance(event, _MESSAGE):
+            if not isinstance(event, Text | Binary):
                 self.apply(event)
                 noted = True
             elif len(messages) < self.settings.queue:
@@ -124,7 +118,7 @@ class Driver(asyncio.Protocol):
                 if (reader := self.reader) is not None and not reader.done():
                     reader.set_result(None)
                 if len(messages) >= room and not self.draining:
-                    if connection.frames.has_more or len(messages) >= self.settings.queue:
+                    if connection.frames or len(messages) >= self.settings.queue:
                         self._leave_rest()
                     break
         if noted:
@@ -171,7 +165,7 @@ class Driver(asyncio.Protocol):
                 self._replies += len(data)
                 if self._replies > REPLY_LIMIT:
                     self._stop()
-        if connection.state is not _OPEN:
+        if connection.state is not State.OPEN:
             self.end_within(self.settings.close_timeout)
             if connection.should_close_tcp:
                 self.hang_up()

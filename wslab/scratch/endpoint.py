@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from wslab.protocol.connection import Connection, State
 from wslab.protocol.events import Pong, ProtocolEvent
+from wslab.protocol.frames import BYTES
 from wslab.scratch.driver import Driver, Settings
 
 __all__ = ["ConnectionEnded", "Endpoint", "Settings"]
@@ -22,8 +23,6 @@ Sent = str | bytes
 Sendable = Sent | bytearray | memoryview
 
 GOODBYES = (1000, 1001, 1005)  # an iteration ends with them, and any other end raises
-
-_OPEN, _BYTES = State.OPEN, (bytes, bytearray, memoryview)
 
 
 class ConnectionEnded(ConnectionError):
@@ -106,11 +105,11 @@ class Endpoint(Driver):
         Raises ConnectionEnded if the connection is over, TypeError for what is no message.
         """
         connection = self.connection
-        if connection is None or connection.state is not _OPEN:
+        if connection is None or connection.state is not State.OPEN:
             raise await self._end()
         if isinstance(message, str):
             connection.send_text(message)
-        elif isinstance(message, _BYTES):
+        elif isinstance(message, BYTES):
             connection.send_binary(bytes(message))
         else:
             _send_fragments(connection, message)
@@ -127,7 +126,7 @@ class Endpoint(Driver):
         trip took, in seconds; it raises ConnectionEnded if the connection ends before.
         Raises ConnectionEnded if the connection is over.
         """
-        if self.connection is None or self.connection.state is not _OPEN:
+        if self.connection is None or self.connection.state is not State.OPEN:
             raise await self._end()
         payload = secrets.token_bytes(4) if payload is None else payload
         self.connection.ping(payload)
@@ -143,7 +142,7 @@ class Endpoint(Driver):
 
         What the peer still sends can be received, as many messages as the queue holds.
         """
-        if self.connection is not None and self.connection.state is _OPEN:
+        if self.connection is not None and self.connection.state is State.OPEN:
             self.connection.close(code, reason)
             self.flush()
             self.draining = True
@@ -202,7 +201,7 @@ def _send_fragments(connection: Connection, message: Iterable[Sendable]) -> None
         raise TypeError(refused)
     fragments = list(message)
     is_text = all(isinstance(fragment, str) for fragment in fragments)
-    if not is_text and not all(isinstance(fragment, _BYTES) for fragment in fragments):
+    if not is_text and not all(isinstance(fragment, BYTES) for fragment in fragments):
         raise TypeError(refused)
     for number, fragment in enumerate(fragments, 1):
         fin = number == len(fragments)

@@ -171,7 +171,7 @@ def _frames(data: bytes, role: Role, row: Case, found: list[str]) -> Iterator[tu
             return
         frame, index = parsed
         if (frame.mask is not None) != (role is Role.CLIENT):
-            found.append(f"wrote {frame.opcode.name} with mask {frame.mask!r} (§5.1)")
+            found.append(f"wrote {Opcode(frame.opcode).name} with mask {frame.mask!r} (§5.1)")
         if inflater is not None:
             frame = inflater.read(frame)
         yield _essence(frame)

@@ -11,7 +11,7 @@ from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial
 from wslab.protocol.close import Close
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Frame, Opcode, serialize
+from wslab.protocol.frames import Frame, Opcode
 
 __all__ = ["SET"]
 
@@ -83,7 +83,7 @@ def answer_ping(trial: Trial, reply: Any) -> None:
         trial.want(got, "a ping must be answered", got=got)
         masked = len(got) > 1 and got[1] >= 0x80
         trial.want(not masked, "a server does not mask", "RFC 6455 §5.1")
-        expected = serialize(PONG, payload)
+        expected = Frame(PONG, payload).serialize()
         trial.same_bytes(got, expected, "the pong differs: it repeats the ping's payload")
     for opcode, payload in ((PONG, b"1"), (TEXT, b"ping"), (BINARY, b"\x89\x00")):
         got = trial.call(reply, Frame(opcode, payload, mask=rng.randbytes(4)))

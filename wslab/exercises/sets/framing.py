@@ -9,7 +9,7 @@ from typing import Any
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, serialize
+from wslab.protocol.frames import Frame, Header, Opcode, apply_mask
 
 __all__ = ["SET"]
 
@@ -108,7 +108,7 @@ def write(trial: Trial, write: Any) -> None:
         for used in (None, key):
             opcode = int(trial.rng.choice((Opcode.TEXT, Opcode.BINARY)))
             payload = trial.rng.randbytes(size)
-            expected = serialize(opcode, payload, mask=used)
+            expected = Frame(opcode, payload, mask=used).serialize()
             got = trial.call(write, opcode, payload, used)
             trial.of_type(got, bytes, bytearray)
             pairs = enumerate(zip(got, expected, strict=False))
@@ -165,13 +165,13 @@ def _good(rng: random.Random) -> Iterator[Frame]:
 def _bad(rng: random.Random) -> Iterator[tuple[str, str, bytes, bool, int]]:
     """Yield frames that break a rule: what, section, bytes, whether from a client, close code."""
     for opcode in (0x3, 0x7, 0xB, 0xF, rng.choice((0x4, 0x5, 0x6, 0xC, 0xD, 0xE))):
-        bad = serialize(opcode, b"?", check=False)
+        bad = Frame(opcode, b"?").serialize(check=False)
         yield f"opcode {opcode:#x}", "RFC 6455 §5.2", bad, False, 1002
     for rsv in (1, 2, 4, rng.choice((3, 5, 6, 7))):
-        bad = serialize(Opcode.TEXT, b"", True, rsv, check=False)
+        bad = Frame(Opcode.TEXT, rsv=rsv).serialize(check=False)
         yield f"RSV bits {rsv:03b}", "RFC 6455 §5.2", bad, False, 1002
     ping, close = Opcode.PING, Opcode.CLOSE
-    long, cut = bytes.fromhex("89 7e 00 7e"), serialize(close, b"", False, check=False)
+    long, cut = bytes.fromhex("89 7e 00 7e"), Frame(close, fin=False).serialize(check=False)
     yield "the header of a ping of 126 bytes", "RFC 6455 §5.5", long, False, 1002
     yield "a Close without FIN", "RFC 6455 §5.5", cut, False, 1002
     for start in ("81 7e 00 7d", "81 7f 00 00 00 00 00 00 ff ff"):
@@ -179,7 +179,8 @@ def _bad(rng: random.Random) -> Iterator[tuple[str, str, bytes, bool, int]]:
         yield what, "RFC 6455 §5.2", bytes.fromhex(start), False, 1002
     top = bytes.fromhex("82 7f 80 00 00 00 00 00 00 00")
     yield "a 64-bit length with its top bit set", "RFC 6455 §5.2", top, False, 1002
-    plain, masked = serialize(ping, b"?"), serialize(ping, b"?", mask=rng.randbytes(4))
+    plain = Frame(ping, b"?").serialize()
+    masked = Frame(ping, b"?", mask=rng.randbytes(4)).serialize()
     yield "a client's frame without a mask", "RFC 6455 §5.1", plain, True, 1002
     yield "a server's frame with a mask", "RFC 6455 §5.1", masked, False, 1002
     huge = bytes.fromhex("82 7f 40 00 00 00 00 00 00 00")

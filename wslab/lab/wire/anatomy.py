@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wslab.lab.tables import hex_bytes, printable, text_table
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Header, Opcode, apply_mask
+from wslab.protocol.frames import Header, Opcode, apply_mask, parse_hex
 
 __all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
 
@@ -52,8 +52,10 @@ def opcode_name(opcode: int) -> str:
         return f"reserved {opcode:#x}"
 
 
-def dissect(data: bytes) -> Anatomy:
+def dissect(data: bytes | str) -> Anatomy:
     """Take the frame at the beginning of data apart, whether it is valid and complete or not.
+
+    data: bytes, or hexadecimal text such as ``"81 05"``.
 
     >>> dissect(b"\\x81\\x02Hi")
     byte  bits       field        meaning
@@ -64,6 +66,8 @@ def dissect(data: bytes) -> Anatomy:
     1     .000 0010  length code  2 bytes of payload
     2–3   48 69      payload      "Hi"
     """
+    if isinstance(data, str):
+        data = parse_hex(data)
     header = Header.parse(data)
     if header is None:
         return Anatomy([Field(_at(0, len(data)), "header", hex_bytes(data), "not complete yet")])
