@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.loop import process_global, settle
 from wslab.lab.registry import Listener, registry
+from wslab.net.address import SCHEME_PORTS, reaches
 
 __all__ = ["Browser", "Route"]
 
@@ -176,15 +178,21 @@ class Browser:
         del self.events[:excess]
         self.events.dropped += excess + int(message.get("dropped", 0))
         self._activity += 1
-        runs = self._target is not None and self._target.port != 0
+        runs = self._target is not None and self._target.is_running
         if message.get("unreached") and runs and seen(self._target) == self._seen_before:
             # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
             self._widget.send({"do": "connect", "route": "proxy"})
 
 
 def listener_of(url: str) -> Listener | None:
-    """Find the server or cable of the lab that listens there, if it is one."""
-    return next((one for one in registry().values() if one.port and f":{one.port}/" in url), None)
+    """Find the server or cable of the lab that listens where a URL leads, if it is one."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or SCHEME_PORTS.get(parts.scheme)
+    except ValueError:  # no URL: that is for the browser to say
+        return None
+    running = [one for one in registry().values() if one.is_running]
+    return next((one for one in running if one.port == port and reaches(host, one.host)), None)
 
 
 def seen(listener: Any) -> int:

@@ -37,9 +37,9 @@ def process_global(name: str, make: Callable[[], T]) -> T:
     the servers that are still listening.
     """
     module = sys.modules.setdefault("_wslab_kept", ModuleType("_wslab_kept"))
-    if name not in module.__dict__:
-        setattr(module, name, make())
-    return cast(T, getattr(module, name))
+    if name not in vars(module):
+        vars(module).setdefault(name, make())  # atomic: of two threads, both get the first's
+    return cast(T, vars(module)[name])
 
 
 class LabThread:
@@ -95,6 +95,14 @@ class LabThread:
             future.cancel()
             raise LoopStalled(self.stall_report(timeout)) from None
 
+    def answers(self, timeout: float = 1.0) -> bool:
+        """Tell, to another thread, whether this loop answers within timeout seconds."""
+        try:
+            self.call(lambda: asyncio.sleep(0), timeout)
+        except LoopStalled:
+            return False
+        return True
+
     async def stalled(self, grace: float = 0.5) -> str | None:
         """Tell whether one callback keeps this loop from answering for grace seconds, and where.
 
@@ -145,10 +153,11 @@ def _threads() -> dict[str, LabThread]:
 
 def lab_thread(name: str) -> LabThread:
     """Return the lab's thread of this name ("servers" or "cables"), started on first use."""
-    threads = _threads()
-    if name not in threads:
-        threads[name] = LabThread(name)
-    return threads[name]
+    with process_global("threads lock", threading.Lock):
+        threads = _threads()
+        if name not in threads:
+            threads[name] = LabThread(name)
+        return threads[name]
 
 
 def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:

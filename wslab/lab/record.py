@@ -7,26 +7,17 @@ of a line; so whatever a handler does is recorded here, and a later cell renders
 from __future__ import annotations
 
 import asyncio
-import builtins
 import functools
-import io
 import os
 import traceback
-from collections.abc import Callable
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex, overload
 
 import websockets
 
-from wslab.lab.loop import process_global
 from wslab.lab.tables import LAYOUT, escaped, text_table
 
 __all__ = ["Events", "HandlerError", "Record"]
-
-# Set while a handler runs, also in the tasks that it starts: where its prints go.
-Recorder = ContextVar[Callable[[str], None] | None]
-recorder = process_global("recorder", lambda: Recorder("wslab_recorder", default=None))
 
 
 class Record(NamedTuple):
@@ -80,23 +71,30 @@ class Events(list[Record]):
 
 
 class HandlerError(NamedTuple):
-    """An exception that a handler did not catch; prints as its own lines of the traceback."""
+    """An exception that a handler did not catch; prints as its own lines of the traceback.
+
+    what: what raised it, such as "The handler", or "A task" or "A thread" that it had started.
+    """
 
     server: str
     connection: int
     exception: BaseException
     traceback: str
+    what: str = "The handler"
 
     @classmethod
-    def of(cls, server: str, connection: int, exception: BaseException) -> HandlerError:
+    def of(
+        cls, server: str, connection: int, exception: BaseException, what: str = "The handler"
+    ) -> HandlerError:
         """Keep an exception, its traceback without the lab's and the library's frames."""
         lines = traceback.TracebackException.from_exception(exception)
         _keep_own_frames(lines)
-        return cls(server, connection, exception, "".join(lines.format()))
+        return cls(server, connection, exception, "".join(lines.format()), what)
 
     def __repr__(self) -> str:
         """Say which handler failed, then its traceback."""
-        where = f"The handler of server {self.server!r} raised on connection {self.connection}:"
+        where = f"{self.what} of server {self.server!r} raised"
+        where += f" on connection {self.connection}:" if self.connection else ":"
         return f"{where}\n{escaped(self.traceback.rstrip(), keep=LAYOUT)}"
 
 
@@ -117,22 +115,3 @@ def _foreign_folders() -> tuple[str, ...]:
     libraries = (asyncio.__file__, websockets.__file__)
     folders = (Path(__file__).parents[1], *(Path(file or "?").parent for file in libraries))
     return tuple(f"{folder}{os.sep}" for folder in folders)
-
-
-def record_prints() -> None:
-    """Let `print` inside a handler add to its server's record; elsewhere it prints as always."""
-    original = process_global("print", lambda: builtins.print)
-    if builtins.print is not original:
-        return
-
-    @functools.wraps(original)
-    def print_or_record(*values: object, file: Any = None, **options: Any) -> None:
-        record = recorder.get()
-        if record is None or file is not None:
-            original(*values, file=file, **options)
-            return
-        text = io.StringIO()
-        original(*values, file=text, **{**options, "flush": False})
-        record(text.getvalue().removesuffix("\n"))
-
-    builtins.print = print_or_record

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+import sys
 from contextlib import suppress
 from typing import Protocol
 
-from wslab.lab.loop import process_global
+from wslab.lab.loop import LabThread, process_global
+from wslab.net.address import LOOPBACK, check_port, plain
 
 __all__ = ["LOOPBACK", "Listener", "accept_no_more", "listen", "registry", "replace"]
-
-LOOPBACK = "127.0.0.1"
 
 
 class Listener(Protocol):
@@ -21,10 +20,24 @@ class Listener(Protocol):
 
     kind: str
     name: str
+    host: str
+    thread: LabThread
+    overlaps: bool  # whether a successor may start before this one has stopped
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
 
     @property
     def port(self) -> int:
-        """The TCP port, 0 when stopped."""
+        """The TCP port; RuntimeError if it is stopped."""
+
+    @property
+    def listener(self) -> socket.socket:
+        """The socket that it listens on; RuntimeError if it is stopped."""
+
+    def start(self, listener: socket.socket) -> None:
+        """Accept connections."""
 
     def stop_now(self) -> None:
         """Stop, from a thread that cannot await."""
@@ -35,52 +48,93 @@ def registry() -> dict[str, Listener]:
     return process_global("registry", dict[str, Listener])
 
 
-def replace(listener: Listener, port: int, start: Callable[[int], None]) -> bool:
-    """Stop what has this listener's name, then start it: on the same port if it may choose.
+def replace(new: Listener, port: int = 0) -> bool:
+    """Start a listener in the place of what has its name, on the same port if it may choose.
 
-    start: a function that listens on the port it is given, 0 for any.
+    A mistake stops nothing: where the new one cannot start, the earlier one goes on. So it takes
+    over the earlier one's listening socket, and only then the earlier one stops.
     Returns whether a running one was replaced.
-    Raises ValueError if something of another kind has the name: a cable cannot replace a server.
+    Raises what is wrong with the host or the port, see `listen`, or what starting it raises;
+    ValueError if something of another kind has the name: a cable cannot replace a server.
     """
-    earlier = registry().get(listener.name)
-    if earlier is not None and earlier.kind != listener.kind:
+    check_port(port)
+    earlier = registry().get(new.name)
+    if earlier is not None and earlier.kind != new.kind:
         raise ValueError(
-            f"{listener.name!r} is the name of a {earlier.kind}: give this {listener.kind} another"
+            f"{new.name!r} is the name of a {earlier.kind}: give this {new.kind} another"
         )
-    old_port = earlier.port if earlier is not None else 0
-    if earlier is not None:
+    if earlier is None or not earlier.is_running:
+        new.start(listen(new.host, port))
+    else:
+        _succeed(earlier, new, port)
+    replaced = earlier is not None and not earlier.is_running
+    registry()[new.name] = new
+    return replaced
+
+
+def _succeed(earlier: Listener, new: Listener, port: int) -> None:
+    old_port, taken_over = earlier.port, None
+    overlaps = new.overlaps and earlier.thread.answers()
+    if port not in (0, old_port):
+        taken_over = listen(new.host, port)
+    elif overlaps and sys.platform != "win32" and plain(new.host) == plain(earlier.host):
+        taken_over = earlier.listener.dup()  # on Windows a socket belongs to one loop
+    else:
+        listen(new.host, 0).close()  # a host that cannot be is to stop nothing
+    if overlaps and taken_over is not None:
+        new.start(taken_over)
         earlier.stop_now()
+        return
+    earlier.stop_now()
     try:
-        start(port or old_port)
+        new.start(taken_over or _listen_again(new.host, port, old_port))
+    except BaseException:
+        earlier.start(listen(earlier.host, old_port))
+        raise
+
+
+def _listen_again(host: str, port: int, old_port: int) -> socket.socket:
+    try:
+        return listen(host, port or old_port)
     except OSError:
-        if port or not old_port:
+        if port:
             raise
-        start(0)  # somebody took the old port in between
-    registry()[listener.name] = listener
-    return old_port != 0
+        return listen(host, 0)  # somebody took the old port in between
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening TCP socket.
 
-    Raises OSError that says which port is taken, by which server of the lab if it is one, and
-    what to do.
+    Raises OSError that says which port is taken, by which server of the lab if it is one, or that
+    the host is none of this machine's, and what to do.
     """
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port is {port}, allowed are 0 (any free one) to 65535")
+    check_port(port)
+    if not isinstance(host, str):
+        raise TypeError(f"host is {host!r:.40}, it must be text, such as {LOOPBACK!r}")
+    family = socket.AF_INET6 if ":" in plain(host) else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), backlog=1024)
-        # Connections inherit it. asyncio sets it too, but not on sockets that others have made, and
-        # then a second small write waits up to 40 ms for the first one's acknowledgement.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        holders = [holder for holder in registry().values() if holder.port == port]
-        who = f"the lab's {holders[0].kind} {holders[0].name!r}" if holders else "another program"
+        listener = socket.create_server((plain(host), port), family=family, backlog=1024)
+    except (OSError, UnicodeError) as error:
+        number = getattr(error, "errno", None) or errno.EADDRNOTAVAIL
+        raise OSError(number, _why(host, port, error)) from None
+    # Connections inherit it. asyncio sets it too, but not on sockets that others have made, and
+    # then a second small write waits up to 40 ms for the first one's acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _why(host: str, port: int, error: OSError | UnicodeError) -> str:
+    """Say in one line why nothing can listen there."""
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        running = [one for one in registry().values() if one.is_running and one.port == port]
+        who = f"the lab's {running[0].kind} {running[0].name!r}" if running else "another program"
         advice = "stop that one, or leave port out to get a free one"
-        raise OSError(error.errno, f"port {port} is in use by {who}: {advice}") from None
+        return f"port {port} is in use by {who}: {advice}"
+    if number == errno.EACCES:
+        return f"port {port} needs the rights of an administrator: choose one from 1024 on"
+    seen = getattr(error, "strerror", None) or str(error)
+    return f"host {host!r:.60} is no address to listen on here ({seen}): leave host out"
 
 
 async def accept_no_more(listener: socket.socket | None) -> None:

@@ -10,11 +10,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import fields
 from typing import Any
 
-from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
-from wslab.lab.servers.base import BaseServer, check_handler
+from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import describe_close
 from wslab.lab.servers.websocket import name_of
 from wslab.protocol.connection import Connection, Role
@@ -183,7 +183,7 @@ def serve_from_scratch(
     name, host, port: as for `lab.serve`.
     """
     check_handler(handler, "ws")
-    record_prints()
+    check_options(settings, [field.name for field in fields(Settings)])
     server = ScratchServer(
         name or name_of(handler),
         handler,
@@ -193,5 +193,5 @@ def serve_from_scratch(
         subprotocols=subprotocols,
         origins=origins,
     )
-    server.replaced = replace(server, port, server.start)
+    server.replaced = replace(server, port)
     return server

@@ -27,7 +27,6 @@ from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.resume import Log
-from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.connection import RecordedConnection
 from wslab.lab.servers.websocket import Server
@@ -218,9 +217,8 @@ def serve(
     language = language or ("zh" if classic else "en")
     if language not in NOTICES or (classic and language != "zh"):
         raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
-    record_prints()
     gate, rules = Admission(origins, token=token), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
     server = ChatServer(name, host, gate=gate, rules=rules, log=log, **options)
-    server.replaced = replace(server, port, server.start)
+    server.replaced = replace(server, port)
     return server

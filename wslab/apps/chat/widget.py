@@ -18,6 +18,7 @@ from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.loop import process_global
 from wslab.lab.registry import Listener
 from wslab.lab.wire.cable import Cable
+from wslab.net.address import authority
 
 __all__ = ["ChatWidget"]
 
@@ -86,7 +87,7 @@ class ChatWidget:
                     with contextlib.suppress(ValueError):  # "null", of a page that is nowhere
                         room.allow_origin(self.origin)
             self._widget.send({"do": "connect"})
-        runs = self._listener is not None and self._listener.port != 0
+        runs = self._listener is not None and self._listener.is_running
         if message.get("unreached") and runs and seen(self._listener) == self._seen_before:
             # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
             self._widget.send({"do": "proxy"})
@@ -94,4 +95,6 @@ class ChatWidget:
 
 def _behind(listener: Any) -> Listener | None:
     """Return what a cable leads to, if it is the lab's; None if this is no cable."""
-    return listener_of(f":{listener.target[1]}/") if isinstance(listener, Cable) else None
+    if not isinstance(listener, Cable):
+        return None
+    return listener_of(f"tcp://{authority(*listener.target)}/")

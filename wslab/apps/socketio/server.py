@@ -10,7 +10,6 @@ its `errors`; when the server stops, clients get a goodbye and nothing goes on i
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import logging
 import traceback
@@ -24,7 +23,7 @@ import engineio
 import socketio
 from aiohttp import web
 
-from wslab.lab.record import recorder
+from wslab.lab.output import HandlerRecord, recorder
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import HttpHandler, WebServer, serve_app
 
@@ -128,7 +127,7 @@ class _Bridge(logging.Handler):
     async def say_goodbye(self, _app: web.Application) -> None:
         """Close every client's session, and end what goes on in the background."""
         if self.server is not None:
-            recorder.set(functools.partial(self.server.record, 0, "print"))
+            recorder.set(HandlerRecord(self.server, 0))
         for client in list(self.sio.eio.sockets.values()):
             await client.close(wait=False)
         await self.sio.shutdown()

@@ -7,12 +7,16 @@ import inspect
 import itertools
 import socket
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Self
+from collections.abc import Awaitable, Callable, Iterable
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, ClassVar, NoReturn, Self
 
 from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
-from wslab.lab.record import Events, HandlerError, Record, recorder
-from wslab.lab.registry import accept_no_more, listen, registry
+from wslab.lab.output import HandlerRecord, finish_line, record_loop, record_output, recorder
+from wslab.lab.record import Events, HandlerError, Record
+from wslab.lab.registry import accept_no_more, registry
+from wslab.net.address import authority, reachable
 
 __all__ = ["BaseServer", "check_handler"]
 
@@ -32,6 +36,22 @@ def check_handler(handler: object, *parameters: str) -> None:
         raise TypeError(f"a handler is a function {wanted!r}, in this one: {error}") from None
 
 
+def servers_on(thread: LabThread) -> list[BaseServer]:
+    """Return the servers that run on the loop of this thread."""
+    known = [one for one in registry().values() if isinstance(one, BaseServer)]
+    return [one for one in known if one.is_running and one.thread is thread]
+
+
+def check_options(options: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise TypeError for the first option that is not allowed; it names the likely one."""
+    known = [*allowed, "name", "host", "port"]
+    for option in options:
+        if option not in known:
+            near = get_close_matches(option, known, 1)
+            meant = f": did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"a server has no option {option!r}{meant}")
+
+
 class BaseServer:
     """A server on the lab's server thread; what it speaks is its subclass's business.
 
@@ -41,6 +61,7 @@ class BaseServer:
 
     kind = "server"
     scheme = "tcp"
+    overlaps = True
     peer_left: ClassVar[tuple[type[Exception], ...]] = (ConnectionError,)  # no handler's fault
 
     def __init__(self, name: str, host: str) -> None:
@@ -48,7 +69,7 @@ class BaseServer:
         self.host = host
         self.events = Events()
         self._errors: list[HandlerError] = []
-        self._errors_seen = 0  # how many of them somebody has looked at
+        self._errors_shown = 0  # how many of them `unseen_errors` has returned
         self.connections: set[Any] = set()
         self.numbers = itertools.count(1)
         self.replaced = False
@@ -60,18 +81,27 @@ class BaseServer:
     # What a cell asks
 
     @property
-    def port(self) -> int:
-        """The TCP port that it listens on, 0 when stopped."""
-        return int(self._listener.getsockname()[1]) if self._listener else 0
-
-    @property
-    def url(self) -> str:
-        """Where a client connects to; RuntimeError if it is stopped."""
+    def listener(self) -> socket.socket:
+        """The socket that it listens on; RuntimeError if it is stopped."""
         if self._listener is None:
             raise RuntimeError(
                 f"server {self.name!r} is stopped: run the cell that starts it again"
             )
-        return f"{self.scheme}://{self.host}:{self.port}/"
+        return self._listener
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on; RuntimeError if it is stopped."""
+        return int(self.listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """Where a client connects to; RuntimeError if it is stopped."""
+        return f"{self.scheme}://{authority(reachable(self.host), self.port)}/"
+
+    def decode(self, *_: object) -> NoReturn:
+        """Refuse to be taken for a URL, as `connect(server)` does: it takes `server.url`."""
+        raise TypeError("connect() takes a URL, not a server: write connect(server.url)")
 
     @property
     def is_running(self) -> bool:
@@ -80,14 +110,13 @@ class BaseServer:
 
     @property
     def errors(self) -> list[HandlerError]:
-        """The exceptions that its handler did not catch."""
-        self._errors_seen = len(self._errors)
-        return self._errors
+        """The exceptions that its handler did not catch, the newest 100."""
+        return self._errors.copy()
 
     def unseen_errors(self) -> list[HandlerError]:
-        """Return the errors that nobody has looked at yet; after that, they count as seen."""
-        unseen = self._errors[self._errors_seen :]
-        self._errors_seen += len(unseen)
+        """Return the errors that this has not returned before, for who shows each of them once."""
+        unseen = self._errors[self._errors_shown :]
+        self._errors_shown += len(unseen)
         return unseen
 
     def __repr__(self) -> str:
@@ -181,7 +210,7 @@ class BaseServer:
 
         Returns False if it raised; that the peer left in the middle does not count.
         """
-        recorder.set(lambda text: self.record(number, "print", text))
+        recorder.set(HandlerRecord(self, number))
         task = asyncio.current_task()
         assert task is not None  # a handler runs as a task of its own
         self._handlers.add(task)
@@ -193,25 +222,30 @@ class BaseServer:
             self.record_error(number, error)
             return False
         finally:
+            finish_line()
             self._handlers.discard(task)
         return True
 
-    def record_error(self, number: int, error: BaseException) -> None:
-        """Add what a connection's handler raised to the events and the errors."""
-        self.record(number, "error", f"{type(error).__name__}: {error}")
-        self._errors.append(HandlerError.of(self.name, number, error))
+    def record_error(
+        self, connection: int, error: BaseException, what: str = "The handler"
+    ) -> None:
+        """Add what a connection's handler raised, or what it started, to events and errors."""
+        self.record(connection, "error", f"{type(error).__name__}: {error}")
+        self._errors.append(HandlerError.of(self.name, connection, error, what))
         traceback.clear_frames(error.__traceback__)  # a server may run for long
         if len(self._errors) > ERRORS:
             del self._errors[0]
-            self._errors_seen = max(0, self._errors_seen - 1)
+            self._errors_shown = max(0, self._errors_shown - 1)
 
     # Starting and stopping, on the lab's thread
 
-    def start(self, port: int) -> None:
-        """Listen; called by whoever made it."""
-        self.thread = lab_thread("servers")
-        self._listener = listener = listen(self.host, port)
+    def start(self, listener: socket.socket) -> None:
+        """Accept connections; called by `registry.replace`. If that fails, the socket is closed."""
+        self._listener = listener
         try:
+            self.thread = lab_thread("servers")
+            record_output()
+            record_loop(self.thread.loop, partial(servers_on, self.thread))
             self.thread.call(lambda: self._open(listener))
         except BaseException:
             self._close_listener()
@@ -242,11 +276,12 @@ class BaseServer:
             task.cancel()
 
     def _abandon(self) -> None:
-        for other in {self, *registry().values()}:  # whoever shares the loop goes with it
-            if isinstance(other, BaseServer) and other.is_running and other.thread is self.thread:
-                other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
-                other._close_listener()
-                self.thread.loop.call_soon_threadsafe(other._cut_off)
+        for other in dict.fromkeys(
+            (self, *servers_on(self.thread))
+        ):  # whoever shares the loop goes with it
+            other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
+            other._close_listener()
+            self.thread.loop.call_soon_threadsafe(other._cut_off)
         self.thread.retire()
 
     def _close_listener(self) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer
 
@@ -40,6 +39,7 @@ class WebServer(BaseServer):
     """
 
     scheme = "http"
+    overlaps = False  # an application starts and ends once at a time
     peer_left = ()  # a handler may well have other connections: see `_respond`
 
     def __init__(self, name: str, app: web.Application, host: str) -> None:
@@ -95,6 +95,7 @@ class WebServer(BaseServer):
     async def _open(self, listener: socket.socket) -> None:
         from aiohttp import web
 
+        _watch(self.app).server = self
         self._runner = web.AppRunner(
             self.app,
             access_log=None,
@@ -136,25 +137,21 @@ class _Watch:
 
     __middleware_version__ = 1  # what aiohttp's decorator `middleware` sets
 
-    def __init__(self, server: WebServer) -> None:
-        self.server = server
+    server: WebServer | None = None
 
     async def __call__(self, request: web.Request, handler: HttpHandler) -> web.StreamResponse:
+        assert self.server is not None  # set by WebServer._open()
         return await self.server.answer(request, handler)
 
 
-def _watch(app: web.Application, server: WebServer) -> None:
-    """Let the server record what the application answers, also one that has run before."""
+def _watch(app: web.Application) -> _Watch:
+    """Return the application's middleware that reports to a server, also if it has run before."""
     for middleware in app.middlewares:
         if isinstance(middleware, _Watch):
-            if middleware.server.is_running and middleware.server.name != server.name:
-                raise ValueError(
-                    f"this application is served by {middleware.server.name!r} already: stop that "
-                    "server, or make another application"
-                )
-            middleware.server = server
-            return
-    app.middlewares.insert(0, _Watch(server))
+            return middleware
+    watch = _Watch()
+    app.middlewares.insert(0, watch)
+    return watch
 
 
 def serve_app(
@@ -171,8 +168,11 @@ def serve_app(
 
     if not isinstance(app, web.Application):
         raise TypeError(f"an application is an aiohttp.web.Application, this is {app!r:.60}")
-    record_prints()
-    server = WebServer(name or "web", app, host)
-    _watch(app, server)
-    server.replaced = replace(server, port, server.start)
+    server, served_by = WebServer(name or "web", app, host), _watch(app).server
+    if served_by is not None and served_by.is_running and served_by.name != server.name:
+        raise ValueError(
+            f"this application is served by {served_by.name!r} already: stop that server, or make "
+            "another application"
+        )
+    server.replaced = replace(server, port)
     return server

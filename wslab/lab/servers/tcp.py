@@ -10,7 +10,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler
 from wslab.lab.servers.websocket import name_of
@@ -64,7 +63,6 @@ def serve_tcp(handler: StreamHandler, *, name: str | None = None, port: int = 0)
     name, port: as for `serve`. Raises TypeError for a handler of another kind.
     """
     check_handler(handler, "reader", "writer")
-    record_prints()
     server = TcpServer(name or name_of(handler), handler, LOOPBACK)
-    server.replaced = replace(server, port, server.start)
+    server.replaced = replace(server, port)
     return server

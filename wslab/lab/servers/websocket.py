@@ -7,6 +7,8 @@ behind; a record of what the handler did; and an end that comes, whatever anybod
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -17,12 +19,17 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosed
 
-from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
-from wslab.lab.servers.base import BaseServer, check_handler
+from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import RecordedConnection
 
 __all__ = ["Handler", "Server", "echo", "name_of", "serve"]
+
+# What may be passed on: the library's own options, and those that it passes on to asyncio.
+OPTIONS = {
+    *inspect.signature(library_serve).parameters,
+    *inspect.signature(asyncio.BaseEventLoop.create_server).parameters,
+} - {"self", "handler", "protocol_factory", "sock", "host", "port", "kwargs"}
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -44,6 +51,7 @@ class Server(BaseServer):
     peer_left = (ConnectionClosed,)
 
     def __init__(self, name: str, handler: Handler, host: str, options: dict[str, Any]) -> None:
+        check_options(options, OPTIONS)
         super().__init__(name, host)
         self.handler = handler
         self.options = options
@@ -90,9 +98,8 @@ def serve(
     Raises OSError if the port is taken, TypeError for a handler of another kind.
     """
     check_handler(handler, "connection")
-    record_prints()
     server = Server(name or name_of(handler), handler, host, websockets_options)
-    server.replaced = replace(server, port, server.start)
+    server.replaced = replace(server, port)
     return server
 
 

@@ -15,17 +15,20 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from wslab.lab.loop import lab_thread, settle
-from wslab.lab.registry import LOOPBACK, Listener, accept_no_more, listen, replace
+from wslab.lab.registry import LOOPBACK, Listener, accept_no_more, replace
 from wslab.lab.wire.faults import Faults
 from wslab.lab.wire.link import Link, Sides
 from wslab.lab.wire.tape import PIECES, Side, Tape
 from wslab.lab.wire.transcript import Transcript
+from wslab.net.address import SCHEME_PORTS, authority, check_port, reachable
 
 __all__ = ["Cable", "cable"]
+
+Target = str | int | Listener | tuple[str, int]
 
 
 class Cable:
@@ -36,8 +39,10 @@ class Cable:
     """
 
     kind = "cable"
+    host = LOOPBACK
+    overlaps = True
 
-    def __init__(self, target: str | Listener | tuple[str, int], name: str, limit: int) -> None:
+    def __init__(self, target: Target, name: str, limit: int) -> None:
         self.name = name
         self.target, self._scheme, self._path = resolve(target)
         self.tape = Tape(limit)
@@ -51,20 +56,34 @@ class Cable:
     # What a cell asks
 
     @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
+
+    @property
+    def listener(self) -> socket.socket:
+        """The socket that it listens on; RuntimeError if it is stopped."""
+        if self._listener is None:
+            raise RuntimeError(f"{self.name!r} is stopped: run the cell that lays it again")
+        return self._listener
+
+    @property
     def port(self) -> int:
-        """The TCP port that it listens on, 0 when stopped."""
-        return int(self._listener.getsockname()[1]) if self._listener else 0
+        """The TCP port that it listens on; RuntimeError if it is stopped."""
+        return int(self.listener.getsockname()[1])
 
     @property
     def url(self) -> str:
         """The target's URL with the cable's own port; RuntimeError if it is stopped."""
-        if not self.port:
-            raise RuntimeError(f"{self.name!r} is stopped: run the cell that lays it again")
         return f"{self._scheme}://{LOOPBACK}:{self.port}{self._path}"
+
+    def decode(self, *_: object) -> NoReturn:
+        """Refuse to be taken for a URL, as `connect(cable)` does: it takes `cable.url`."""
+        raise TypeError("connect() takes a URL, not a cable: write connect(cable.url)")
 
     def __repr__(self) -> str:
         """Say what it connects."""
-        state = f"{self.url} to {self.target[0]}:{self.target[1]}" if self.port else "stopped"
+        state = f"{self.url} to {authority(*self.target)}" if self.is_running else "stopped"
         return f"<Cable {self.name!r} {state}>"
 
     @property
@@ -198,10 +217,10 @@ class Cable:
         for link in list(self.links):
             link.end(side, reset=reset)
 
-    def start(self, port: int) -> None:
-        """Listen; called by `cable`."""
-        self._listener = listen(LOOPBACK, port)
-        self._do(self._start(self._listener))
+    def start(self, listener: socket.socket) -> None:
+        """Accept connections; called by `registry.replace`."""
+        self.thread, self._listener = lab_thread("cables"), listener
+        self._do(self._start(listener))
 
     async def _start(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -230,24 +249,27 @@ def _check_positive(name: str, value: float | None) -> None:
         raise ValueError(f"{name} is {value}, it must be positive, or None to stop that")
 
 
-def resolve(target: str | Listener | tuple[str, int]) -> tuple[tuple[str, int], str, str]:
+def resolve(target: Target) -> tuple[tuple[str, int], str, str]:
     """Find what a cable leads to: ((host, port), scheme, path)."""
+    if isinstance(target, int):
+        check_port(target, least=1)
+        target = f"ws://{LOOPBACK}:{target}/"
     if isinstance(target, tuple):
-        if not 0 < target[1] <= 65535:
-            raise ValueError(f"port is {target[1]}, a target has one from 1 to 65535")
-        return target, "tcp", ""
-    url = target if isinstance(target, str) else str(getattr(target, "url", ""))
+        host, port = target
+        check_port(port, least=1)
+        return (reachable(host), port), "tcp", ""
+    url = target if isinstance(target, str) else str(getattr(target, "url", target))
     parts = urlsplit(url)
-    default_port = {"ws": 80, "http": 80, "wss": 443, "https": 443}.get(parts.scheme)
-    port = default_port if parts.port is None else parts.port  # 0: a server that is stopped
-    if parts.hostname is None or not port:
-        raise ValueError(f"{url!r} leads nowhere: expected is a running server, or its URL")
+    number = SCHEME_PORTS.get(parts.scheme) if parts.port is None else parts.port
+    if parts.hostname is None or not number:
+        expected = "a running server, its URL, its port, or (host, port)"
+        raise ValueError(f"{url!r:.60} leads nowhere: expected is {expected}")
     query = f"?{parts.query}" if parts.query else ""
-    return (parts.hostname, port), parts.scheme, (parts.path or "/") + query
+    return (reachable(parts.hostname), number), parts.scheme, (parts.path or "/") + query
 
 
 def cable(
-    target: str | Listener | tuple[str, int],
+    target: Target,
     *,
     name: str | None = None,
     port: int = 0,
@@ -255,11 +277,11 @@ def cable(
 ) -> Cable:
     """Lay a cable to a TCP server: clients connect to its `url` instead, and all is recorded.
 
-    target: a server of the lab, another cable, a URL, or (host, port).
+    target: a server of the lab, another cable, a URL, a port of this machine, or (host, port).
     name: what it is known by; running the cell again replaces the cable of the same name.
     limit: how many messages it keeps, the newest ones.
     """
     own_name = name or f"cable to {getattr(target, 'name', target)}"
     new = Cable(target, own_name, limit)
-    replace(new, port, new.start)
+    replace(new, port)
     return new
