@@ -119,7 +119,7 @@ def test_serve_where_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve", "echo", "--port", str(port), "--host", "localhost"]) == 0
     assert capsys.readouterr() == (f"ws://localhost:{port}/\n", "")
     assert signal.getsignal(signal.SIGINT) is handler
-    assert registry()["echo"].port == 0
+    assert not registry()["echo"].is_running
 
 
 def test_a_second_ctrl_c_changes_nothing(
@@ -258,7 +258,7 @@ def test_demo_shows_the_real_thing(start: Start) -> None:
 def test_demo_from_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo"]) == 0
     assert "ConnectionClosedError" in capsys.readouterr().out
-    assert registry()["echo"].port == 0
+    assert not registry()["echo"].is_running
     assert not [t for t in threading.enumerate() if not (t.daemon or t is threading.main_thread())]
 
 

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
-import contextvars
-import importlib
-import io
-import sys
 
-import pytest
-
-from wslab.lab import record
-from wslab.lab.record import Events, HandlerError, Record, record_prints, recorder
+from wslab.lab.record import Events, HandlerError, Record
 
 
 class TestEvents:
@@ -102,64 +94,3 @@ class TestHandlerError:
             raise ValueError("\x1b[31m")
 
         assert repr(failed(handler)).endswith("ValueError: \\x1b[31m")
-
-
-class TestPrints:
-    @pytest.fixture
-    def lines(self):
-        """Record, in this test's own context, as while a handler runs."""
-        record_prints()
-        found = []
-        token = recorder.set(found.append)
-        yield found
-        recorder.reset(token)
-
-    def test_are_recorded_as_they_would_appear(self, lines, capfd):
-        print("a", 1, sep="-")
-        print("no newline", end="")
-        print("two\nlines", flush=True)
-        print()
-        assert lines == ["a-1", "no newline", "two\nlines", ""]
-        assert capfd.readouterr() == ("", "")
-
-    def test_to_a_file_are_left_alone(self, lines, capfd):
-        text = io.StringIO()
-        print("to a file", file=text)
-        print("to stderr", file=sys.stderr)
-        assert text.getvalue() == "to a file\n"
-        assert capfd.readouterr() == ("", "to stderr\n")
-        assert lines == []
-
-    def test_elsewhere_are_left_alone(self, lines, capfd):
-        contextvars.Context().run(print, "elsewhere")
-        assert capfd.readouterr() == ("elsewhere\n", "")
-        assert lines == []
-
-    def test_of_tasks_and_threads_that_a_handler_starts(self, lines):
-        async def handler():
-            await asyncio.create_task(task())
-            await asyncio.to_thread(print, "thread")
-
-        async def task():
-            print("task")
-
-        asyncio.run(handler())
-        assert lines == ["task", "thread"]
-
-    def test_print_is_replaced_once(self):
-        record_prints()
-        first = builtins.print
-        record_prints()
-        assert builtins.print is first
-        assert first.__wrapped__.__module__ == "builtins"
-        assert first.__name__ == "print"
-
-    def test_still_work_after_a_reload(self, lines):
-        before = dict(vars(record))
-        try:
-            importlib.reload(record).record_prints()
-            record.recorder.set(lines.append)
-            print("after")
-        finally:
-            vars(record).update(before)
-        assert lines == ["after"]

@@ -139,7 +139,7 @@ def _run_thread(run: Callable[[], None]) -> None:
         finish_line()
 
 
-class Task(asyncio.Task[Any]):
+class HandlerTask(asyncio.Task[Any]):
     """A task that remembers whose it is; when it has failed unseen, nothing else tells."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -165,8 +165,8 @@ def record_loop(
     if loop.get_exception_handler() is not None:
         return
 
-    def new_task(loop: Any, coroutine: Any, **options: Any) -> Task:
-        return Task(coroutine, loop=loop, **options)
+    def new_task(loop: Any, coroutine: Any, **options: Any) -> HandlerTask:
+        return HandlerTask(coroutine, loop=loop, **options)
 
     def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         cause = context.get("task") or context.get("future") or context.get("handle")

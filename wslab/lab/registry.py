@@ -12,6 +12,9 @@ from typing import Protocol
 from wslab.lab.loop import LabThread, process_global
 from wslab.net.address import LOOPBACK, check_port, plain
 
+# The numbers of socket.gaierror: a name that stands for no address.
+NO_NAMES = [value for name, value in vars(socket).items() if name.startswith("EAI_")]
+
 __all__ = ["LOOPBACK", "Listener", "accept_no_more", "listen", "registry", "replace"]
 
 
@@ -63,13 +66,13 @@ def replace(new: Listener, port: int = 0) -> bool:
         raise ValueError(
             f"{new.name!r} is the name of a {earlier.kind}: give this {new.kind} another"
         )
-    if earlier is None or not earlier.is_running:
-        new.start(listen(new.host, port))
-    else:
+    is_replaced = earlier is not None and earlier.is_running
+    if earlier is not None and is_replaced:
         _succeed(earlier, new, port)
-    replaced = earlier is not None and not earlier.is_running
+    else:
+        new.start(listen(new.host, port))
     registry()[new.name] = new
-    return replaced
+    return is_replaced
 
 
 def _succeed(earlier: Listener, new: Listener, port: int) -> None:
@@ -109,23 +112,23 @@ def listen(host: str, port: int) -> socket.socket:
     the host is none of this machine's, and what to do.
     """
     check_port(port)
-    if not isinstance(host, str):
-        raise TypeError(f"host is {host!r:.40}, it must be text, such as {LOOPBACK!r}")
     family = socket.AF_INET6 if ":" in plain(host) else socket.AF_INET
     try:
         listener = socket.create_server((plain(host), port), family=family, backlog=1024)
     except (OSError, UnicodeError) as error:
-        number = getattr(error, "errno", None) or errno.EADDRNOTAVAIL
-        raise OSError(number, _why(host, port, error)) from None
+        number = getattr(error, "errno", None)
+        why = _why(host, port, number, str(getattr(error, "strerror", error)))
+        if why is None:
+            raise
+        raise OSError(number or errno.EADDRNOTAVAIL, why) from None
     # Connections inherit it. asyncio sets it too, but not on sockets that others have made, and
     # then a second small write waits up to 40 ms for the first one's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
-def _why(host: str, port: int, error: OSError | UnicodeError) -> str:
-    """Say in one line why nothing can listen there."""
-    number = getattr(error, "errno", None)
+def _why(host: str, port: int, number: int | None, seen: str) -> str | None:
+    """Say in one line why nothing can listen there, None if that is another error."""
     if number == errno.EADDRINUSE:
         running = [one for one in registry().values() if one.is_running and one.port == port]
         who = f"the lab's {running[0].kind} {running[0].name!r}" if running else "another program"
@@ -133,8 +136,9 @@ def _why(host: str, port: int, error: OSError | UnicodeError) -> str:
         return f"port {port} is in use by {who}: {advice}"
     if number == errno.EACCES:
         return f"port {port} needs the rights of an administrator: choose one from 1024 on"
-    seen = getattr(error, "strerror", None) or str(error)
-    return f"host {host!r:.60} is no address to listen on here ({seen}): leave host out"
+    if number in (None, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, *NO_NAMES):
+        return f"host {host!r:.60} is no address to listen on here ({seen}): leave host out"
+    return None
 
 
 async def accept_no_more(listener: socket.socket | None) -> None:

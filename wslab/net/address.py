@@ -23,6 +23,8 @@ def plain(host: str) -> str:
     >>> plain("[::0:1]"), plain("LOCALHOST."), plain("")
     ('::1', 'localhost', '0.0.0.0')
     """
+    if not isinstance(host, str):
+        raise TypeError(f"host is {host!r:.40}, it must be text, such as {LOOPBACK!r}")
     bare = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
     with suppress(ValueError):
         address = ip_address(bare)

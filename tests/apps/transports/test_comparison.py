@@ -121,7 +121,7 @@ class TestTime:
         monkeypatch.setattr(comparison.NewsFeed, "publish", lambda feed, text: None)
         with pytest.raises(TimeoutError, match=r"8 events did not arrive within 0\.3 s"):
             await measured("WebSocket")
-        assert not any(listener.port for listener in registry().values())
+        assert not any(listener.is_running for listener in registry().values())
 
     async def test_it_leaves_nothing_behind_when_cancelled(self):
         task = asyncio.create_task(measured("SSE", period=60))
@@ -133,7 +133,7 @@ class TestTime:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert time.monotonic() - start < 5
-        assert not any(listener.port for listener in registry().values())
+        assert not any(listener.is_running for listener in registry().values())
 
     @pytest.mark.parametrize("interval", [2, 1, 0.5, 0.25, 0.2, 0.1])
     def test_moments_meet_a_poll_at_every_point_of_its_interval(self, interval):
