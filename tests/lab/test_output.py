@@ -100,6 +100,7 @@ class TestPrints:
 
 class TestStreams:
     def test_what_is_not_printed(self, capfd, lines):
+        record_output()  # the streams are capfd's by now
         pprint.pprint({"key": ["long" * 10, "list" * 10, "indeed" * 10]})
         logging.StreamHandler().emit(logging.makeLogRecord({"msg": "logged"}))
         print("on stderr", file=sys.stderr)

@@ -115,11 +115,45 @@ def test_room_with_a_final_block() -> None:
     assert len(Inflater().inflate(payload, 120)) == 120
 
 
-def test_one_final_block() -> None:
-    """A stream ends once; ten thousand tiny streams in a message are an attack."""
-    with pytest.raises(ProtocolError, match="two final blocks") as caught:
-        Inflater().inflate(b"\x03\x00" * 2, ROOM)
-    assert caught.value.code == 1007
+@pytest.mark.parametrize("blocks", [1, 2, 3, 500])
+@pytest.mark.parametrize("size", [1, 5, 1 << 20])
+def test_several_final_blocks(blocks: int, size: int) -> None:
+    """§7.2.1 sets no limit to the blocks of a message, nor to which of them are final."""
+    parts = [b"Hello %d " % number * 3 for number in range(blocks)]
+    payload = b"".join(final_block(part) for part in parts) + b"\x00"
+    inflater = Inflater()
+    for _ in range(2):
+        pieces = [payload[i : i + size] for i in range(0, len(payload), size)]
+        found = b"".join(inflater.inflate(piece, ROOM, end=False) for piece in pieces)
+        assert found + inflater.inflate(b"", ROOM) == b"".join(parts)
+
+
+def test_final_blocks_without_end_are_an_attack() -> None:
+    """Each of them costs as much as many bytes, and holds none."""
+    with pytest.raises(ProtocolError, match="final blocks, too many for its size") as caught:
+        Inflater().inflate(b"\x03\x00" * 500_000, 1 << 20)
+    assert caught.value.code == 1009
+
+
+def final_block(data: bytes) -> bytes:
+    """Deflate data as a whole stream."""
+    encoder = zlib.compressobj(wbits=-15)
+    return encoder.compress(data) + encoder.flush()
+
+
+@pytest.mark.parametrize(
+    ("wish", "offer", "answer"),
+    [(12, 10, 10), (10, 12, 10), (12, None, None), (12, 15, 12), (None, 10, None), (9, 9, 9)],
+)
+def test_a_clients_window_is_never_wider_than_it_offers(
+    wish: int | None, offer: int | None, answer: int | None
+) -> None:
+    """§7.1.2.2: the answer has an equal or smaller value; without an offer there is none."""
+    agreed = Deflate(client_max_window_bits=wish).negotiate(
+        Deflate(client_max_window_bits=offer).extension()
+    )
+    assert agreed is not None
+    assert Deflate.parse(agreed).client_max_window_bits == answer
 
 
 @pytest.mark.parametrize("payload", ["ff", "07", "00 05 00 00 00", "f2 00 11 00 00"])

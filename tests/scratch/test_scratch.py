@@ -14,6 +14,8 @@ import pytest
 import trustme
 
 from wslab import lab
+from wslab.kit.attempt import library_connect
+from wslab.kit.retry import classify
 from wslab.lab.record import Record
 from wslab.lab.registry import LOOPBACK, registry
 from wslab.protocol import Close, Frame, HandshakeError, Opcode, Request, Response, answer
@@ -381,7 +383,7 @@ class TestTheClientsHandshake:
         "url", ["http://127.0.0.1", "ws:///path", "ws://127.0.0.1/#fragment", "127.0.0.1:80"]
     )
     def test_no_url(self, url):
-        with pytest.raises(ValueError, match="is no ws:// or wss:// URL"):
+        with pytest.raises(ValueError, match=r"has a fragment|does not begin with ws:// or"):
             connect_from_scratch(url)
 
     @pytest.mark.parametrize(
@@ -681,3 +683,58 @@ def test_a_text_is_no_list(option):
     with pytest.raises(TypeError, match=f"{option} is 'chat', not a list"):
         serve_from_scratch(lab.echo, name="never", **{option: "chat"})
     assert "never" not in registry()
+
+
+class TestWhatTheRequestSays:
+    async def asked(self, url, **options):
+        """Return the headers of a request, as the library's server sees them."""
+        seen = []
+
+        async def handler(connection):
+            seen.append((connection.request.path, connection.request.headers))
+
+        async with lab.serve(handler) as server:
+            async with connect_from_scratch(url.format(server.port), **options):
+                pass
+            return server.port, *seen[0]
+
+    async def test_user_path_and_one_host(self):
+        url = "ws://ada:secret@LOCALHOST:{}/a%20b/房间?x=100%"
+        port, path, headers = await self.asked(url)
+        assert path == "/a%20b/%E6%88%BF%E9%97%B4?x=100%"
+        assert headers.get_all("Host") == [f"localhost:{port}"]
+        assert headers["Authorization"] == "Basic YWRhOnNlY3JldA=="
+
+    async def test_a_header_of_the_callers_comes_before_the_user(self):
+        _, _, headers = await self.asked("ws://a:b@127.0.0.1:{}", headers=[("authorization", "x")])
+        assert headers.get_all("Authorization") == ["x"]
+
+
+class TestTlsToAPlainServer:
+    """It has words, and another attempt makes no sense."""
+
+    @staticmethod
+    async def hang_up(reader, writer):
+        await reader.read(1)
+
+    @staticmethod
+    async def talk(reader, writer):
+        writer.write(b"220 not TLS\r\n")
+        await reader.read()
+
+    @pytest.mark.parametrize("opener", [library_connect, connect_from_scratch])
+    @pytest.mark.parametrize("kind", ["library", "scratch", "hangs up", "talks"])
+    async def test_is_classified(self, opener, kind):
+        server = {
+            "library": lambda: lab.serve(lab.echo),
+            "scratch": lambda: serve_from_scratch(lab.echo),
+            "hangs up": lambda: lab.serve_tcp(self.hang_up),
+            "talks": lambda: lab.serve_tcp(self.talk),
+        }[kind]()
+        async with server:
+            with pytest.raises((ssl.SSLError, ConnectionResetError)) as caught:
+                await opener(f"wss://127.0.0.1:{server.port}/")
+        ending = classify(caught.value)
+        assert (ending.way, ending.retry) == ("handshake", False)
+        assert ending.text.startswith("TLS failed, perhaps the server speaks ws:// there")
+        assert not ending.text.endswith(": ")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
+
+from wslab.protocol.url import parse_url
 
 __all__ = ["ScriptError", "checked_protocols", "checked_url", "length_of", "scalar", "size_of"]
 
@@ -43,18 +45,11 @@ def length_of(data: str | bytes) -> int:
 def checked_url(url: str, origin: str) -> str:
     """Return the URL to connect to: absolute, ws: or wss:, without a user's name. ScriptError."""
     try:
-        parts = urlsplit(urljoin(f"{origin}/", url.strip()))
-        port = parts.port
+        whole = urljoin(f"{origin}/", url.strip())
+        scheme, colon, rest = whole.partition(":")
+        return str(parse_url(SCHEMES.get(scheme.lower(), scheme) + colon + rest))
     except ValueError as error:
-        raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL: {error}") from None
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise ScriptError("SyntaxError", f"{url[:60]!r} is no URL that begins with ws:// or wss://")
-    if "#" in url:
-        raise ScriptError("SyntaxError", f"{url[:60]!r} has a fragment, a WebSocket URL has none")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    address = host if port is None else f"{host}:{port}"  # a user's name and password stay here
-    scheme = SCHEMES[parts.scheme]
-    return parts._replace(scheme=scheme, netloc=address, path=parts.path or "/").geturl()
+        raise ScriptError("SyntaxError", str(error)) from None
 
 
 def checked_protocols(names: Sequence[str]) -> Sequence[str]:

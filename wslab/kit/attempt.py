@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 
 from wslab.kit.client_events import ClientState, Missed, Received, Refused
@@ -18,6 +17,8 @@ from wslab.kit.messages import decoded, encoded
 from wslab.kit.outbox import SequenceGap
 from wslab.kit.resume import OUT_OF_ORDER, Message, ResumeError
 from wslab.kit.retry import Ending, classify
+from wslab.net.address import is_loopback
+from wslab.protocol.url import parse_url
 
 if TYPE_CHECKING:
     from wslab.kit.client import ReconnectingClient
@@ -32,18 +33,18 @@ def library_connect(url: str, **options: Any) -> connect:
 
     A proxy of the system's settings is used, but not to reach this machine itself.
     """
-    host = urlsplit(url).hostname or ""
-    try:
-        is_local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = host == "localhost"
+    address = parse_url(url)
+    headers = Headers(options.pop("additional_headers", None) or {})
+    if address.authorization and "Authorization" not in headers:
+        headers["Authorization"] = address.authorization
     defaults = {
-        "proxy": None if is_local else True,
+        "proxy": None if is_loopback(address.host) else True,
+        "additional_headers": headers,
         "ping_interval": None,
         "open_timeout": None,
         "close_timeout": LEAVE,
     }
-    return connect(url, **{**defaults, **options})
+    return connect(str(address), **{**defaults, **options})
 
 
 class Attempt:

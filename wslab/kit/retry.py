@@ -66,6 +66,7 @@ CLOSE_CODES: dict[int, tuple[bool, str]] = {
 
 # Statuses of a refused opening handshake that may be others later; 5xx too, but for FINAL_5XX.
 STATUSES = {408: "too slow", 425: "too early", 429: "too many requests"}
+NO_TLS = "TLS failed, perhaps the server speaks ws:// there and not wss://"
 FINAL_5XX = (501, 505)  # what is not implemented, or not this version of HTTP
 
 
@@ -133,6 +134,12 @@ def classify(error: BaseException) -> Ending | None:
             return of_status(response.status_code, retry_after(response.headers.get("Retry-After")))
         case ssl.SSLCertVerificationError():
             return Ending("handshake", f"certificate: {error.verify_message}", retry=False)
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLSyscallError():
+            return Ending("broken", f"TLS broke off: {error.strerror or error}")
+        case ssl.SSLError():
+            return Ending("handshake", f"{NO_TLS}: {error.strerror or error}", retry=False)
+        case ConnectionResetError(args=()):  # so asyncio tells of a peer that left amid TLS
+            return Ending("handshake", f"{NO_TLS}: the server hung up", retry=False)
         case TimeoutError():
             return Ending("silent", "no answer in time")
         case socket.gaierror():
@@ -141,6 +148,7 @@ def classify(error: BaseException) -> Ending | None:
             return Ending("refused", "refused: nothing listens there")
         case OSError():
             what = os.strerror(error.errno).lower() if error.errno else str(error)
+            what = what or type(error).__name__
             return Ending("broken", f"the network failed: {what}")
     return None
 

@@ -27,6 +27,10 @@ _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
 _BITS = ("server_max_window_bits", "client_max_window_bits")
 _WINDOWS = tuple(str(bits) for bits in range(8, 16))  # decimal, no leading zero (§7.1.2)
 
+# To begin anew after a final block costs zlib about as much as these bytes, which is how it counts
+# against what is welcome; what follows it is copied, so zlib gets the data in pieces.
+RESTART, PIECE = 256, 4096
+
 # A flush to a byte boundary always ends with these bytes, so they need not travel (§7.2.1).
 _TAIL = b"\x00\x00\xff\xff"
 
@@ -90,7 +94,10 @@ class Deflate:
             self.server_no_context_takeover or asked.server_no_context_takeover,
             self.client_no_context_takeover or asked.client_no_context_takeover,
             server_bits,
-            self.client_max_window_bits if asked.client_max_window_bits else None,
+            # Only if the client lets the server, and no more than it offers (§7.1.2.2).
+            asked.client_max_window_bits
+            and self.client_max_window_bits
+            and min(self.client_max_window_bits, asked.client_max_window_bits),
         )
         return None if server_bits == 8 else answer.extension()
 
@@ -175,7 +182,7 @@ class Inflater:
     def __init__(self, bits: int = 15, takeover: bool = True) -> None:
         self._bits, self._takeover = bits, takeover
         self._zlib: zlib._Decompress | None = None
-        self._final = False  # the message under way has had a block marked as final
+        self._restarts = 0  # final blocks of the message that is under way
 
     def inflate(self, data: bytes, room: int, end: bool = True) -> bytes:
         """Decompress a part of a message, of any size; end: True for the last one.
@@ -190,20 +197,22 @@ class Inflater:
         >>> Inflater().inflate(bytes.fromhex("f248cdc9c90700"), room=5)
         b'Hello'
         """
-        data, inflated = data + _TAIL if end else data, b""
+        data, inflated, start = data + _TAIL if end else data, b"", 0
         try:
-            while True:
+            while start < len(data) and len(inflated) <= room:
                 self._zlib = self._zlib or zlib.decompressobj(wbits=-self._bits)
-                inflated += self._zlib.decompress(data, room + 1 - len(inflated))
-                if not self._zlib.eof or len(inflated) > room:
-                    break
+                piece = data[start : start + PIECE]
+                inflated += self._zlib.decompress(piece, room + 1 - len(inflated))
+                start += len(piece) - len(self._zlib.unused_data)
                 # Some senders flush with a final block (§7.2.3.4): this ends zlib's stream and the
                 # sender's window, but not the message.
-                if self._final:
-                    raise zlib.error("two final blocks")
-                data, self._zlib, self._final = self._zlib.unused_data, None, True
+                if self._zlib.eof:
+                    self._zlib, self._restarts = None, self._restarts + 1
+                    if self._restarts > 16 + room // RESTART:
+                        seen = f"message has {self._restarts} final blocks, too many for its size"
+                        raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
         except zlib.error as error:
             raise ProtocolError(f"not deflated data: {error}", "RFC 7692 §7.2.2", 1007) from None
         if end:
-            self._zlib, self._final = self._zlib if self._takeover else None, False
+            self._zlib, self._restarts = self._zlib if self._takeover else None, 0
         return inflated

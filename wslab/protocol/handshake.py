@@ -26,6 +26,11 @@ VERSION = "13"
 # §7.8).
 _UPGRADE = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 
+# What a request may not have besides: subprotocols and extensions are arguments, a body would be
+# read as frames.
+_RESERVED = {"sec-websocket-protocol", "sec-websocket-extensions", "sec-websocket-accept"}
+_RESERVED |= {"content-length", "transfer-encoding"}
+
 _QUOTED = rf'"(?:\\?{TCHAR})+"'  # holds a token too, some of it perhaps escaped (§9.1)
 _OWS = "[\t ]*"  # optional white space
 _PARAMETER = rf"{_OWS}({TCHAR}+){_OWS}(?:={_OWS}({TCHAR}+|{_QUOTED}){_OWS})?"
@@ -109,25 +114,33 @@ def upgrade_request(
     target: path and query, such as ``/chat?room=1``.
     nonce: 16 bytes, fresh and random for every connection.
     subprotocols: the ones the client speaks, best first; origin: what a browser would send.
-    headers: further fields, such as cookies or authorization.
-    Raises ValueError if nonce is not 16 bytes long, subprotocols are not distinct tokens, or host
-    or target cannot be one.
+    headers: further fields, such as cookies or authorization; none of those that are made here.
+    Raises ValueError if nonce is not 16 bytes long, subprotocols are not distinct tokens, host or
+    target cannot be one, or headers has a field that is there already or announces a body.
     Source: RFC 6455 §4.1.
     """
     _refuse_text("subprotocols", subprotocols)
-    check_target(target, host)
+    names = list(subprotocols)
+    try:
+        check_target(target, host)
+        _check_subprotocols(names)
+    except HandshakeError as error:  # here it is the caller's mistake
+        raise ValueError(str(error)) from None
     if len(nonce) != 16:
         raise ValueError(f"nonce is {len(nonce)} bytes, not 16 (RFC 6455 §4.1)")
     fields = [("Host", host), *_UPGRADE, ("Sec-WebSocket-Key", base64.b64encode(nonce).decode())]
     if origin is not None:
         fields.append(("Origin", origin))
-    if names := list(subprotocols):
-        _check_subprotocols(names)
+    if names:
         fields.append(("Sec-WebSocket-Protocol", ", ".join(names)))
     if offered := ", ".join(map(str, extensions)):
         fields.append(("Sec-WebSocket-Extensions", offered))
     fields.append(("Sec-WebSocket-Version", VERSION))
-    return Request(target, Headers([*fields, *headers]))
+    own = {name.lower() for name, _ in fields} | _RESERVED
+    further = list(headers)
+    if again := [name for name, _ in further if name.lower() in own]:
+        raise ValueError(f"headers may not have {again[0]!r}: the request has its own, or must not")
+    return Request(target, Headers([*fields, *further]))
 
 
 def answer(

@@ -12,6 +12,7 @@ from typing import Self
 from wslab.protocol.errors import HandshakeError
 
 __all__ = ["Headers", "Request", "Response", "check_target", "content_length", "parse_head"]
+__all__ += ["split_target"]
 
 HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
 
@@ -24,8 +25,9 @@ _FIELD = rf"({TCHAR}+):([\t -~\x80-\xff]*)"
 # A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
 # as the comma that joins two Host fields.
 _HOST = r"(?a:(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?)"
-# Path and query, no fragment. RFC 3986 has no []{}|^`\ there, but browsers send them unescaped.
-_URI = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?\[\]{}|^`\\-]|%[0-9A-Fa-f]{2})*"
+# Path and query, no fragment. RFC 3986 has no []{}|^`\ there, nor a % that stands alone, but
+# browsers send them unescaped.
+_URI = r"[0-9A-Za-z._~!$&'()*+,;=:@/?\[\]{}|^`\\%-]*"
 _TARGET = rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?"
 _BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
 
@@ -86,6 +88,16 @@ class Request:
     def __post_init__(self) -> None:
         """Make `Headers` of any pairs."""
         object.__setattr__(self, "headers", Headers(self.headers))
+
+    @property
+    def path(self) -> str:
+        """The target's path, still percent-encoded; see `split_target`."""
+        return split_target(self.target)[0]
+
+    @property
+    def query(self) -> str:
+        """The target's query, still percent-encoded, "" for none."""
+        return split_target(self.target)[1]
 
     @classmethod
     def parse(cls, data: bytes | bytearray, start: int = 0) -> tuple[Self, int] | None:
@@ -228,6 +240,21 @@ def _parse_field(line: str) -> tuple[str, str]:
     if match is None:
         raise HandshakeError(f"not a header field: {line[:60]!r}", "RFC 9112 §5")
     return match[1], match[2].strip(_BLANK)
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Return path and query of a request target, neither decoded; any text has them.
+
+    A target is no URL, so `urlsplit` is the wrong tool: to it, ``//[`` is an invalid host, and a
+    path that begins with two slashes has lost its beginning (RFC 9112 §3.2).
+
+    >>> split_target("//[?a=1?"), split_target("http://example.com/chat")
+    (('//[', 'a=1?'), ('/chat', ''))
+    """
+    path, _, query = target.partition("#")[0].partition("?")
+    if not path.startswith("/"):  # in absolute form, as to a proxy
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return path, query
 
 
 def check_target(target: str, host: str) -> None:

@@ -11,13 +11,13 @@ import ssl
 from collections.abc import Generator, Iterable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from wslab.protocol.connection import Connection, Role
 from wslab.protocol.deflate import agreed
 from wslab.protocol.errors import HandshakeError
 from wslab.protocol.handshake import check_response, upgrade_request
-from wslab.protocol.http import HEAD_LIMIT, Request, Response
+from wslab.protocol.http import HEAD_LIMIT, Headers, Request, Response
+from wslab.protocol.url import parse_url
 from wslab.scratch.endpoint import Endpoint, Settings
 
 __all__ = ["ClientEndpoint", "connect_from_scratch"]
@@ -90,11 +90,12 @@ class ClientEndpoint(Endpoint):
 class connect_from_scratch:
     """Connect to a WebSocket server: `await` it, or use it in `async with`.
 
-    url: ``ws://host:port/path`` or ``wss://…``. ssl: a context, for another than the default.
+    url: ``ws://host:port/path`` or ``wss://…``, see `protocol.url.parse_url`.
+    ssl: a context, for another than the default.
     subprotocols: the ones to offer, best first. origin, headers: further fields of the request.
     settings: see `Settings`; with deflate, compression is offered.
-    Raises HandshakeError if the server refuses, OSError if it cannot be reached, among them
-    TimeoutError after `open_timeout`.
+    Raises ValueError for what no request can have, HandshakeError if the server refuses, OSError
+    if it cannot be reached, among them TimeoutError after `open_timeout`, and SSLError.
     """
 
     def __init__(
@@ -107,22 +108,22 @@ class connect_from_scratch:
         headers: Iterable[tuple[str, str]] = (),
         **settings: Any,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.fragment:
-            raise ValueError(f"{url!r} is no ws:// or wss:// URL (RFC 6455 §3)")
-        default_port = 443 if parts.scheme == "wss" else 80
-        self.address = (parts.hostname, default_port if parts.port is None else parts.port)
-        self.tls = (ssl or True) if parts.scheme == "wss" else None
+        address = parse_url(url)
+        self.address = (address.host, address.port)
+        self.tls = (ssl or True) if address.secure else None
         self.settings = Settings(**settings)
         deflate = self.settings.deflate
+        fields = list(headers)
+        if address.authorization and not Headers(fields).all("Authorization"):
+            fields.append(("Authorization", address.authorization))
         self.request = upgrade_request(
-            parts.netloc.rpartition("@")[2],
-            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            address.authority,
+            address.target,
             nonce=secrets.token_bytes(16),
             subprotocols=subprotocols,
             origin=origin,
             extensions=[deflate.extension()] if deflate else [],
-            headers=headers,
+            headers=fields,
         )
         self.request.serialize()  # raises what is wrong with it
 
@@ -135,12 +136,18 @@ class connect_from_scratch:
             raise TimeoutError(f"no connection within {limit:g} s") from None
 
     async def _open(self) -> Endpoint:
-        _, endpoint = await asyncio.get_running_loop().create_connection(
-            lambda: ClientEndpoint(self.request, self.settings),
-            *self.address,
-            ssl=self.tls,
-            ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
-        )
+        try:
+            _, endpoint = await asyncio.get_running_loop().create_connection(
+                lambda: ClientEndpoint(self.request, self.settings),
+                *self.address,
+                ssl=self.tls,
+                ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
+            )
+        except ConnectionResetError as error:
+            if self.tls and not error.args:  # asyncio has no words for it
+                seen = "the server ended the connection amid the TLS handshake"
+                raise ssl.SSLError(f"{seen}: is it a wss:// server?") from None
+            raise
         try:
             await endpoint.opened
         except BaseException:
