@@ -36,13 +36,14 @@ from websockets.streams import StreamReader
 from wsproto.frame_protocol import FrameProtocol
 
 from wslab.protocol import Frame, Opcode, frames
+from wslab.protocol.frames import BINARY
 
 SIZES = {16: "16 B", 125: "125 B", 1024: "1 KiB", 65536: "64 KiB", 1 << 20: "1 MiB"}
 LIMIT = 1 << 21  # every peer also checks a limit; this one is never reached
 
 C_EXTENSION = find_spec("websockets.speedups") is not None
 
-BINARY, LIBRARY_BINARY = Opcode.BINARY, websockets.frames.Opcode.BINARY  # slow to get in 3.11
+LIBRARY_BINARY = websockets.frames.Opcode.BINARY  # slow to find in Python 3.11
 
 WSLAB, WSPROTO = "wslab", "wsproto"
 WEBSOCKETS, WEBSOCKETS_PURE, WSLAB_PURE = "websockets, C", "websockets, no C", "wslab, no C"

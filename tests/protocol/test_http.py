@@ -468,7 +468,7 @@ class TestBody:
             Response(200, headers, body=body).serialize()
 
     def test_a_body_is_not_written_where_there_can_be_none(self) -> None:
-        with pytest.raises(ValueError, match="body is 1 bytes, announced are 0"):
+        with pytest.raises(ValueError, match="body is 1 byte, announced are 0"):
             Response(101, Headers([("Content-Length", "1")]), body=b"x").serialize()
 
 

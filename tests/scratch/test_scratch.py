@@ -535,7 +535,7 @@ class TestTheRecord:
             ("1", "close", "1011 INTERNAL_ERROR"),
         ]
         assert "1 / int(message)" in repr(server.errors[0])
-        assert "1 errors" in repr(server)
+        assert "1 error:" in repr(server)
 
     async def test_of_a_handler_that_returns(self):
         async def once(ws: Endpoint) -> None:

@@ -172,7 +172,7 @@ class Client {
 }
 
 function show(data) {
-  return typeof data === "string" ? printable(data) : `${data.length} bytes: ${hex(data)}`;
+  return typeof data === "string" ? printable(data) : `${data.length} ${data.length === 1 ? "byte" : "bytes"}: ${hex(data)}`;
 }
 
 // The drawing

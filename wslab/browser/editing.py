@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from wslab.lab.wire.anatomy import opcode_name
 from wslab.protocol.close import Close, CloseCode
-from wslab.protocol.errors import ProtocolError
+from wslab.protocol.errors import ProtocolError, quantity
 from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, check_header, parse_hex
 
 __all__ = [
@@ -111,7 +111,7 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
     b'\\x01'
     """
     if not (0 <= byte < len(data) and 0 <= bit < 8):
-        raise ValueError(f"no such bit: byte {byte}, bit {bit} of {len(data)} bytes")
+        raise ValueError(f"no such bit: byte {byte}, bit {bit} of {quantity(len(data), 'byte')}")
     changed = bytearray(data)
     changed[byte] ^= 0x80 >> bit
     return bytes(changed)
@@ -138,7 +138,8 @@ def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
         missing = header.size + header.length - len(data)
         if missing > 0:
             return FrameVerdict(
-                None, f"not complete: payload {header.length - missing} of {header.length} bytes"
+                None,
+                f"not complete: payload {header.length - missing} of {quantity(header.length, 'byte')}",
             )
         draft = Draft.read(data)
         assert draft is not None  # its header is complete

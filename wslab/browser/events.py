@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex, overload
 
 from wslab.lab.tables import hex_bytes, printable, text_table
+from wslab.protocol.errors import quantity
 
 __all__ = ["CloseEvent", "DOMException", "Event", "MessageEvent", "PageEvents", "event_of"]
 
@@ -47,7 +48,7 @@ class MessageEvent(Event):
     def text(self) -> str:
         """Say what came."""
         if isinstance(self.data, bytes):
-            return f"{self.size} bytes: {hex_bytes(self.data)}"
+            return f"{quantity(self.size, 'byte')}: {hex_bytes(self.data)}"
         return printable(self.data)
 
 

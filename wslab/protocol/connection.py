@@ -18,7 +18,18 @@ from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.deflate import Deflate, Deflater, Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Closed, Closing, Ping, Pong, ProtocolEvent, Violation
-from wslab.protocol.frames import RSV1, Data, Frame, Opcode
+from wslab.protocol.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    Data,
+    Frame,
+    Opcode,
+)
 from wslab.protocol.messages import FrameReader, Limits, MessageReader
 
 __all__ = ["TRANSITIONS", "Connection", "Role", "State", "Step"]
@@ -160,10 +171,10 @@ class Connection:
         return [Closed(*self._peer_close, clean)]
 
     def _receive_control(self, opcode: int, payload: bytes) -> ProtocolEvent:
-        if opcode == Opcode.PING:
-            self._write(Opcode.PONG, payload)  # §5.5.2: as soon as is practical
+        if opcode == PING:
+            self._write(PONG, payload)  # §5.5.2: as soon as is practical
             return Ping(payload)
-        if opcode == Opcode.PONG:
+        if opcode == PONG:
             return Pong(payload)
         self._peer_close = Close.parse(payload)
         self._step(Step.RECEIVE_CLOSE)
@@ -175,7 +186,7 @@ class Connection:
         """Fail the connection: say why, and listen no more (§7.1.7)."""
         if self.state is State.OPEN:
             reason = str(error).encode()[:123].decode(errors="ignore")
-            self._write(Opcode.CLOSE, Close(error.code, reason).serialize())
+            self._write(CLOSE, Close(error.code, reason).serialize())
         self._step(Step.FAIL)
         return Violation(error.code, error.section, error.message)
 
@@ -186,28 +197,28 @@ class Connection:
 
         Raises ProtocolError after Close, or amid a binary message.
         """
-        self._send_data(Opcode.TEXT, text.encode(), fin)
+        self._send_data(TEXT, text.encode(), fin)
 
     def send_binary(self, data: bytes, fin: bool = True) -> None:
         """Send a binary message, or a fragment of it: fin=False on all but the last (§5.4).
 
         Raises ProtocolError after Close, or amid a text message.
         """
-        self._send_data(Opcode.BINARY, data, fin)
+        self._send_data(BINARY, data, fin)
 
     def ping(self, payload: bytes = b"") -> None:
         """Ask for a sign of life; the Pong will repeat the payload, at most 125 bytes (§5.5.2).
 
         Raises ProtocolError for a longer one, or after the peer's Close.
         """
-        self._send_control(Opcode.PING, payload)
+        self._send_control(PING, payload)
 
     def pong(self, payload: bytes = b"") -> None:
         """Give a sign of life unasked; at most 125 bytes (§5.5.3). Replies are automatic.
 
         Raises ProtocolError for a longer one, or after the peer's Close.
         """
-        self._send_control(Opcode.PONG, payload)
+        self._send_control(PONG, payload)
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Begin the closing handshake; no message can be sent after this (§7.1.2).
@@ -234,7 +245,7 @@ class Connection:
         if self._deflater is not None:
             payload = self._deflater.deflate(payload, fin)
             rsv = RSV1 if first else 0
-        self._write(opcode if first else Opcode.CONTINUATION, payload, fin, rsv)
+        self._write(opcode if first else CONTINUATION, payload, fin, rsv)
 
     def _send_control(self, opcode: Opcode, payload: bytes) -> None:
         if self.state not in _READING:
@@ -244,7 +255,7 @@ class Connection:
     def _send_close(self, payload: bytes) -> None:
         if (self.state, Step.SEND_CLOSE) not in TRANSITIONS:
             raise ProtocolError("cannot send CLOSE a second time", "RFC 6455 §5.5.1")
-        self._write(Opcode.CLOSE, payload)
+        self._write(CLOSE, payload)
         self._step(Step.SEND_CLOSE)
 
     def _write(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv: int = 0) -> None:

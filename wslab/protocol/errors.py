@@ -6,7 +6,7 @@ ValueError
       └── ProtocolError     a frame or a message is not valid    → a close code
 """
 
-__all__ = ["HandshakeError", "PeerError", "ProtocolError"]
+__all__ = ["HandshakeError", "PeerError", "ProtocolError", "quantity"]
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -44,3 +44,12 @@ class ProtocolError(PeerError):
     def __init__(self, message: str, section: str, code: int = 1002) -> None:
         super().__init__(message, section)
         self.code = code
+
+
+def quantity(number: int, noun: str) -> str:
+    """Write a number of things, as messages need it.
+
+    >>> quantity(1, "byte"), quantity(2, "byte")
+    ('1 byte', '2 bytes')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -24,7 +24,7 @@ import re
 from enum import IntEnum
 from typing import NamedTuple, Self
 
-from wslab.protocol.errors import ProtocolError
+from wslab.protocol.errors import ProtocolError, quantity
 
 __all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "check_header"]
 __all__ += ["parse_hex"]
@@ -50,6 +50,8 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
+# Python 3.11 takes long to find a member of an enumeration, and messages need these all the time.
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 _OPCODES = {int(opcode): opcode for opcode in Opcode}
 
 
@@ -174,7 +176,7 @@ def check_header(header: Header, masked: Masked, rsv: int = 0, limit: Limit = No
     if number >= 0x8 and not fin:
         raise ProtocolError(f"{opcode.name} is fragmented", "RFC 6455 §5.5")
     if limit is not None and length > limit and number < 0x8:
-        seen = f"payload is {length} bytes, limit {limit}"
+        seen = f"payload is {quantity(length, 'byte')}, limit {limit}"
         raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
     return opcode
 

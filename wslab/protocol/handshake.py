@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from wslab.protocol.errors import HandshakeError
+from wslab.protocol.errors import HandshakeError, quantity
 from wslab.protocol.http import TCHAR, Headers, Request, Response, check_target, content_length
 
 __all__ = ["GUID", "VERSION", "Extension", "accept_key", "answer", "check_request"]
@@ -79,7 +79,9 @@ def accept_key(key: str) -> str:
         seen = f"Sec-WebSocket-Key is not Base64: {key[:40]!r}"
         raise HandshakeError(seen, "RFC 6455 §4.2.1") from None
     if size != 16:
-        raise HandshakeError(f"Sec-WebSocket-Key is {size} bytes, not 16", "RFC 6455 §4.2.1")
+        raise HandshakeError(
+            f"Sec-WebSocket-Key is {quantity(size, 'byte')}, not 16", "RFC 6455 §4.2.1"
+        )
     digest = hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
 
@@ -127,7 +129,7 @@ def upgrade_request(
     except HandshakeError as error:  # here it is the caller's mistake
         raise ValueError(str(error)) from None
     if len(nonce) != 16:
-        raise ValueError(f"nonce is {len(nonce)} bytes, not 16 (RFC 6455 §4.1)")
+        raise ValueError(f"nonce is {quantity(len(nonce), 'byte')}, not 16 (RFC 6455 §4.1)")
     fields = [("Host", host), *_UPGRADE, ("Sec-WebSocket-Key", base64.b64encode(nonce).decode())]
     if origin is not None:
         fields.append(("Origin", origin))

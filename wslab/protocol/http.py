@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
 
-from wslab.protocol.errors import HandshakeError
+from wslab.protocol.errors import HandshakeError, quantity
 
 __all__ = ["Headers", "Request", "Response", "check_target", "content_length", "parse_head"]
 __all__ += ["split_target"]
@@ -185,7 +185,7 @@ class Response:
             raise ValueError(f"not a status line: {line!r} (RFC 9112 §4)")
         length = _body_length(self.status, self.headers)
         if len(self.body) != length:
-            seen = f"body is {len(self.body)} bytes, announced are {length}"
+            seen = f"body is {quantity(len(self.body), 'byte')}, announced are {length}"
             raise ValueError(f"{seen} (RFC 9112 §6.3)")
         return f"{line}\r\n".encode("latin-1") + self.headers.serialize() + b"\r\n" + self.body
 

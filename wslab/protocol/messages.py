@@ -10,9 +10,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wslab.protocol.deflate import Inflater
-from wslab.protocol.errors import ProtocolError
+from wslab.protocol.errors import ProtocolError, quantity
 from wslab.protocol.events import Binary, Text
-from wslab.protocol.frames import RSV1, Data, Header, Opcode, apply_mask, check_header, parse_hex
+from wslab.protocol.frames import (
+    CONTINUATION,
+    RSV1,
+    TEXT,
+    Data,
+    Header,
+    Opcode,
+    apply_mask,
+    check_header,
+    parse_hex,
+)
 
 __all__ = ["FramePiece", "FrameReader", "Limits", "MessageReader"]
 
@@ -130,7 +140,7 @@ class MessageReader:
 
     def _begin(self, header: Header) -> None:
         """Check whether this frame may come now, and that it is not one too many."""
-        if header.opcode != Opcode.CONTINUATION:
+        if header.opcode != CONTINUATION:
             if self._opcode is not None:
                 seen = f"{Opcode(header.opcode).name}, not CONTINUATION, amid a fragmented message"
                 raise ProtocolError(seen, "RFC 6455 §5.4")
@@ -144,13 +154,13 @@ class MessageReader:
             self._refuse(size)
 
     def _refuse(self, size: int) -> None:
-        seen = f"message has {size} bytes in {self._fragments} fragments"
+        seen = f"message has {quantity(size, 'byte')} in {quantity(self._fragments, 'fragment')}"
         seen += f", limits are {self._limits.message} and {self._limits.fragments}"
         raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
 
     def _add(self, data: bytes, end: bool) -> Text | Binary | None:
         """Add a fragment, or a part of one, to the message that is under way."""
-        is_text = self._opcode == Opcode.TEXT
+        is_text = self._opcode == TEXT
         if is_text:
             self._utf8.decode(data)  # only to fail early
         self._data += data

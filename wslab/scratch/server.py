@@ -1,7 +1,8 @@
 """A server from scratch: what the course has read, on a real socket.
 
 `serve_from_scratch` does what `lab.serve` does, with `wslab.protocol` in the place of the
-`websockets` library, of which nothing is used here.
+`websockets` library. One thing is borrowed from it: the C helper that applies masks, where its
+wheel has one (`protocol.frames`).
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ class TestErrors:
             await said(server.url, "0")
         assert caught.value.rcvd.code == 1011
         await server.settle(3)
-        assert repr(server) == f"<Server 'divide' {server.url}, 1 errors: see .errors>"
+        assert repr(server) == f"<Server 'divide' {server.url}, 1 error: see .errors>"
         (error,) = server.errors
         assert (error.server, error.connection) == ("divide", 1)
         assert isinstance(error.exception, ZeroDivisionError)

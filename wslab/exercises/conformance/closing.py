@@ -15,6 +15,7 @@ from wslab.exercises.conformance.row import (
 )
 from wslab.protocol import Frame
 from wslab.protocol.connection import Role
+from wslab.protocol.errors import quantity
 from wslab.protocol.events import Binary, Text
 
 __all__ = ["CLOSING", "TOO_MUCH", "UTF8"]
@@ -22,7 +23,7 @@ __all__ = ["CLOSING", "TOO_MUCH", "UTF8"]
 CLOSING = [
     *(
         Case(
-            f"CLOSE with {len(payload)} bytes",
+            f"CLOSE with {quantity(len(payload), 'byte')}",
             "RFC 6455 §5.5.1",
             "An endpoint that did not send a Close MUST reply with one; the code is echoed.",
             sends=(Frame(CLOSE, payload),),

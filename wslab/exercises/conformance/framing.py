@@ -18,6 +18,7 @@ from wslab.exercises.conformance.row import (
 )
 from wslab.protocol import RSV1, RSV2, RSV3, Frame
 from wslab.protocol.connection import Role
+from wslab.protocol.errors import quantity
 from wslab.protocol.events import Binary, Ping, Pong, Text
 
 __all__ = ["CONTROL", "FRAGMENTS", "FRAMING"]
@@ -102,7 +103,7 @@ FRAMING = [
     ),
     *(
         Case(
-            f"a payload of {size} bytes",
+            f"a payload of {quantity(size, 'byte')}",
             "RFC 6455 §5.2",
             "Every length is received and sent in its own encoding.",
             sends=(Frame(BINARY, bytes(size)),),

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from wslab.exercises.engine.bounded import TimeUp
 from wslab.exercises.engine.verdict import Wrong
 from wslab.lab.tables import hex_bytes
+from wslab.protocol.errors import quantity
 
 __all__ = ["Late", "Peer", "Trial", "shown"]
 
@@ -135,7 +136,7 @@ class Trial:
         def around(data: bytes | bytearray) -> str:
             one = f"{data[at]:02x}" if at < len(data) else "nothing"
             rest = data[max(0, at - 4) : at + 8]
-            return f"{one} at byte {at} (… {rest.hex(' ')} …), {len(data)} bytes in all"
+            return f"{one} at byte {at} (… {rest.hex(' ')} …), {quantity(len(data), 'byte')} in all"
 
         self.wrong(message, section, expected=around(expected), got=around(got))
 

@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from wslab.exercises.engine import wire
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial
+from wslab.protocol.errors import quantity
 
 __all__ = ["SET"]
 
@@ -238,8 +239,10 @@ class _Crowd:
         )
         kept = "is still there: transport.close() waits until it has been read"
         left = slow.transport.get_write_buffer_size()
-        trial.want(left == 0, f"the slow one is out, but what waits {kept}", got=f"{left} bytes")
-        early = f"put out although only {before} bytes waited when say() was called"
+        trial.want(
+            left == 0, f"the slow one is out, but what waits {kept}", got=quantity(left, "byte")
+        )
+        early = f"put out although only {quantity(before, 'byte')} waited when say() was called"
         enough = self.slow_is_out or before > LIMIT
         trial.want(enough, early, expected=f"more than {LIMIT} bytes")
         self.slow_is_out = True

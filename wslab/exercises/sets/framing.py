@@ -8,7 +8,7 @@ from typing import Any
 
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial
-from wslab.protocol.errors import ProtocolError
+from wslab.protocol.errors import ProtocolError, quantity
 from wslab.protocol.frames import Frame, Header, Opcode, apply_mask
 
 __all__ = ["SET"]
@@ -114,7 +114,7 @@ def write(trial: Trial, write: Any) -> None:
             pairs = enumerate(zip(got, expected, strict=False))
             at = next((i for i, pair in pairs if pair[0] != pair[1]), len(expected) - 1)
             part = _part(expected, max(0, at))
-            trial.same_bytes(got, expected, f"payload of {size} bytes: {part} is wrong")
+            trial.same_bytes(got, expected, f"payload of {quantity(size, 'byte')}: {part} is wrong")
 
 
 # ★★ Cut a text into fragments
@@ -140,7 +140,10 @@ def fragment(trial: Trial, cut: Any) -> None:
         last = len(pieces) - 1
         got = trial.call(cut, text, size)
         trial.of_type(got, list, tuple)
-        counted = {"expected": f"{len(pieces)} fragments", "got": f"{len(got)} fragments"}
+        counted = {
+            "expected": quantity(len(pieces), "fragment"),
+            "got": quantity(len(got), "fragment"),
+        }
         trial.want(len(got) == len(pieces), "another number of fragments", **counted)
         for i, (one, piece) in enumerate(zip(got, pieces, strict=True)):
             trial.of_type(one, tuple, list)
@@ -223,7 +226,11 @@ def parse(trial: Trial, parse: Any) -> None:
             _check_frame(trial, got, (frame, len(lead) + len(wire)))
         for size in (*range(min(len(wire), 16)), len(wire) - 1):
             got = trial.call(parse, junk + wire[:size], 3, masked, LIMIT)
-            trial.want(got is None, f"{size} bytes of {len(wire)} are no frame yet: None", got=got)
+            trial.want(
+                got is None,
+                f"{quantity(size, 'byte')} of {len(wire)} make no frame yet: None",
+                got=got,
+            )
     for what, section, wire, masked, code in _bad(trial.rng):
         with trial.must_raise(ProtocolError, f"it takes {what}", section) as caught:
             trial.call(parse, wire, 0, masked, LIMIT)

@@ -17,6 +17,7 @@ from wslab.lab.output import HandlerRecord, finish_line, record_loop, record_out
 from wslab.lab.record import Events, HandlerError, Record
 from wslab.lab.registry import accept_no_more, registry
 from wslab.net.address import authority, reachable
+from wslab.protocol.errors import quantity
 
 __all__ = ["BaseServer", "check_handler"]
 
@@ -123,7 +124,7 @@ class BaseServer:
         """Say where it listens, and whether it took the place of another."""
         state = self.url if self.is_running else "stopped"
         note = ", replaces the earlier server of this name" if self.replaced else ""
-        errors = f", {len(self._errors)} errors: see .errors" if self._errors else ""
+        errors = f", {quantity(len(self._errors), 'error')}: see .errors" if self._errors else ""
         return f"<Server {self.name!r} {state}{note}{errors}>"
 
     async def settle(

@@ -58,14 +58,21 @@ class Transcript(Sequence[Row]):
         connection: int | None = None,
         where: Callable[[Row], object] = lambda row: True,
     ) -> Transcript:
-        """Return the rows of one sender, of one kind, of one connection, or that satisfy where."""
+        """Return the rows of one sender, of one kind, of one connection, or that satisfy where.
+
+        who: "client", "server" or "cable". kind: as the table shows it, in any case, such as
+        "TEXT"; it may also stand in the place of who.
+        """
+        if who is not None and who.lower() not in ("client", "server", "cable") and kind is None:
+            who, kind = None, who
+        who, kind = who and who.lower(), kind and kind.lower()
         return Transcript(
             self.tape,
             [
                 row
                 for row in self.rows
                 if who in (None, row.who)
-                and kind in (None, row.kind)
+                and kind in (None, row.kind.lower())
                 and connection in (None, row.connection)
                 and where(row)
             ],
