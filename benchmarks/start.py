@@ -149,7 +149,7 @@ def claims(rounds: int) -> list[Claim]:
         return cost.wall
 
     return [
-        Claim("import, CPU beyond bare Python", [net(costs, cpu) for costs in imports], 1.15),
+        Claim("import, CPU beyond bare Python", [net(costs, cpu) for costs in imports], 1.2),
         Claim("import, CPU of the process", [whole(costs, cpu) for costs in imports]),
         Claim("first echo, CPU of the process", [whole(costs, cpu) for costs in echoes], 1.2),
         Claim("first echo, wall time of the process", [whole(costs, wall) for costs in echoes]),

@@ -137,10 +137,8 @@ def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
         check_header(header, {"client": True, "server": False}.get(sender or ""))
         missing = header.size + header.length - len(data)
         if missing > 0:
-            return FrameVerdict(
-                None,
-                f"not complete: payload {header.length - missing} of {quantity(header.length, 'byte')}",
-            )
+            whole = quantity(header.length, "byte")
+            return FrameVerdict(None, f"not complete: payload {header.length - missing} of {whole}")
         draft = Draft.read(data)
         assert draft is not None  # its header is complete
         _check_payload(draft)

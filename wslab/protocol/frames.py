@@ -52,6 +52,7 @@ class Opcode(IntEnum):
 
 # Python 3.11 takes long to find a member of an enumeration, and messages need these all the time.
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
+_BYTES = [bytes([number]) for number in range(256)]  # to look one up is to save making it
 _OPCODES = {int(opcode): opcode for opcode in Opcode}
 
 
@@ -250,18 +251,20 @@ class Frame(NamedTuple):
                 raise TypeError(f"payload is {seen}, not bytes; encode text: text.encode()")
             payload = bytes(payload)  # a memoryview's items may be larger than a byte
         length = len(payload)
-        if rsv or not 0 <= opcode <= 2:  # other frames than plain data, which may be of any size
+        first = opcode | 0x80 if fin else opcode
+        if rsv or opcode > 2 or opcode < 0:  # plain data may be of any size, and in fragments
             if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
                 raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
             if check:
                 check_header(Header(fin, rsv, opcode, mask, length, 0), None, rsv)
-        bits = (0x8000 if fin else 0) | rsv << 12 | opcode << 8 | (0 if mask is None else 0x80)
+            first |= rsv << 4
+        second = 0 if mask is None else 0x80
         if length < 126:
-            header = (bits | length).to_bytes(2)
+            header = _BYTES[first] + _BYTES[second | length]
         elif length < 1 << 16:
-            header = ((bits | 126) << 16 | length).to_bytes(4)
+            header = _BYTES[first] + _BYTES[second | 126] + length.to_bytes(2)
         else:
-            header = ((bits | 127) << 64 | length).to_bytes(10)
+            header = _BYTES[first] + _BYTES[second | 127] + length.to_bytes(8)
         if mask is None:
             return header + payload
         return header + mask + apply_mask(payload, mask)
