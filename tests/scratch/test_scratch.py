@@ -6,7 +6,6 @@ import asyncio
 import gc
 import socket
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -175,13 +174,12 @@ class TestTheServersHandshake:
         server = serve_from_scratch(echo, open_timeout=SOON)
         reader, writer = await dial(server)
         gone = asyncio.ensure_future(reader.read())
-        start = time.monotonic()
         for byte in REQUEST * 100:
             writer.write(bytes([byte]))
             await asyncio.wait([gone], timeout=0.005)
             if gone.done():
                 break
-        assert time.monotonic() - start < PATIENCE
+        assert gone.done()  # long before all of it was sent
         assert isinstance(gone.exception(), ConnectionError) or gone.result() == b""
         writer.close()
         await server.settle(1)
@@ -601,9 +599,8 @@ class TestStop:
             silent[1][1].write(REQUEST)  # and reads none of what it gets
             await until(lambda: len(server.connections) == 2)
             await server.settle(1)
-            start = time.monotonic()
-            await server.stop(grace=SOON)
-        assert time.monotonic() - start < 2
+            async with asyncio.timeout(30):  # half of what a handler sleeps
+                await server.stop(grace=SOON)
         assert server.connections == set()
         for _, writer in silent:
             writer.close()
@@ -618,9 +615,8 @@ class TestStop:
         server = serve_from_scratch(stubborn)
         async with connect_from_scratch(server.url):
             await server.settle(1)
-            start = time.monotonic()
-            await server.stop(grace=SOON)
-        assert time.monotonic() - start < 2
+            async with asyncio.timeout(30):  # half of what a handler sleeps
+                await server.stop(grace=SOON)
 
     async def test_the_same_name_takes_the_place(self):
         first = serve_from_scratch(echo, name="demo")

@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 import types
 
 import aiohttp
@@ -16,7 +15,7 @@ from aiohttp import web
 
 from wslab import lab
 from wslab.lab.registry import LOOPBACK, registry
-from wslab.lab.servers.http import SHUTDOWN, serve_app
+from wslab.lab.servers.http import serve_app
 
 SOON = 5
 
@@ -268,9 +267,8 @@ async def test_stop_ends_a_handler_that_waits():
     server = serve_app(application(waits=waits))
     task = asyncio.create_task(raw(server, b"GET /waits HTTP/1.1\r\nHost: x\r\n\r\n"))
     await server.settle(1)
-    start = time.monotonic()
-    await server.stop()
-    assert time.monotonic() - start < 4 * SHUTDOWN + 1
+    async with asyncio.timeout(30):  # half of what a handler sleeps
+        await server.stop()
     assert await task == b""
 
 
