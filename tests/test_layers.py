@@ -45,7 +45,7 @@ PURE = {
         "math",
         "operator",
     ),
-    *("re", "string", "struct", "types", "typing", "urllib.parse", "zlib"),
+    *("ipaddress", "re", "string", "struct", "types", "typing", "urllib.parse", "zlib"),
     "websockets.speedups",
 }
 BUILTIN_IO = {"open", "print", "input", "breakpoint", "__import__"}

@@ -132,14 +132,8 @@ def classify(error: BaseException) -> Ending | None:
             if response is None:
                 return Ending("handshake", f"the opening handshake failed: {error}", retry=False)
             return of_status(response.status_code, retry_after(response.headers.get("Retry-After")))
-        case ssl.SSLCertVerificationError():
-            return Ending("handshake", f"certificate: {error.verify_message}", retry=False)
-        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLSyscallError():
-            return Ending("broken", f"TLS broke off: {error.strerror or error}")
-        case ssl.SSLError():
-            return Ending("handshake", f"{NO_TLS}: {error.strerror or error}", retry=False)
-        case ConnectionResetError(args=()):  # so asyncio tells of a peer that left amid TLS
-            return Ending("handshake", f"{NO_TLS}: the server hung up", retry=False)
+        case ssl.SSLError() | ConnectionResetError(args=()):
+            return _of_tls(error)
         case TimeoutError():
             return Ending("silent", "no answer in time")
         case socket.gaierror():
@@ -151,6 +145,16 @@ def classify(error: BaseException) -> Ending | None:
             what = what or type(error).__name__
             return Ending("broken", f"the network failed: {what}")
     return None
+
+
+def _of_tls(error: OSError) -> Ending:
+    seen = error.strerror or str(error) or "the server hung up"  # so asyncio tells of that
+    match error:
+        case ssl.SSLCertVerificationError():
+            return Ending("handshake", f"certificate: {error.verify_message}", retry=False)
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLSyscallError():
+            return Ending("broken", f"TLS broke off: {seen}")
+    return Ending("handshake", f"{NO_TLS}: {seen}", retry=False)
 
 
 def _of_library(error: ConnectionClosed) -> Ending:

@@ -138,11 +138,15 @@ def upgrade_request(
     if offered := ", ".join(map(str, extensions)):
         fields.append(("Sec-WebSocket-Extensions", offered))
     fields.append(("Sec-WebSocket-Version", VERSION))
-    own = {name.lower() for name, _ in fields} | _RESERVED
-    further = list(headers)
-    if again := [name for name, _ in further if name.lower() in own]:
+    return Request(target, Headers([*fields, *_further(headers, fields)]))
+
+
+def _further(headers: Fields, own: Fields) -> list[tuple[str, str]]:
+    """Return the caller's fields; ValueError for one that a request has itself, or cannot have."""
+    taken, further = _RESERVED | {name.lower() for name, _ in own}, list(headers)
+    if again := [name for name, _ in further if name.lower() in taken]:
         raise ValueError(f"headers may not have {again[0]!r}: the request has its own, or must not")
-    return Request(target, Headers([*fields, *further]))
+    return further
 
 
 def answer(
