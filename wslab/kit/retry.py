@@ -42,7 +42,8 @@ class Ending:
     wait: float = 0.0
 
 
-# What a close code means for another attempt (RFC 6455 §7.4.1 and IANA's registry).
+# Whether another attempt makes sense: this course's judgement. RFC 6455 §7.4.1 and IANA's registry
+# say what codes mean, not what to do. 4001 and 4002 are private: `wslab.kit.resume` defines them.
 CLOSE_CODES: dict[int, tuple[bool, str]] = {
     1000: (True, "the server is done; who wants to stay connected comes again"),
     1001: (True, "the server goes away, for a restart"),
