@@ -9,18 +9,23 @@
 client that comes back; `messages` is JSON in and out; `js/` has the same for a page.
 """
 
-from wslab.kit.backoff import Backoff, delays
+from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, delays
 from wslab.kit.client import ReconnectingClient
 from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
-from wslab.kit.keepalive import Heartbeat, Watchdog, watched
+from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.log import Log
 from wslab.kit.ratelimit import TokenBucket
+from wslab.kit.retry import CLOSE_CODES, of_status
 
 __all__ = [
+    "CLOSE_CODES",
     "Backoff",
     "ClientState",
+    "Decorrelated",
     "Failed",
+    "Fixed",
     "Heartbeat",
+    "LibraryDefault",
     "Log",
     "Missed",
     "Received",
@@ -29,5 +34,7 @@ __all__ = [
     "TokenBucket",
     "Watchdog",
     "delays",
+    "library_bounds",
+    "of_status",
     "watched",
 ]

@@ -9,8 +9,11 @@ cable.transcript
 """
 
 from wslab.lab.doctor import doctor
+from wslab.lab.kernels import run_all
 from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
+from wslab.lab.registry import registry as running
 from wslab.lab.servers.connection import WrongLoop
+from wslab.lab.servers.http import serve_app
 from wslab.lab.servers.tcp import serve_tcp
 from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
@@ -30,7 +33,10 @@ __all__ = [
     "doctor",
     "echo",
     "run",
+    "run_all",
+    "running",
     "serve",
+    "serve_app",
     "serve_tcp",
     "table",
 ]

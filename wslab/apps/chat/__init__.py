@@ -10,6 +10,7 @@ everybody and waits for nobody, `gate` looks at Origin and token, `server` puts 
 `widget` is its page in a cell.
 """
 
+from wslab.apps.chat.broadcasting import WAYS, measure_crowd
 from wslab.apps.chat.client import ChatClient, ChatMessage
 from wslab.apps.chat.room import Member, Room
 from wslab.apps.chat.rules import Rules
@@ -17,6 +18,7 @@ from wslab.apps.chat.server import ChatServer, serve
 from wslab.apps.chat.widget import ChatWidget
 
 __all__ = [
+    "WAYS",
     "ChatClient",
     "ChatMessage",
     "ChatServer",
@@ -24,5 +26,6 @@ __all__ = [
     "Member",
     "Room",
     "Rules",
+    "measure_crowd",
     "serve",
 ]
