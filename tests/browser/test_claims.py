@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -140,6 +141,22 @@ def test_websocket_over_http2(page: Page, http2: tuple[str, subprocess.Popen[str
     assert asked == {":method": "CONNECT", ":protocol": "websocket", ":path": "/chat"}
     assert headers["sec-websocket-version"] == "13"
     assert not {"sec-websocket-key", "upgrade", "connection", "host"} & set(headers)
+
+
+def test_a_closed_port_answers_before_a_silent_one(page: Page) -> None:
+    """Lesson 05: the events are alike, but not their times."""
+
+    async def mute(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    silent, closed = lab.serve_tcp(mute), lab.serve(lab.echo, name="closed")
+    url = closed.url
+    closed.stop_now()
+    state = """([silent, closed]) => new Promise(resolve => {
+        const waiting = new WebSocket(silent);
+        new WebSocket(closed).onclose = () => resolve(waiting.readyState);
+    })"""
+    assert page.evaluate(state, [f"ws://127.0.0.1:{silent.port}/", url]) == 0  # CONNECTING
 
 
 def test_a_public_page_needs_permission_for_this_machine(page: Page, chromium: Path) -> None:
