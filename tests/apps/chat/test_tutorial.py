@@ -1,4 +1,4 @@
-"""The document's server in Python: its protocol, and its faults (they are its purpose)."""
+"""The tutorial's server in Python: its protocol, and its faults (they are its purpose)."""
 
 from __future__ import annotations
 
