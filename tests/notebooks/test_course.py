@@ -1,12 +1,15 @@
-"""What is said in several places is the same everywhere: how long it takes, and what comes next."""
+"""What is the same in all notebooks: minutes and reading order as told elsewhere, short imports."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from record import NOTEBOOKS, ROOT, exercises, notebooks, read
 
 LESSONS = [path for path in notebooks() if re.match(r"\d\d_", path.name)]
@@ -51,3 +54,24 @@ def test_next_and_previous_follow_the_reading_order() -> None:
 def test_next_follows_the_reading_order_of_the_exercises() -> None:
     for earlier, later in pairwise(exercises()):
         assert neighbour("Next", earlier) == later.name, earlier.name
+
+
+# A room, or one application of `apps`; and the parts of `protocol` that not everybody needs.
+SHORT = re.compile(r"wslab(\.\w+)?|wslab\.(apps|protocol)\.\w+")
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield the modules that a cell imports, or imports from."""
+    for node in ast.walk(ast.parse(TransformerManager().transform_cell(source))):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
+
+
+@pytest.mark.parametrize("path", [*notebooks(), *exercises()], ids=lambda path: path.stem)
+def test_import_paths_are_short(path: Path) -> None:
+    sources = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    ours = [name for source in sources for name in imported(source) if name.startswith("wslab")]
+    assert [name for name in ours if not SHORT.fullmatch(name)] == []

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from wslab.display import exercises, html
+from wslab.display.diagram import state_diagram
 from wslab.lab.doctor import Checkup
 from wslab.lab.loop import let_stop_reach_awaits, process_global
 from wslab.lab.record import Events
@@ -21,7 +22,7 @@ from wslab.lab.tables import Table
 from wslab.lab.wire.anatomy import Anatomy
 from wslab.lab.wire.transcript import Row, Transcript
 
-__all__ = ["install"]
+__all__ = ["install", "state_diagram"]
 
 RENDERERS = {
     Anatomy: html.anatomy,
