@@ -70,7 +70,7 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
     parser.add_argument(
-        "--classic", action="store_true", help="the tutorial's own words and fields, in Chinese"
+        "--classic", action="store_true", help="the document's own words and fields, in Chinese"
     )
     parser.add_argument(
         "--rate",

@@ -1,4 +1,4 @@
-// The server of the tutorial for its heartbeat page, on `ws`: any message is
+// The server of the course's source document for its heartbeat page, on `ws`: any message is
 // answered with the same sentence, and that is all. Prints its URL; runs until its stdin ends.
 'use strict';
 

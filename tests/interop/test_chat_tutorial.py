@@ -1,4 +1,4 @@
-"""The tutorial's server and page, and ours: each talks to the other."""
+"""The document's server and page, and ours: each talks to the other."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PATIENCE = 50
 
 
 @pytest.fixture
-def program(node: Path) -> Iterator[subprocess.Popen[str]]:
-    """The tutorial's server; its URL is the first line that it prints."""
+def seed(node: Path) -> Iterator[subprocess.Popen[str]]:
+    """The document's server; its URL is the first line that it prints."""
     command = (str(node), str(HERE / "tutorial_chat_server.js"))
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
@@ -32,8 +32,8 @@ async def url_of(process: subprocess.Popen[str]) -> str:
     return (await asyncio.to_thread(process.stdout.readline)).strip()
 
 
-async def test_our_client_at_the_tutorials_server(program: subprocess.Popen[str]) -> None:
-    url = await url_of(program)
+async def test_our_client_at_the_documents_server(seed: subprocess.Popen[str]) -> None:
+    url = await url_of(seed)
     async with ChatClient(url, "小明") as ming, ChatClient(url, "小红", history=True) as hong:
         await ming.until("小红加入了房间")
         await ming.say("你好")
@@ -55,9 +55,9 @@ async def test_our_client_at_the_tutorials_server(program: subprocess.Popen[str]
 
 
 async def test_what_the_document_leaves_out_our_client_can_take(
-    program: subprocess.Popen[str],
+    seed: subprocess.Popen[str],
 ) -> None:
-    async with ChatClient(await url_of(program)) as nobody:
+    async with ChatClient(await url_of(seed)) as nobody:
         await nobody.say("hi")
         said = await nobody.until("hi")
         assert said.name is None  # {"text":"hi"}: no name, no key
@@ -65,17 +65,17 @@ async def test_what_the_document_leaves_out_our_client_can_take(
         assert (await nobody.until(2)).text == '{"a": 1}'
 
 
-async def test_one_malformed_message_ends_the_tutorials_server(
-    program: subprocess.Popen[str],
+async def test_one_malformed_message_ends_the_documents_server(
+    seed: subprocess.Popen[str],
 ) -> None:
-    async with ChatClient(await url_of(program), "小明") as ming:
+    async with ChatClient(await url_of(seed), "小明") as ming:
         await ming.until(1)
         await ming.send("not json")
         with pytest.raises(ConnectionError, match="1006"):
             await ming.until("never")
-    assert await asyncio.to_thread(program.wait, PATIENCE) != 0
-    assert program.stderr is not None
-    assert "SyntaxError" in program.stderr.read()
+    assert await asyncio.to_thread(seed.wait, PATIENCE) != 0
+    assert seed.stderr is not None
+    assert "SyntaxError" in seed.stderr.read()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Beats between ours and the tutorial's: its page against our server, our client against its."""
+"""Beats between ours and the document's: its page against our server, our client against its."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SERVES: dict[str, Callable[..., Any]] = {
 
 @contextmanager
 def document_server(node: Path) -> Iterator[str]:
-    """Run the tutorial's server in Node; gives its URL."""
+    """Run the document's server in Node; gives its URL."""
     command = (str(node), str(HERE / "heartbeat_server.js"))
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -81,7 +81,7 @@ async def test_our_server_pings_who_is_silent() -> None:
 
 
 @pytest.mark.parametrize("connect", [library_connect, connect_from_scratch])
-async def test_our_client_against_the_tutorials_server(node: Path, connect: Any) -> None:
+async def test_our_client_against_the_documents_server(node: Path, connect: Any) -> None:
     """With its beats, through a cut cable, and a frozen one."""
     answers, heartbeat = 0, Heartbeat(0.1, misses=3)
     with document_server(node) as url:

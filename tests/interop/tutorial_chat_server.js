@@ -1,4 +1,4 @@
-// The tutorial's chat server as it behaves (shared protocol notes): every connection hears
+// The document's chat server as it behaves (shared protocol notes): every connection hears
 // everything, the sender included; nothing is checked. Written anew; it prints its URL.
 //
 //     node tutorial_chat_server.js [port]

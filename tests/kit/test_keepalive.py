@@ -1,4 +1,4 @@
-"""Noticing the dead within a bound, sparing the living; and what the tutorial's page does instead.
+"""Noticing the dead within a bound, sparing the living; and what the document's page does instead.
 
 In virtual time, to the second; and once with real sockets and a real cable.
 """
@@ -351,7 +351,7 @@ class TestReal:
 
 
 class Scene:
-    """The tutorial's page against a network, in virtual time."""
+    """The document's page against a network, in virtual time."""
 
     def __init__(self, variant, mode="up"):
         self.timers = Timers()

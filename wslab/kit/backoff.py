@@ -37,7 +37,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Fixed:
-    """Always the same; the tutorial's page waits 3 s."""
+    """Always the same; the document's page waits 3 s."""
 
     seconds: float = 3.0
 

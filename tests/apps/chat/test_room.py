@@ -90,7 +90,7 @@ def server(text: str) -> Message:
     return said("Server", text)
 
 
-# The tutorial's protocol
+# The document's protocol
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_who_numbers_his_messages_waits_instead() -> None:
     assert bench.room.delay(ada) == 0
 
 
-# The tutorial's words
+# The document's words
 
 
 def test_classic_speaks_as_the_document_does() -> None:

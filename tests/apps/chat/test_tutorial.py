@@ -1,4 +1,4 @@
-"""The tutorial's server in Python: its protocol, and its faults (they are its purpose)."""
+"""The document's server in Python: its protocol, and its faults (they are its purpose)."""
 
 from __future__ import annotations
 

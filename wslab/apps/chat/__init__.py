@@ -1,4 +1,4 @@
-"""The chatroom: the tutorial's protocol, kept; what it did not check, checked.
+"""The chatroom: the document's protocol, kept; what it did not check, checked.
 
     from wslab.apps import chat
 

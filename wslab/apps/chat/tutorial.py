@@ -1,4 +1,4 @@
-"""The tutorial's chat server, translated line by line, with its faults: to be broken, not used.
+"""The document's chat server, translated line by line, with its faults: to be broken, not used.
 
     python -m wslab.apps.chat.tutorial        prints its URL and runs until something kills it
 

@@ -1,8 +1,8 @@
-"""The heartbeat page of the tutorial, a Chinese article, line by line, in virtual time.
+"""The heartbeat page of the course's Chinese source document, line by line, in virtual time.
 
 `Page` is its script: the same functions, the same variables, both variants of `heartCheck`, and
 what they do wrong. `Network` is what it runs against: a browser's WebSocket and a server that can
-be killed, or fall silent. Times are seconds; the tutorial's are 3000 and 5000 milliseconds.
+be killed, or fall silent. Times are seconds; the document's are 3000 and 5000 milliseconds.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _Socket:
 
 
 class Page:
-    """The tutorial's script.
+    """The document's script.
 
     variant: 1, "three beats without an answer", or 2, "no answer within 5 seconds".
     log: what happened, as (seconds, text).

@@ -1,6 +1,6 @@
 """The ways in which a connection ends, each of them done: what both ends see, and what follows.
 
-The tutorial knows two kinds, "front end" and "back end". `disconnect` does one of
+The course's source document knows two kinds, "front end" and "back end". `disconnect` does one of
 `WAYS` to a client and a server that are talking through a cable, and reports.
 """
 
