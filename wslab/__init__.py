@@ -3,8 +3,8 @@
     from wslab import lab, protocol
 
 `lab` starts servers beside the notebook and lays cables that can be watched and cut; `protocol`
-is WebSocket itself, from bytes to values and back. `check` tries what you write in an exercise,
-and `progress()` shows what you have solved.
+is WebSocket itself, from bytes to values and back. `predict` asks before a cell answers, `check`
+tries what you write in an exercise, and `progress()` shows what you have predicted and solved.
 """
 
 import sys
@@ -14,16 +14,18 @@ from wslab import lab, protocol
 
 if TYPE_CHECKING:
     from wslab.exercises import check, progress
+    from wslab.exercises.predictions import predict
 
-__all__ = ["check", "lab", "progress", "protocol"]
+__all__ = ["check", "lab", "predict", "progress", "protocol"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the exercises when they are first used: lessons start without them."""
-    if name in ("check", "progress"):
+    if name in ("check", "predict", "progress"):
         from wslab import exercises
+        from wslab.exercises import predictions
 
-        return getattr(exercises, name)
+        return getattr(predictions if name == "predict" else exercises, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
