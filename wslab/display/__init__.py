@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from wslab.display import exercises, html
+from wslab.display.sequence import sequence
 from wslab.lab.doctor import Checkup
 from wslab.lab.loop import let_stop_reach_awaits, process_global
 from wslab.lab.record import Events
@@ -19,6 +20,7 @@ from wslab.lab.registry import registry
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.tables import Table
 from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.diagram import SequenceDiagram
 from wslab.lab.wire.transcript import Row, Transcript
 
 __all__ = ["install"]
@@ -28,6 +30,7 @@ RENDERERS = {
     Checkup: html.checkup,
     Events: html.events,
     Row: html.row,
+    SequenceDiagram: sequence,
     Table: html.plain_table,
     Transcript: html.transcript,
 }
