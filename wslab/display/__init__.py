@@ -7,11 +7,12 @@ whatever a peer sent is escaped. Colour carries no meaning.
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
 from typing import Any
 
 from wslab.display import exercises, html
+from wslab.display.bitgrid import bitgrid
+from wslab.display.figure import describe, png
 from wslab.display.sequence import sequence
 from wslab.lab.doctor import Checkup
 from wslab.lab.loop import let_stop_reach_awaits, process_global
@@ -20,6 +21,7 @@ from wslab.lab.registry import registry
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.tables import Table
 from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.bitgrid import BitGrid
 from wslab.lab.wire.diagram import SequenceDiagram
 from wslab.lab.wire.transcript import Row, Transcript
 
@@ -27,6 +29,7 @@ __all__ = ["install"]
 
 RENDERERS = {
     Anatomy: html.anatomy,
+    BitGrid: bitgrid,
     Checkup: html.checkup,
     Events: html.events,
     Row: html.row,
@@ -51,6 +54,8 @@ def install(shell: Any) -> None:
     pictures = shell.display_formatter.formatters["image/png"]
     # By name, so that matplotlib is loaded by those who plot, not by everybody.
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)
+    plain = shell.display_formatter.formatters["text/plain"]
+    plain.for_type_by_name("matplotlib.figure", "Figure", describe)
     hooks = process_global("hooks", dict[str, Any])
     if "errors" in hooks:
         shell.events.unregister("post_run_cell", hooks["errors"])
@@ -62,13 +67,6 @@ def install(shell: Any) -> None:
         except RuntimeError:
             return
         let_stop_reach_awaits()
-
-
-def png(figure: Any) -> bytes:
-    """Draw a matplotlib figure, on white in every theme: pyplot, with its state, is not needed."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=96)
-    return file.getvalue()
 
 
 def show_new_errors(_result: object = None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from wslab import lab
-from wslab.lab.wire.diagram import LABEL, LANE, SequenceDiagram
+from wslab.lab.wire.diagram import LABEL, Step, of_rows
 
 
 def row(who, kind, meaning, *, connection=1, size=0, is_complete=True):
@@ -30,37 +30,30 @@ async def test_a_real_conversation():
         async with connect(cable.url, compression=None) as ws:
             await ws.send("Hello")
             await ws.recv()
-        arrows = (await cable.settle()).diagram.arrows
-    assert [(arrow.way, arrow.label.partition(" · ")[0]) for arrow in arrows[:6]] == [
-        ("→", "GET /"),
-        ("←", "101 Switching Protocols"),
-        ("→", 'TEXT "Hello"'),
-        ("←", 'TEXT "Hello"'),
-        ("→", "CLOSE 1000 NORMAL_CLOSURE"),
-        ("←", "CLOSE 1000 NORMAL_CLOSURE"),
-    ]
-    assert [arrow.label.partition(" · ")[2] for arrow in arrows[2:6]] == [
-        "11 B",
-        "7 B",
-        "8 B",
-        "4 B",
+        steps = (await cable.settle()).diagram.steps
+    assert [(step.start, *step.label.split(" · ")) for step in steps[2:6]] == [
+        (0, 'TEXT "Hello"', "11 B"),
+        (1, 'TEXT "Hello"', "7 B"),
+        (0, "CLOSE 1000 NORMAL_CLOSURE", "8 B"),
+        (1, "CLOSE 1000 NORMAL_CLOSURE", "4 B"),
     ]
 
 
-def test_text_is_drawn_in_lanes():
+def test_connections_stand_side_by_side():
     rows = [*opened(1), *opened(2), row("cable", "note", "frozen (both)", connection=0)]
-    head, first, _, third, _, fault = repr(SequenceDiagram(rows)).split("\n")
+    head, first, _, third, _, fault = repr(of_rows(rows)).split("\n")
     assert head.split() == ["client", "1", "server", "1", "client", "2", "server", "2"]
-    left, right = slice(0, LANE + 2), slice(LANE + 5, None)
-    assert first[left].endswith("▶ │")
-    assert first[right] == third[left] == f"│{' ' * LANE}│"
-    assert third[right].endswith("▶ │")
-    assert fault[left] == fault[right]
+    middle = len(first) // 2
+    assert first[: middle - 1].endswith("▶ │")
+    assert "▶" not in first[middle:]
+    assert third[middle - 1 :].lstrip().startswith("│ ─")
+    assert third.endswith("▶ │")
     assert "✂ frozen (both)" in fault
+    assert fault.count("│") == 2  # it goes across all of them
 
 
 def test_one_connection_needs_no_number():
-    assert repr(SequenceDiagram(opened(1))).split("\n")[0].split() == ["client", "server"]
+    assert repr(of_rows(opened(1))).split("\n")[0].split() == ["client", "server"]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +65,34 @@ def test_one_connection_needs_no_number():
     ],
 )
 def test_a_long_label_is_cut_and_its_size_stays(one, end):
-    diagram = SequenceDiagram([one])
-    (arrow,) = diagram.arrows
-    assert len(arrow.label) == LABEL
-    assert arrow.label.endswith(end)
-    assert {len(line) for line in repr(diagram).split("\n")} == {LANE + 2}
+    diagram = of_rows([one])
+    (step,) = diagram.steps
+    assert len(step.label) == LABEL
+    assert step.label.endswith(end)
+    assert {len(line) for line in repr(diagram).split("\n")} == {LABEL + 8}
 
 
 def test_nothing_has_passed():
-    assert repr(SequenceDiagram([])).split() == ["client", "server"]
+    assert repr(of_rows([])).split() == ["client", "server"]
+
+
+def test_a_lesson_draws_its_own_steps():
+    diagram = lab.sequence(
+        ("page", "proxy", "POST"),
+        ("proxy", "proxy", "keeps it"),
+        ("proxy", "server", "POST"),
+        ("server", "page", "200"),
+        ("page", "server", "✂ cut"),
+        ("server", "server", "forgets"),
+    )
+    assert diagram.names == ("page", "proxy", "server")
+    assert diagram.steps[-2] == Step(0, 2, "cut", "fault")
+    assert repr(diagram).split("\n") == [
+        "page           proxy     server",
+        "│ ── POST ───▶ │              │",
+        "│              │ keeps it     │",
+        "│              │ ── POST ───▶ │",
+        "│ ◀────────── 200 ─────────── │",
+        "│╌╌╌╌╌╌╌╌╌╌╌ ✂ cut ╌╌╌╌╌╌╌╌╌╌╌│",
+        "│              │              │ forgets",
+    ]
