@@ -4,28 +4,29 @@
 
 `lab` starts servers beside the notebook and lays cables that can be watched and cut; `protocol`
 is WebSocket itself, from bytes to values and back. `predict` asks before a cell answers, `check`
-tries what you write in an exercise, and `progress()` shows what you have predicted and solved.
+tries what you write in an exercise, `progress()` shows what you have predicted and solved, and
+`reset` restores a notebook.
 """
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wslab import lab, protocol
 
 if TYPE_CHECKING:
     from wslab.exercises import check, progress
+    from wslab.exercises.copies import reset
     from wslab.exercises.predictions import predict
 
-__all__ = ["check", "lab", "predict", "progress", "protocol"]
+__all__ = ["check", "lab", "predict", "progress", "protocol", "reset"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the exercises when they are first used: lessons start without them."""
-    if name in ("check", "predict", "progress"):
-        from wslab import exercises
-        from wslab.exercises import predictions
-
-        return getattr(predictions if name == "predict" else exercises, name)
+    """Load the exercises when they are first used: most cells do without them."""
+    homes = {"check": "", "predict": ".predictions", "progress": "", "reset": ".copies"}
+    if name in homes:
+        return getattr(import_module(f"wslab.exercises{homes[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

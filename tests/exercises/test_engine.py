@@ -19,7 +19,7 @@ from traitlets.config import Config
 import wslab
 from wslab.display import exercises as html
 from wslab.display import install
-from wslab.exercises import NotAttempted, NotSolved, check, grid, progress, reset
+from wslab.exercises import NotAttempted, NotSolved, check, grid, progress
 from wslab.exercises.conformance.grid import run_grid
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.task import TaskSet
@@ -273,14 +273,6 @@ def test_progress_is_kept(progress_file: Path) -> None:
     assert len(progress_file.read_text().splitlines()) == 3
 
 
-def test_reset_by_name(progress_file: Path) -> None:
-    check.framing.mask(solutions("03_framing")["mask"])
-    reset("framing.mask")
-    assert progress().solved == 0
-    with pytest.raises(ValueError, match=r"no task 'mask'; there are handshake.accept_key"):
-        reset("mask")
-
-
 def test_not_attempted_is_not_tried(progress_file: Path) -> None:
     def stub(payload: bytes, key: bytes) -> bytes:
         raise NotImplementedError
@@ -305,7 +297,7 @@ def test_lines_that_cannot_be_read_cost_only_themselves(progress_file: Path) -> 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, progress_file: Path) -> None:
     monkeypatch.setenv("WSLAB_PROGRESS", "OFF")
     check.framing.mask(solutions("03_framing")["mask"])
-    reset("framing.mask")
+    check.framing.mask.reset()
     assert not progress_file.exists()
     assert "nothing is kept" in progress().caption
 

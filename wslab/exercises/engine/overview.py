@@ -17,7 +17,7 @@ from wslab.lab.tables import text_table
 if TYPE_CHECKING:
     from wslab.exercises.conformance.grid import Grid
 
-__all__ = ["Checks", "Progress", "check", "grid", "progress", "reset"]
+__all__ = ["Checks", "Progress", "check", "grid", "progress"]
 
 
 class Checks:
@@ -108,11 +108,3 @@ def grid(endpoint: object) -> Grid:
     from wslab.exercises.sets.connection import SET, table
 
     return SET.endpoint.show(endpoint, table)
-
-
-def reset(task: str) -> None:
-    """Forget the progress on one task, such as "framing.parse"; ValueError if there is none."""
-    names = [one.id for each in all_sets() for one in each.tasks.values()]
-    if task not in names:
-        raise ValueError(f"no task {task!r}; there are {', '.join(names)}")
-    journal.forget(task)
