@@ -14,6 +14,7 @@ from wslab.display import exercises, html
 from wslab.display.bitgrid import bitgrid
 from wslab.display.figure import describe, png
 from wslab.display.sequence import sequence
+from wslab.display.traceback import show_short_traceback
 from wslab.lab.doctor import Checkup
 from wslab.lab.loop import let_stop_reach_awaits, process_global
 from wslab.lab.record import Events
@@ -56,6 +57,7 @@ def install(shell: Any) -> None:
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)
     plain = shell.display_formatter.formatters["text/plain"]
     plain.for_type_by_name("matplotlib.figure", "Figure", describe)
+    shell.set_custom_exc((Exception,), show_short_traceback)
     hooks = process_global("hooks", dict[str, Any])
     if "errors" in hooks:
         shell.events.unregister("post_run_cell", hooks["errors"])
