@@ -17,14 +17,21 @@ from wslab import lab, protocol
 if TYPE_CHECKING:
     from wslab.exercises import check, progress
     from wslab.exercises.copies import reset
+    from wslab.exercises.course import course_map
     from wslab.exercises.predictions import predict
 
-__all__ = ["check", "lab", "predict", "progress", "protocol", "reset"]
+__all__ = ["check", "course_map", "lab", "predict", "progress", "protocol", "reset"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the exercises when they are first used: most cells do without them."""
-    homes = {"check": "", "predict": ".predictions", "progress": "", "reset": ".copies"}
+    homes = {
+        "check": "",
+        "course_map": ".course",
+        "predict": ".predictions",
+        "progress": "",
+        "reset": ".copies",
+    }
     if name in homes:
         return getattr(import_module(f"wslab.exercises{homes[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
