@@ -12,10 +12,11 @@ from wslab.lab.tables import LAYOUT, escaped
 
 if TYPE_CHECKING:
     from wslab.exercises.conformance.grid import Grid
+    from wslab.exercises.course import CourseMap
     from wslab.exercises.engine.overview import Progress
     from wslab.exercises.engine.verdict import Verdict
 
-__all__ = ["RENDERERS", "grid_html", "progress_html", "verdict"]
+__all__ = ["RENDERERS", "course_html", "grid_html", "progress_html", "verdict"]
 
 # Both readable on white and on black, and told apart by the sign inside as well.
 _COLOURS = {"✓": "#1b7f3b", "✗": "#c0392b", "–": "#8a8a8a"}
@@ -38,6 +39,11 @@ def verdict(value: Verdict) -> str:
 def progress_html(value: Progress) -> str:
     """Show what is solved, task by task."""
     return html_table(value.caption, value.HEAD, value.rows())
+
+
+def course_html(value: CourseMap) -> str:
+    """Show the lessons, and what is done of each."""
+    return html_table(value.caption, value.HEAD, value.rows(), numbers=value.HEAD[1:])
 
 
 def grid_html(value: Grid) -> str:
@@ -74,6 +80,7 @@ def _run(mark: str, titles: list[str]) -> str:
 
 RENDERERS: dict[str, Callable[[Any], str]] = {
     "wslab.exercises.engine.verdict.Verdict": verdict,
+    "wslab.exercises.course.CourseMap": course_html,
     "wslab.exercises.engine.overview.Progress": progress_html,
     "wslab.exercises.conformance.grid.Grid": grid_html,
 }

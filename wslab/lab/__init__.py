@@ -19,6 +19,7 @@ from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
 from wslab.lab.wire.anatomy import dissect
 from wslab.lab.wire.cable import Cable, cable
+from wslab.lab.wire.diagram import sequence
 from wslab.lab.wire.transcript import Transcript
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "run",
     "run_all",
     "running",
+    "sequence",
     "serve",
     "serve_app",
     "serve_tcp",

@@ -14,6 +14,7 @@ from wslab.lab.wire.anatomy import (
     dissect,
     opcode_name,
 )
+from wslab.lab.wire.bitgrid import BitGrid
 from wslab.lab.wire.chunks import chunk_head
 from wslab.lab.wire.dissectors import Dissector
 from wslab.lab.wire.tape import Piece
@@ -181,6 +182,13 @@ class Row:
         if self.header is None:
             raise ValueError(f"row {self.number} is {self.kind}, only frames have an anatomy")
         return dissect(self.wire)
+
+    @property
+    def grid(self) -> BitGrid:
+        """The frame's bits as the RFC draws them."""
+        if self.header is None:
+            raise ValueError(f"row {self.number} is {self.kind}, only frames have bits to draw")
+        return BitGrid(self.wire)
 
     def cells(self) -> tuple[str, str, str, str, str, str]:
         """Return what a table shows: number, who, kind, size, bytes, meaning."""

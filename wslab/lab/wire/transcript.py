@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from wslab.lab.tables import text_table
+from wslab.lab.wire.diagram import SequenceDiagram, of_rows
 from wslab.lab.wire.dissectors import Dissector, dissector_of
 from wslab.lab.wire.row import HEAD, Context, Row
 from wslab.lab.wire.tape import Piece, Side, Tape, Who
@@ -100,6 +101,11 @@ class Transcript(Sequence[Row]):
     def sent(self) -> dict[Side, int]:
         """Bytes that each side has sent through the cable, whatever rows are kept."""
         return dict(self.tape.sent)
+
+    @property
+    def diagram(self) -> SequenceDiagram:
+        """These rows as a sequence diagram: who sent what to whom, from top to bottom."""
+        return of_rows(self.rows)
 
     def __repr__(self) -> str:
         """Render as a table, the same every time but for what is random on the wire."""
