@@ -540,12 +540,12 @@ class TestTheRecord:
             await ws.send(await ws.recv())
 
         server = serve_from_scratch(once)
-        async with connect_from_scratch(server.url + "room?a=b") as ws:
+        async with connect_from_scratch(server.url + "room?a=b&token=c") as ws:
             await ws.send("x")
             assert [message async for message in ws] == ["x"]
         await server.settle(2)
         assert server.events.rows() == [
-            ("1", "open", "/room?a=b"),
+            ("1", "open", "/room?a=b&token=(1 character, not shown)"),
             ("1", "close", "1000 NORMAL_CLOSURE"),
         ]
 

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from wslab.lab.masking import masked_target
 from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler
@@ -136,7 +137,7 @@ class ScratchServer(BaseServer):
 
     async def handle(self, endpoint: ServerEndpoint, target: str) -> None:
         """Run the handler of one connection, then close it."""
-        self.record(endpoint.number, "open", target)
+        self.record(endpoint.number, "open", masked_target(target))
         went_well = await self.run_handler(endpoint.number, self.handler, endpoint)
         await endpoint.close(1000 if went_well else 1011)
 

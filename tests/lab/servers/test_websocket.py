@@ -143,6 +143,13 @@ class TestServe:
             assert ws.subprotocol == "chat"
             assert ws.protocol.extensions
 
+    async def test_a_secret_in_the_path_is_not_recorded(self):
+        server = lab.serve(lab.echo)
+        async with connect(f"{server.url}chat?token=Q7"):
+            pass
+        await server.settle(2)
+        assert server.events[0].text == "/chat?token=(2 characters, not shown)"
+
     async def test_a_connection_class_of_ones_own(self):
         class Loud(ServerConnection):
             async def send(self, message):

@@ -284,6 +284,21 @@ class TestHostile:
         assert "secret" not in repr(seen.transcript)
         assert b"secret" in row.wire
 
+    @pytest.mark.parametrize(
+        "head",
+        [
+            "GET /chat?room=1&token=s3cret HTTP/1.1",
+            "GET http://127.0.0.1:80/?token=s3cret HTTP/1.1",
+            "GET / HTTP/1.1\r\nCookie:s3cret",
+            "GET / HTTP/1.1\r\nSec-WebSocket-Protocol: chat, bearer, s3cret",
+        ],
+    )
+    def test_secrets_in_the_request_are_not_shown(self, head):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(f"{head}\r\n\r\n".encode())
+        shown = head.replace("\r\n", "\n").replace("s3cret", "(6 characters, not shown)")
+        assert seen.transcript[0].meaning == shown
+
     def test_payloads_and_reasons(self):
         seen = Recorder()
         assert seen.frame("client", Opcode.TEXT, b"\x1b\n\xff").meaning == '"\\x1b\\n\\xff"'

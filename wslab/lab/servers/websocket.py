@@ -17,6 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosed
 
+from wslab.lab.masking import masked_target
 from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler
@@ -52,7 +53,8 @@ class Server(BaseServer):
 
     async def _handle(self, connection: ServerConnection) -> None:
         number = connection.number if isinstance(connection, RecordedConnection) else 0
-        self.record(number, "open", connection.request.path if connection.request else "")
+        path = connection.request.path if connection.request else ""
+        self.record(number, "open", masked_target(path))
         if not await self.run_handler(number, self.handler, connection):
             raise RuntimeError("handler failed")  # the library then closes with 1011
 

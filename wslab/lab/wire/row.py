@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import NamedTuple
 
+from wslab.lab.masking import masked_field, masked_target
 from wslab.lab.tables import escaped, hex_bytes, printable, text_table
 from wslab.lab.wire.anatomy import (
     MASK_MARKS,
@@ -28,8 +30,6 @@ HEAD = ("#", "who", "kind", "size", "what")
 
 SHOWN = 16  # bytes of a payload that a row shows
 LINE = 200  # characters of a header line
-# Notebooks are saved and shared: what these fields say lets others in. A row's `wire` has it.
-SECRET = ("authorization", "cookie", "proxy-authorization", "set-cookie")
 
 
 class Context(NamedTuple):
@@ -209,7 +209,7 @@ class Row:
 
 
 def _header_line(line: str) -> str:
-    name, colon, value = line.partition(":")
-    if colon and name.lower() in SECRET:
-        return f"{escaped(name)}: ({len(value.strip())} characters, not shown)"
+    """Write a field, or the start line, without its secrets."""
+    found = re.match(r"([^\s:]+):\s*", line)
+    line = found[0] + masked_field(found[1], line[found.end() :]) if found else masked_target(line)
     return escaped(line[:LINE]) + (" …" if len(line) > LINE else "")
