@@ -12,7 +12,8 @@ from wslab.browser.events import MessageEvent, PageEvents
 from wslab.display import html
 from wslab.lab.doctor import Checkup, Finding
 from wslab.lab.record import Events, Record
-from wslab.lab.wire.tape import Tape, Tracker
+from wslab.lab.wire.tape import Tape
+from wslab.lab.wire.tracker import trackers
 from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
@@ -70,9 +71,7 @@ class Seen:
 
     def __init__(self, limit=100):
         self.tape = Tape(limit)
-        self.client = Tracker(self.tape, 1, "client")
-        self.server = Tracker(self.tape, 1, "server")
-        self.client.other, self.server.other = self.server, self.client
+        self.client, self.server = trackers(self.tape, 1)
 
     def upgraded(self):
         self.client.feed(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
@@ -85,7 +84,9 @@ class Seen:
 
 
 def test_a_table():
-    text = html.table("A <title>", ["n", "what"], [["1", "a\nb"], ["2", "x & y"]], numbers=["n"])
+    text = html.html_table(
+        "A <title>", ["n", "what"], [["1", "a\nb"], ["2", "x & y"]], numbers=["n"]
+    )
     assert text == (
         '<table class="wslab">\n'
         '<caption style="text-align: left; vertical-align: top">A &lt;title&gt;</caption>\n'
@@ -102,7 +103,7 @@ def test_a_table():
 
 
 def test_a_short_row_spans_what_is_left():
-    page = is_harmless(html.table("", ["a", "b", "c"], [["1", "rest"], ["1", "2", "3"]]))
+    page = is_harmless(html.html_table("", ["a", "b", "c"], [["1", "rest"], ["1", "2", "3"]]))
     assert page.rows == [["a", "b", "c"], ["1", "rest"], ["1", "2", "3"]]
     assert page.spans == [1, 1, 1, 1, 2, 1, 1, 1]
     assert "caption" not in page.tags
@@ -111,7 +112,7 @@ def test_a_short_row_spans_what_is_left():
 @pytest.mark.parametrize("where", ["caption", "head", "cell", "code"])
 def test_hostile_text_anywhere_in_a_table(where):
     text = {"caption": "c", "head": "h", "cell": "x", "code": "y", where: HOSTILE}
-    made = html.table(
+    made = html.html_table(
         text["caption"], [text["head"], "b"], [[text["cell"], text["code"]]], code=["b"]
     )
     is_harmless(made)
@@ -131,7 +132,7 @@ def test_a_transcript():
         ["0", "client →", "HTTP", "38 B", "GET / HTTP/1.1\nUpgrade: websocket"],
         ["1", "← server", "HTTP", "36 B", "HTTP/1.1 101 Switching Protocols"],
         ["2", "client →", "TEXT", "8 B", "81 82 [01 02 03 04] {49 6b}", '"Hi"'],
-        ["3", "← server", "BINARY", "3 B", "82 01 00", "1 bytes"],
+        ["3", "← server", "BINARY", "3 B", "82 01 00", "1 byte"],
         ["4", "cable", "note", "", "", "cut (both)"],
     ]
 

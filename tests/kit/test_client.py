@@ -238,6 +238,8 @@ class TestEndings:
         assert "'no'" in of_code(1008, "no").text
         assert len(of_code(1008, "x" * 120).text) < 140
         assert "\x1b" not in of_code(1008, "\x1b[31m").text
+        library = InvalidUpgrade("Upgrade", "\x9b31m\udc9b\u202e")
+        assert classify(library).text.isprintable()
 
 
 class Fake:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from wslab.protocol.quoting import escaped, printable
+
 __all__ = ["LAYOUT", "Table", "escaped", "hex_bytes", "printable", "text_table"]
 
 LAYOUT = "\n\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"  # kept in tables
@@ -61,19 +63,6 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def escaped(text: str, keep: str = "") -> str:
-    """Write characters that are not printable as escapes, except those to keep.
-
-    A control character of a peer could act on the terminal or the page that shows it.
-
-    >>> escaped("red: \\x1b[31m")
-    'red: \\\\x1b[31m'
-    """
-    return "".join(
-        char if char.isprintable() or char in keep else repr(char)[1:-1] for char in text
-    )
-
-
 def hex_bytes(data: bytes, limit: int = 16) -> str:
     """Write bytes as two hex digits each, at most limit of them.
 
@@ -81,12 +70,3 @@ def hex_bytes(data: bytes, limit: int = 16) -> str:
     '48 65 6c …'
     """
     return data[:limit].hex(" ") + (" …" if len(data) > limit else "")
-
-
-def printable(text: str, limit: int = 60) -> str:
-    """Quote what a peer sent, control characters escaped, at most limit characters of it.
-
-    >>> printable("Hi\\n")
-    '"Hi\\\\n"'
-    """
-    return f'"{escaped(text[:limit])}"' + (" …" if len(text) > limit else "")

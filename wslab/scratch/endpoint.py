@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from wslab.protocol.connection import Connection, State
 from wslab.protocol.events import Pong, ProtocolEvent
+from wslab.protocol.quoting import escaped
 from wslab.scratch.driver import Driver, Settings
 
 __all__ = ["ConnectionEnded", "Endpoint", "Settings"]
@@ -35,7 +36,7 @@ class ConnectionEnded(ConnectionError):
 
     def __init__(self, code: int, reason: str, clean: bool) -> None:
         how = f"{'ended' if clean else 'broke off'} with code {code}"
-        super().__init__(f"the connection {how}" + (f": {reason}" if reason else ""))
+        super().__init__(f"the connection {how}" + (f": {escaped(reason)}" if reason else ""))
         self.code, self.reason, self.clean = code, reason, clean
 
 

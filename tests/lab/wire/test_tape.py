@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wslab.lab.wire.tape import KEEP, Tape, Tracker
+from wslab.lab.wire.tape import Tape
+from wslab.lab.wire.tracker import KEEP, trackers
 from wslab.protocol.frames import Frame, Opcode
 from wslab.protocol.http import HEAD_LIMIT
 
@@ -23,11 +24,9 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 MASK = b"\x01\x02\x03\x04"
 
 
-def trackers():
+def connection():
     tape = Tape()
-    client, server = Tracker(tape, 1, "client"), Tracker(tape, 1, "server")
-    client.other, server.other = server, client
-    return tape, {"client": client, "server": server}
+    return tape, dict(zip(SIDES, trackers(tape, 1), strict=True))
 
 
 def pieces(tape, side):
@@ -40,7 +39,7 @@ def pieces(tape, side):
 
 def record(*chunks):
     """Feed (side, bytes) in order; return what the tape has of each side."""
-    tape, both = trackers()
+    tape, both = connection()
     for side, data in chunks:
         both[side].feed(data)
     return {side: pieces(tape, side) for side in SIDES}
@@ -118,7 +117,7 @@ def test_every_chunking_gives_the_same_pieces(name, cuts):
 
 def test_byte_by_byte():
     sizes = (0, 126, 600)
-    tape, both = trackers()
+    tape, both = connection()
     streams = {
         "client": UPGRADE + frames(MASK, sizes),
         "server": SWITCHING + frames(None, sizes),
@@ -126,15 +125,15 @@ def test_byte_by_byte():
     for side, data in streams.items():
         for byte in data:
             both[side].feed(bytes([byte]))
-    assert [(p.side, p.kind, p.size, p.chunks) for p in tape.pieces] == [
-        ("client", "http", len(UPGRADE), len(UPGRADE)),
-        ("server", "http", len(SWITCHING), len(SWITCHING)),
-        ("client", "frame", 6, 1),  # these waited for the answer
-        ("client", "frame", 134, 1),
-        ("client", "frame", 608, 1),
-        ("server", "frame", 2, 2),
-        ("server", "frame", 130, 130),
-        ("server", "frame", 604, 604),
+    assert [(p.side, p.kind, p.size, p.start) for p in tape.pieces] == [
+        ("client", "http", len(UPGRADE), 0),
+        ("client", "frame", 6, len(UPGRADE)),  # these waited for the answer
+        ("server", "http", len(SWITCHING), 0),
+        ("client", "frame", 134, len(UPGRADE) + 6),
+        ("client", "frame", 608, len(UPGRADE) + 140),
+        ("server", "frame", 2, len(SWITCHING)),
+        ("server", "frame", 130, len(SWITCHING) + 2),
+        ("server", "frame", 604, len(SWITCHING) + 132),
     ]
     assert tape.sent == {side: len(data) for side, data in streams.items()}
 

@@ -6,7 +6,8 @@ import pytest
 
 from wslab import lab
 from wslab.lab.wire.row import Row
-from wslab.lab.wire.tape import KEEP, Piece, Tape, Tracker
+from wslab.lab.wire.tape import Piece, Tape
+from wslab.lab.wire.tracker import KEEP, trackers
 from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
@@ -21,9 +22,7 @@ class Recorder:
 
     def __init__(self, *, upgraded=True, limit=100, deflate=False):
         self.tape = Tape(limit)
-        self.client = Tracker(self.tape, 1, "client")
-        self.server = Tracker(self.tape, 1, "server")
-        self.client.other, self.server.other = self.server, self.client
+        self.client, self.server = trackers(self.tape, 1)
         if upgraded:
             self.client.feed(REQUEST)
             self.server.feed(COMPRESSING if deflate else SWITCHING)
@@ -211,7 +210,7 @@ class TestRow:
 
     def test_of_several_connections_says_which(self):
         seen = Recorder()
-        Tracker(seen.tape, 2, "server").feed(b"\x00raw")
+        trackers(seen.tape, 2)[1].feed(b"\x00raw")
         assert [row.cells()[1] for row in seen.transcript] == ["client 1", "server 1", "server 2"]
 
     @pytest.mark.parametrize("size", [KEEP - 4, KEEP - 3, 100_000])
