@@ -1,4 +1,4 @@
-"""Peers that are no Python packages: a Chromium, and Node with its libraries.
+"""Peers that are no Python packages: a Chromium, Node with its libraries, and tshark.
 
 A test that needs one asks for the fixture. Where the peer is missing the test is skipped and says
 how to install it; with WSLAB_REQUIRE_PEERS=1 (set by .ci/run) it fails, so that CI cannot pass
@@ -98,6 +98,13 @@ def node() -> Path:
     for package in json.loads((INTEROP / "package.json").read_bytes())["dependencies"]:
         if not (INTEROP / "node_modules" / package).is_dir():
             missing(f"Node's {package} library", "run `npm install` in tests/interop")
+    return Path(program)
+
+
+@pytest.fixture(scope="session")
+def tshark() -> Path:
+    """The program that dissects captures: Wireshark without its window."""
+    program = shutil.which("tshark") or missing("tshark", "apt install tshark")
     return Path(program)
 
 
