@@ -183,6 +183,7 @@ class Link:
             await loop.create_connection(lambda: self.server, *self.target)
         except OSError as error:
             self.note("server", f"cannot be reached: {error.strerror or error}")
+            self.tape.lose(self.number, "client", 0, sum(map(len, self.server.early)))
             self.end("client", reset=True)
 
     def half_closed(self) -> None:
