@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from wslab import lab
 from wslab.browser.events import Event as PageEvent
 from wslab.browser.events import MessageEvent, PageEvents
-from wslab.display import html
+from wslab.display import exercises, html
+from wslab.exercises.conformance.grid import Grid
+from wslab.exercises.engine.overview import Progress
+from wslab.exercises.engine.verdict import Outcome, Verdict
 from wslab.lab.doctor import Checkup, Finding
 from wslab.lab.record import Events, Record
 from wslab.lab.wire.tape import Tape
@@ -88,7 +92,7 @@ def test_a_table():
         "A <title>", ["n", "what"], [["1", "a\nb"], ["2", "x & y"]], numbers=["n"]
     )
     assert text == (
-        '<table class="wslab">\n'
+        '<table class="wslab mathjax_ignore tex2jax_ignore">\n'
         '<caption style="text-align: left; vertical-align: top">A &lt;title&gt;</caption>\n'
         '<thead><tr><th scope="col" style="text-align: right; vertical-align: top; '
         'white-space: nowrap">n</th>'
@@ -100,6 +104,38 @@ def test_a_table():
         '<td style="text-align: left; vertical-align: top">x &amp; y</td></tr>\n'
         "</tbody>\n</table>"
     )
+
+
+def test_of_many_rows_some_are_shown_and_the_others_counted():
+    rows = [[str(number), "x" * 900] for number in range(10_000)]
+    page = is_harmless(html.html_table("", ["n", "what"], rows))
+    shown = [row[0] for row in page.rows[1:]]
+    assert shown == [*map(str, range(100)), note_of(9800, 100), *map(str, range(9900, 10_000))]
+    assert page.rows[1][1] == "x" * 900
+
+
+def note_of(left_out, at):
+    return f"… {left_out:,} rows are left out: look at a slice, such as [{at}:{at + 200}]"
+
+
+@pytest.mark.parametrize("columns", [1, 5])
+def test_what_a_table_shows_is_bounded(columns):
+    """However many rows, and however long: 8.6 MB were in one cell."""
+    hostile = "<" * 8000
+    text = html.html_table("", ["x"] * columns, [[hostile] * columns] * 300)
+    assert len(text) < 1_000_000
+    assert "4,000 more characters, look at the value itself" in text
+    assert "rows are left out" in text
+
+
+def test_a_transcript_of_many_rows_is_bounded():
+    seen = Seen(limit=10_000).upgraded()
+    for _ in range(3000):
+        seen.server.feed(Frame(Opcode.TEXT, HOSTILE.encode() * 9).serialize())
+    assert len(html.transcript(seen.transcript)) < 200_000
+    assert len(repr(seen.transcript)) < 100_000
+    assert "2,802 rows are left out" in repr(seen.transcript)
+    assert len(is_harmless(html.transcript(seen.transcript[1000:1200])).rows) == 201
 
 
 def test_a_short_row_spans_what_is_left():
@@ -200,6 +236,31 @@ def test_events():
     text = html.events(value)
     assert is_harmless(text).rows[2] == ["", HOSTILE_AS_SHOWN, "two\nlines"]
     assert text.count(HARMLESS) == 2
+
+
+def test_nothing_is_typeset_as_mathematics():
+    """What renders a peer's words has MathJax's classes, in JupyterLab and in nbconvert's pages."""
+    seen = Seen().upgraded()
+    seen.server.feed(Frame(Opcode.TEXT, b"$x$").serialize())
+    verdict = Verdict("$x$", 1, Outcome.WRONG, "$x$")
+    shown = [
+        html.transcript(seen.transcript),
+        html.row(seen.transcript[-1]),
+        html.anatomy(lab.dissect(b"\x81\x03$x$")),
+        html.events(Events([Record(1, "print", "$x$")])),
+        html.page_events(PageEvents([MessageEvent(1, "message", "$x$", 3)])),
+        html.plain_table(lab.table(["$x$"], [["$x$"]], "$x$")),
+        html.checkup(Checkup([Finding("x", "$x$")])),
+        exercises.verdict(verdict),
+        exercises.progress_html(Progress((), {})),
+        exercises.grid_html(Grid(())),
+    ]
+    for text in shown:
+        opening = re.findall(r"<(?:table|div)[^>]*>", text)
+        assert opening
+        assert text.startswith(opening[0])
+        for tag in opening:
+            assert {"mathjax_ignore", "tex2jax_ignore"} <= set(tag.split('"')[1].split())
 
 
 HOSTILE_AS_SHOWN = "<script>alert(1)</script>\"'&\\x1b[31m\\x00\\u202e"

@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from wslab.display.html import html_table
+from wslab.display.html import CLASSES, html_table
 from wslab.lab.tables import LAYOUT, escaped
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def verdict(value: Verdict) -> str:
     """Show what became of an answer."""
     first, *rest = repr(value).split("\n")
     more = f"<pre>{_text(chr(10).join(rest))}</pre>" if rest else ""
-    return f'<div class="wslab"><strong>{_text(first)}</strong>{more}</div>'
+    return f'<div class="{CLASSES}"><strong>{_text(first)}</strong>{more}</div>'
 
 
 def progress_html(value: Progress) -> str:
@@ -64,7 +64,7 @@ def grid_html(value: Grid) -> str:
     )
     body = "\n".join(rows)
     shown = (
-        f'<table class="wslab"><caption>{_text(value.caption)}</caption>\n'
+        f'<table class="{CLASSES}"><caption>{_text(value.caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
     )
     failures = value.failures()
