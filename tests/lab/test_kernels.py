@@ -147,7 +147,7 @@ def test_values_have_html_and_text(notebook):
     assert notebook.run(SET_UP)[0]["status"] == "ok"
     _, outputs = notebook.run("lab.dissect(b'\\x81\\x02Hi')")
     data = outputs[0][1]["data"]
-    assert data["text/html"].startswith('<table class="wslab">')
+    assert data["text/html"].startswith('<table class="wslab ')
     assert data["text/plain"].startswith("byte  bits")
 
 
