@@ -57,6 +57,8 @@ def test_the_rest_of_a_target_is_shown(target):
         ("Referer", "http://h/?token=abc", "http://h/?token=(3 characters, not shown)"),
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="),
         ("WWW-Authenticate", 'Basic realm="x"', 'Basic realm="x"'),
+        ("Access-Control-Allow-Credentials", "true", "true"),
+        ("Access-Control-Allow-Headers", "Authorization", "Authorization"),
         ("Sec-WebSocket-Extensions", "a; b=1", "a; b=1"),
     ],
 )

@@ -15,7 +15,7 @@ _WORDS = (
     r"token|secret|passw|pwd|ticket|bearer|credential|session|signature|jwt|auth(?!or(?!iz))"
     r"|cookie|api[^a-z]?key|(?<![a-z])(?:key|pass|sig)(?![a-z])"
 )
-_HARMLESS_FIELDS = ("sec-websocket-key", "www-authenticate", "proxy-authenticate")
+_HARMLESS = r"sec-websocket-key|(?:www|proxy)-authenticate|access-control-.*"  # fields
 # A subprotocol that says "the next one is a secret".
 _MARKER = (
     r"(?:(?:access|api|auth|client|id|session)[-_.]?)?(?:token|key|bearer|jwt|secret|ticket)"
@@ -63,7 +63,7 @@ def masked_field(name: str, value: str) -> str:
     if name.lower() == "sec-websocket-protocol":
         names = [item.strip() for item in value.split(",")]
         return ", ".join(map(_masked_subprotocol, ["", *names], names))
-    if _is_secret(name) and name.lower() not in _HARMLESS_FIELDS:
+    if _is_secret(name) and not re.fullmatch(_HARMLESS, name.lower()):
         return _hidden(value)
     return masked_target(value)
 

@@ -92,6 +92,10 @@ class TestBody:
     def test_that_says_ok_is_no_packet(self, body):
         assert Seen(post(b"40"), answer(body.encode())).meaning == f'"{body}"'
 
+    def test_after_an_interim_answer(self):
+        seen = Seen(post(b"40"), b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(b"2"))
+        assert seen.meaning == '"2" · ping'
+
     def test_of_a_refusal_is_no_packet(self):
         body = b'{"code":0,"message":"Transport unknown"}'
         seen = Seen(post(b"40"), answer(body, "400 Bad Request"))

@@ -225,6 +225,12 @@ class TestName:
         await (await wire.accept()).send(b"new")
         assert [row.wire for row in await again.settle(1)] == [b"new"]
 
+    async def test_no_secret_of_a_url_is_in_it(self):
+        async with lab.cable("ws://ada:secret@127.0.0.1:1/chat?token=secret") as cable:
+            assert cable.url.endswith("/chat?token=secret")
+            assert "secret" not in repr(cable)
+            assert "secret" not in cable.name
+
     async def test_a_servers_name_is_refused(self):
         server = lab.serve(lab.echo, name="demo")
         with pytest.raises(ValueError, match="'demo' is the name of a server: give this cable an"):

@@ -235,6 +235,8 @@ def test_tls(side):
         ("client", b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
         ("server", b"HTTP/1.1\r\n\r\n"),
         ("server", b"HTTP/1.1 OK\r\n\r\n"),
+        ("server", b"HTTP/2 200\r\n\r\n"),
+        ("server", b"HTTP/1.1 2000 OK\r\n\r\n"),
     ],
 )
 def test_after_malformed_http_everything_is_raw(side, head):

@@ -350,6 +350,13 @@ class TestPartial:
         row = seen.transcript[1]
         assert (row.kind, row.meaning, row.is_complete) == ("body", '"so far"', True)
 
+    @pytest.mark.parametrize("size", [1, 4, 9])
+    def test_a_tls_record(self, size):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"\x16\x03\x03\x00\x05hello"[:size])
+        row = seen.transcript[0]
+        assert (row.kind, row.size, row.is_complete) == ("TLS", size, False)
+
     @pytest.mark.parametrize("count", [1, 2, 5])
     def test_a_frames_header(self, count):
         seen = Recorder()

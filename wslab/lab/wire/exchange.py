@@ -8,6 +8,7 @@ Source: RFC 9110 §7.8, §9.3.2, §9.3.6; RFC 9112 §6.3, §9.3.2.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import Literal, NamedTuple
 
@@ -22,7 +23,7 @@ Body = int | Literal["chunked", "endless"]
 Next = Literal["http", "undecided", "websocket", "opaque"]
 
 
-class Request(NamedTuple):
+class Asked(NamedTuple):
     """What an answer's meaning depends on."""
 
     method: str = "GET"
@@ -36,7 +37,7 @@ class Exchange:
     """
 
     def __init__(self) -> None:
-        self.unanswered: deque[Request] = deque()
+        self.unanswered: deque[Asked] = deque()
         self.switched: Next = "http"
 
     def request(self, head: bytes) -> Body:
@@ -45,12 +46,12 @@ class Exchange:
         Raises HandshakeError, a ValueError, if it is malformed: nobody can tell what follows.
         """
         line, headers = _read(head)
-        self.unanswered.append(Request(line.split(" ")[0], _upgrades(headers)))
+        self.unanswered.append(Asked(line.split(" ")[0], _upgrades(headers)))
         return _body(headers, 0)
 
     def after_request(self) -> Next:
         """Tell what the client sends after the body of its last request."""
-        last = self.unanswered[-1] if self.unanswered else Request()
+        last = self.unanswered[-1] if self.unanswered else Asked()
         decides = bool(last.upgrades) or last.method == "CONNECT"
         return "undecided" if decides and self.switched == "http" else self.switched
 
@@ -61,10 +62,13 @@ class Exchange:
         Raises ValueError if it is malformed.
         """
         line, headers = _read(head)
-        status = int(line[9:12])  # after "HTTP/1.1 "
+        found = re.fullmatch(r"HTTP/[0-9]\.[0-9] ([1-9][0-9]{2})(?: .*)?", line)
+        if found is None:
+            raise HandshakeError("not a status line", "RFC 9112 §4")
+        status = int(found[1])
         if 100 <= status < 200 and status != 101:
             return 0, None  # the answer proper is still to come
-        request = self.unanswered.popleft() if self.unanswered else Request()
+        request = self.unanswered.popleft() if self.unanswered else Asked()
         if status == 101:
             protocols = _upgrades(headers) or request.upgrades
             self.switched = "websocket" if "websocket" in protocols else "opaque"

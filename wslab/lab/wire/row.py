@@ -104,7 +104,9 @@ class Row:
     @property
     def is_complete(self) -> bool:
         """Whether all of it has passed."""
-        has_end = self.piece.kind in ("http", "chunk", "frame") or self.piece.total is not None
+        has_end = (
+            self.piece.kind in ("http", "chunk", "frame", "tls") or self.piece.total is not None
+        )
         return not has_end or self.piece.total == self.size
 
     @property

@@ -134,7 +134,7 @@ def contexts(pieces: Iterable[Piece]) -> Iterator[Context]:
         where = (piece.connection, piece.side)
         if piece.kind == "http" and piece.side == "server":
             rsv[piece.connection] = RSV1 if _agrees_to_deflate(piece.head) else 0
-            if piece.head.split(b" ")[1:2] not in ([b"200"], [b"101"]):
+            if piece.head[9:10] != b"1" and piece.head[9:12] != b"200":
                 speaking[piece.connection] = None  # the body of a refusal is not the application's
         elif piece.kind == "http":
             speaking[piece.connection] = dissector_of(piece.head)
