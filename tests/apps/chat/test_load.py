@@ -18,10 +18,11 @@ from websockets.exceptions import ConnectionClosed
 
 from wslab.apps import chat
 from wslab.apps.chat import ChatClient, Member, Room
-from wslab.apps.chat.fanout import TURN
-from wslab.apps.chat.messages import Fields, Said
+from wslab.apps.chat.room import PLAIN
 from wslab.apps.chat.rules import name_key
+from wslab.kit.hub import TURN
 from wslab.kit.keepalive import Heartbeat
+from wslab.kit.resume import Message
 from wslab.lab.loop import lab_thread
 from wslab.protocol.frames import Frame, Opcode
 
@@ -200,20 +201,23 @@ class Watchful:
     """An audience that looks at everything it is given."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Member, Fields]] = []
+        self.told: list[tuple[Member, Message]] = []
         self.closed: dict[Member, int] = {}
 
-    def publish(self, said: Said) -> None:
-        assert said.plain.keys() == {"name", "text"}
-        assert all(type(value) is str for value in said.plain.values())
-        assert said.plain_frame
-        assert said.full_frame  # can be written as JSON and as UTF-8
+    def publish(self, message: str, topic: str) -> None:
+        assert message.encode()  # can be written as UTF-8
+        if topic == PLAIN:
+            plain = json.loads(message)
+            assert plain.keys() == {"name", "text"}
+            assert all(type(value) is str for value in plain.values())
 
-    def tell(self, member: Member, fields: Fields) -> None:
-        json.dumps(fields, ensure_ascii=False).encode()
-        self.told.append((member, fields))
+    def send(self, member: Member, message: str, *, asked: bool = False) -> None:
+        assert message.encode()
+        self.told.append((member, json.loads(message)))
 
-    def send_full(self, member: Member) -> None: ...
+    def subscribe(self, member: Member, topic: str) -> None: ...
+
+    def unsubscribe(self, member: Member, topic: str) -> None: ...
 
     def remove(self, member: Member) -> None: ...
 

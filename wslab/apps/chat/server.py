@@ -9,7 +9,6 @@ await room.stop()
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -19,14 +18,13 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from wslab.apps.chat.admission import Admission, room_of
-from wslab.apps.chat.connection import ChatConnection
-from wslab.apps.chat.fanout import TRY_AGAIN_LATER, Fanout
-from wslab.apps.chat.messages import Fields
-from wslab.apps.chat.room import Member, Room
+from wslab.apps.chat.room import PLAIN, Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.kit.hub import TRY_AGAIN_LATER, Hub
 from wslab.kit.keepalive import Heartbeat, watched
-from wslab.kit.resume import Log
+from wslab.kit.messages import encoded
+from wslab.kit.resume import Log, Message
 from wslab.lab.record import record_prints
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.connection import RecordedConnection
@@ -69,7 +67,6 @@ class ChatServer(Server):
         self._turned_away: Counter[str] = Counter()
         own = {
             "process_request": self._process_request,
-            "create_connection": ChatConnection,
             "max_size": rules.message_size,
             "ping_interval": None,  # see PULSE
         }
@@ -102,8 +99,8 @@ class ChatServer(Server):
         return self._rooms[""].members
 
     @property
-    def history(self) -> list[Fields]:
-        """What was said and announced in the main room, as far as it is kept."""
+    def history(self) -> list[Message]:
+        """What was said and announced in the main room, as far as it is kept; a copy."""
         return self._rooms[""].history
 
     @property
@@ -135,8 +132,8 @@ class ChatServer(Server):
         def dropped(member: Member, backlog: int) -> None:
             room.drop(member, f"{backlog} bytes would wait, {self.rules.backlog} are allowed")
 
-        audience = Fanout(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
-        room = Room(audience, name=name, rules=self.rules, log=log, note=self._note, **self._said)
+        hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
+        room = Room(hub, name=name, rules=self.rules, log=log, note=self._note, **self._said)
         self._rooms[name] = room
         return room
 
@@ -154,7 +151,6 @@ class ChatServer(Server):
 
     async def _converse(self, connection: ServerConnection) -> None:
         """Handle one connection: all that happens between its handshake and its end."""
-        assert isinstance(connection, ChatConnection)  # see __init__()
         assert connection.request is not None  # the handshake is done
         room = self._room(room_of(connection.request.path) or "")
         limit = self.rules.members
@@ -164,7 +160,7 @@ class ChatServer(Server):
         # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
         connection.request.headers.clear()
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
-        cast(Fanout, room.audience).add(member, connection)
+        cast(Hub, room.audience).add(connection, PLAIN, member=member)
         delay = 0.0
         async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
             room.enter(member)
@@ -185,8 +181,11 @@ class ChatServer(Server):
         self._turned_away["full"] += 1
         limit = self.rules.members or self.rules.rooms
         text = ERRORS[room.language]["full"].format(limit=limit)
-        await connection.send(json.dumps({"name": SERVER, "text": text}, ensure_ascii=False))
-        await connection.close(TRY_AGAIN_LATER, "the room is full")
+        hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace)
+        hub.add(connection)
+        hub.send(connection, encoded({"name": SERVER, "text": text}))
+        hub.close(connection, TRY_AGAIN_LATER, "the room is full")
+        await connection.wait_closed()
 
     def _note(self, member: Member, kind: str, text: str) -> None:
         self.record(member.number, kind, text)

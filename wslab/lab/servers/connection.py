@@ -18,7 +18,7 @@ class ConnectionLog(Protocol):
     """What a connection tells its server."""
 
     numbers: Iterator[int]
-    connections: set[Any]
+    connections: dict[Any, None]
 
     def record(self, connection: int, kind: str, text: str) -> None:
         """Add an event."""
@@ -71,7 +71,7 @@ class RecordedConnection(ServerConnection):
         """Number the connection (asyncio's callback)."""
         super().connection_made(transport)
         self.number = next(self.lab.numbers)
-        self.lab.connections.add(self)
+        self.lab.connections[self] = None
 
     def data_received(self, data: bytes) -> None:
         """Note that the server is not idle (asyncio's callback)."""
@@ -81,7 +81,7 @@ class RecordedConnection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended (asyncio's callback)."""
         super().connection_lost(exc)
-        self.lab.connections.discard(self)
+        self.lab.connections.pop(self, None)
         if self.response is None:
             self.lab.record(self.number, "gone", "left before the opening handshake was done")
         elif self.response.status_code != 101:
