@@ -20,21 +20,12 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from wslab.kit.line import Line, Outgoing, WhenFull, drop_member, keep_latest, thin_out
+from wslab.kit.line import Line, Outgoing, Stream, WhenFull, drop_member, keep_latest, thin_out
 
 __all__ = ["TRY_AGAIN_LATER", "Hub", "drop_member", "keep_latest", "thin_out"]
 
 TRY_AGAIN_LATER = 1013  # in IANA's registry of close codes
 TURN = 32 * 1024  # bytes of frames that are held back until the end of a turn, at most
-
-
-class _Stream:
-    """Members who listen to the same topics. turn: what they get at the end of this turn."""
-
-    def __init__(self, topics: frozenset[Hashable]) -> None:
-        self.topics = topics
-        self.lines: dict[Line, None] = {}  # a set that keeps the order: runs are repeatable
-        self.turn: list[Outgoing] = []
 
 
 class Hub:
@@ -59,9 +50,9 @@ class Hub:
         self.grace, self.on_drop = grace, on_drop
         self.left_out = 0
         self._lines: dict[Hashable, Line] = {}
-        self._streams: dict[frozenset[Hashable], _Stream] = {}
-        self._by_topic: dict[Hashable, dict[_Stream, None]] = {}
-        self._busy: dict[_Stream, None] = {}  # those that get something in this turn
+        self._streams: dict[frozenset[Hashable], Stream] = {}
+        self._by_topic: dict[Hashable, dict[Stream, None]] = {}
+        self._busy: dict[Stream, None] = {}  # those that get something in this turn
         self._own: dict[Line, None] = {}  # those that get something else than their stream
         self._size = 0  # bytes of frames in this turn
         self._scheduled: asyncio.Handle | None = None
@@ -82,9 +73,10 @@ class Hub:
         member = connection if member is None else member
         if member in self._lines:
             raise ValueError(f"{member!r:.60} is a member already: subscribe() adds topics")
-        self._lines[member] = line = Line(self, member, connection)
+        line = Line(self, member, connection, self._stream(frozenset(topics)))
+        self._lines[member] = line
         self._own[line] = None
-        self._listen(line, frozenset(topics))
+        self._listen(line, line.stream)
         self._schedule()
 
     def remove(self, member: Hashable) -> None:
@@ -140,7 +132,7 @@ class Hub:
         if (line := self._lines.get(member)) is not None:
             rest = line.waiting + self._catch_up(line)
             self.remove(member)
-            line.write(b"".join([each.frame for each in rest]))
+            line.write(rest)
             self._end(line, code, reason)
 
     def flush(self) -> None:
@@ -154,14 +146,10 @@ class Hub:
         self._busy, self._own, self._size = {}, {}, 0
         for stream in busy:
             turn, stream.turn = stream.turn, []
-            data = b"".join([each.frame for each in turn])
-            for line in [line for line in stream.lines if line.own is None]:
-                if line.is_slow:
-                    line.push(turn)
-                elif line.endpoint.state is line.open:  # line.write(data), without the call
-                    line.put(data)
+            stream.write(turn)
         for line in own:
             messages, line.own = line.own, None
+            line.sort()
             line.push(messages or [])
 
     # What lines tell
@@ -198,6 +186,7 @@ class Hub:
         """Give a member of its own all that its stream got in this turn so far."""
         if line.own is None:
             line.own, line.start = [], 0
+            line.sort()
             self._own[line] = None
             self._schedule()
         line.own += line.stream.turn[line.start :]
@@ -207,19 +196,23 @@ class Hub:
     def _move(self, line: Line, topics: frozenset[Hashable]) -> None:
         self._catch_up(line)
         self._leave(line)
-        self._listen(line, topics)
+        self._listen(line, self._stream(topics))
 
-    def _listen(self, line: Line, topics: frozenset[Hashable]) -> None:
+    def _stream(self, topics: frozenset[Hashable]) -> Stream:
         if (stream := self._streams.get(topics)) is None:
-            stream = self._streams[topics] = _Stream(topics)
+            stream = self._streams[topics] = Stream(topics)
             for topic in topics:
                 self._by_topic.setdefault(topic, {})[stream] = None
+        return stream
+
+    def _listen(self, line: Line, stream: Stream) -> None:
         stream.lines[line] = None
         line.stream, line.start = stream, len(stream.turn)
 
     def _leave(self, line: Line) -> None:
         stream = line.stream
         del stream.lines[line]
+        line.sort()
         if not stream.lines:
             del self._streams[stream.topics]
             for topic in stream.topics:

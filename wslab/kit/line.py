@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from wslab.protocol.frames import Frame, Opcode
 
-__all__ = ["Line", "Outgoing", "WhenFull", "drop_member", "keep_latest", "thin_out"]
+__all__ = ["Line", "Outgoing", "Stream", "WhenFull", "drop_member", "keep_latest", "thin_out"]
 
 
 class Outgoing(NamedTuple):
@@ -76,9 +77,40 @@ class _Hub(Protocol):
     def forget(self, line: Line) -> None: ...
 
 
+class Stream:
+    """Members who listen to the same topics, and so get the same bytes.
+
+    lines: to all of them; a dict is a set that keeps its order, so that runs are repeatable.
+    ready: the `write` of each that can be written to without a look; all a message costs is a call.
+    turn: what they get at the end of this turn.
+    """
+
+    def __init__(self, topics: frozenset[Hashable]) -> None:
+        self.topics = topics
+        self.lines: dict[Line, None] = {}
+        self.ready: dict[Line, Callable[[bytes], None]] = {}
+        self.turn: list[Outgoing] = []
+
+    def write(self, turn: list[Outgoing]) -> None:
+        """Write what this turn has brought, but not to those with something of their own."""
+        data = b"".join([each.frame for each in turn])
+        others: list[Line] = []
+        if len(self.ready) < len(self.lines):
+            others = [line for line in self.lines if line not in self.ready]
+        for write in list(self.ready.values()):
+            try:
+                write(data)
+            except RuntimeError:  # after its end, as when a Ping was not answered
+                continue
+        for line in others:
+            if line.own is None:
+                line.push(turn)
+
+
 class Line(asyncio.Protocol):
     """Stands between a member's transport and its protocol, and sees how they get on.
 
+    It also takes the place of the connection's `close`, because nothing may follow a Close frame.
     own: what goes to this member in this turn, None if that is the same as for all its stream.
     start: the first message of the stream's turn that is not yet in `own`.
     waiting: what waits while is_slow, `size` bytes. credit: bytes that may wait beyond the bound.
@@ -86,40 +118,46 @@ class Line(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("connection", "credit", "endpoint", "hub", "is_slow", "member", "open", "own"),
-        *("protocol", "put", "replies", "size", "start", "stream", "transport", "waiting"),
+        *("close", "connection", "credit", "hub", "is_closing", "is_slow", "member", "own"),
+        *("protocol", "replies", "size", "start", "stream", "transport", "waiting"),
     )
 
-    def __init__(self, hub: _Hub, member: Hashable, connection: Any) -> None:
-        self.hub, self.member, self.connection = hub, member, connection
+    def __init__(self, hub: _Hub, member: Hashable, connection: Any, stream: Stream) -> None:
+        self.hub, self.member, self.connection, self.stream = hub, member, connection, stream
         self.transport: asyncio.Transport = connection.transport
-        self.put = self.transport.write
         self.protocol: Any = self.transport.get_protocol()
-        self.endpoint: Any = getattr(connection, "protocol", connection)  # has the state
-        self.open = type(self.endpoint.state).OPEN  # the library's, or ours
+        self.transport.set_protocol(self)
+        self.close, connection.close = connection.close, self._close
+        self.is_closing = self._has_closed()
         self.is_slow = (
             self.transport.get_write_buffer_size() > self.transport.get_write_buffer_limits()[1]
         )
-        self.stream: Any = None  # the hub's
         self.own: list[Outgoing] | None = []
         self.start = self.size = self.credit = self.replies = 0
         self.waiting: list[Outgoing] = []
-        self.transport.set_protocol(self)
+
+    def sort(self) -> None:
+        """Be ready, or not."""
+        if self.is_slow or self.is_closing or self.own is not None or self not in self.stream.lines:
+            self.stream.ready.pop(self, None)
+        else:
+            self.stream.ready[self] = self.transport.write
 
     def push(self, messages: list[Outgoing]) -> None:
         """Write messages, or let them wait for a member that is slow."""
-        if not self.is_slow:
-            self.credit = 0
-            self.write(b"".join([each.frame for each in messages]))
-        elif self.endpoint.state is self.open:
+        if self.is_slow and not self.is_closing:
             self.waiting += messages
             self.size += sum(len(each.frame) for each in messages)
             self._fit()
+        else:
+            self.credit = 0
+            self.write(messages)
 
-    def write(self, data: bytes) -> None:
+    def write(self, messages: list[Outgoing]) -> None:
         """Write, unless a Close frame has come or was sent (RFC 6455 §5.5.1)."""
-        if self.endpoint.state is self.open:
-            self.put(data)
+        if not self.is_closing:
+            with suppress(RuntimeError):  # see Stream.write
+                self.transport.write(b"".join([each.frame for each in messages]))
 
     def _fit(self) -> None:
         while self.size > self.hub.backlog + self.credit:
@@ -130,16 +168,26 @@ class Line(asyncio.Protocol):
             self.hub.left_out += len(self.waiting) - len(kept)
             self.waiting, self.size = kept, sum(len(each.frame) for each in kept)
 
+    def _has_closed(self) -> bool:
+        return self.connection.state is not type(self.connection.state).OPEN
+
+    async def _close(self, code: int = 1000, reason: str = "") -> None:
+        self.is_closing = True
+        self.sort()
+        await self.close(code, reason)
+
     # asyncio's callbacks
 
     def pause_writing(self) -> None:
         """Note that bytes pile up."""
         self.is_slow = True
+        self.sort()
         self.protocol.pause_writing()
 
     def resume_writing(self) -> None:
         """Write what has waited, now that they have gone out."""
         self.is_slow = False
+        self.sort()
         self.protocol.resume_writing()
         messages, self.waiting = self.waiting, []
         self.size = self.replies = 0
@@ -149,6 +197,9 @@ class Line(asyncio.Protocol):
         """Pass bytes on, and count what is written in reply to them."""
         before = self.transport.get_write_buffer_size()
         self.protocol.data_received(data)
+        if not self.is_closing and self._has_closed():
+            self.is_closing = True
+            self.sort()
         if self.is_slow:
             self.replies += max(0, self.transport.get_write_buffer_size() - before)
             if self.replies > self.hub.backlog:
@@ -157,6 +208,8 @@ class Line(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         """Pass on that the peer sends no more."""
         keep_open: bool | None = self.protocol.eof_received()
+        self.is_closing = True
+        self.sort()
         return keep_open
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -49,7 +50,7 @@ class ChatMessage:
         name, text = value.get("name"), value.get("text")
         return cls(
             name if isinstance(name, str) else None,
-            text if isinstance(text, str) else "" if text is None else encoded(text),
+            text if isinstance(text, str) else "" if text is None else json.dumps(text),
             value,
         )
 

@@ -50,25 +50,19 @@ class Member:
 
 
 class Audience(Protocol):
-    """Where a room's words go: what a room asks of a `Hub`, where each member listens to PLAIN."""
+    """What a room asks of a `Hub`, in which each member listens to PLAIN; see there."""
 
-    def publish(self, message: str, topic: str) -> None:
-        """Send to all who listen to a topic."""
+    def publish(self, message: str, topic: str) -> None: ...  # noqa: D102
 
-    def send(self, member: Member, message: str, *, asked: bool = False) -> None:
-        """Send to one member, after everything that was published before."""
+    def send(self, member: Member, message: str, *, asked: bool = False) -> None: ...  # noqa: D102
 
-    def subscribe(self, member: Member, topic: str) -> None:
-        """Send this member a topic from now on."""
+    def subscribe(self, member: Member, topic: str) -> None: ...  # noqa: D102
 
-    def unsubscribe(self, member: Member, topic: str) -> None:
-        """Send this member a topic no more."""
+    def unsubscribe(self, member: Member, topic: str) -> None: ...  # noqa: D102
 
-    def remove(self, member: Member) -> None:
-        """Send this member nothing more."""
+    def remove(self, member: Member) -> None: ...  # noqa: D102
 
-    def close(self, member: Member, code: int, reason: str) -> None:
-        """Send this member nothing more, and begin to close its connection."""
+    def close(self, member: Member, code: int, reason: str) -> None: ...  # noqa: D102
 
 
 class Room:
