@@ -174,6 +174,30 @@ async def test_who_stops_reading_is_dropped_and_nobody_else_notices() -> None:
     assert room.errors == []
 
 
+@pytest.mark.parametrize("full", [False, True])
+async def test_who_asks_for_pongs_without_end_is_dropped(full: bool) -> None:
+    """The library writes them, not the room; also to one that is turned away."""
+    rules = chat.Rules(rate=None, backlog=64 * 1024, grace=60, members=1 if full else None)
+    room = chat.serve(rules=rules, close_timeout=60)
+    pings = Frame(Opcode.PING, bytes(125), mask=bytes(4)).serialize() * 1000
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(PATIENCE), ChatClient(room.url, "Ada") as ada:
+        await ada.until("Ada joined the room")
+        with await stalled(room) as sock:
+            sock.setblocking(False)
+            with pytest.raises(ConnectionError):
+                while True:
+                    await loop.sock_sendall(sock, pings)
+        await room.settle(until=lambda: room.events.only("close"))
+        if not full:
+            await ada.until("Snail left the room")
+            (dropped,) = room.events.only("dropped")
+            assert rules.backlog < int(dropped.text.split()[0]) < rules.backlog + 300 * 1024
+        await ada.say("still here")
+        await ada.until("still here")
+    assert room.errors == []
+
+
 async def test_who_reads_again_within_the_grace_is_told_why() -> None:
     room = chat.serve(rules=chat.Rules(rate=None, backlog=4096, grace=30))
     async with (

@@ -288,6 +288,15 @@ def test_a_newcomer_gets_what_was_said_when_he_asks_for_it() -> None:
     assert bench.got(ada)[-1] == server("Ada is now called Grace")  # who did not ask: two fields
 
 
+def test_the_history_is_a_copy() -> None:
+    bench = Bench()
+    bench.enter("Ada")
+    bench.room.history[-1]["text"] = "something else"
+    newcomer = bench.enter()
+    bench.resume(newcomer)
+    assert bench.got(newcomer)[-1]["text"] == "Ada joined the room"
+
+
 def test_history_has_an_end() -> None:
     bench = Bench(rules=Rules(rate=None, history=3))
     ada = bench.enter("Ada")

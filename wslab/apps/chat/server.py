@@ -44,7 +44,7 @@ PULSE = Heartbeat(20, timeout=20)
 class ChatServer(Server):
     """A chat server of the lab; made by `serve`. It has a main room, and others by path.
 
-    gate: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of the
+    admission: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of the
     address that it listens on, as when that is 0.0.0.0.
     """
 
@@ -55,12 +55,12 @@ class ChatServer(Server):
         name: str,
         host: str,
         *,
-        gate: Admission,
+        admission: Admission,
         rules: Rules,
         log: Log | None,
         **options: Any,
     ) -> None:
-        self.gate = gate
+        self.admission = admission
         self.rules = rules
         self._said: dict[str, Any] = {key: options.pop(key) for key in ("language", "classic")}
         self._rooms: dict[str, Room] = {}
@@ -81,7 +81,7 @@ class ChatServer(Server):
         url = super().url
         if self.shown_host is not None:
             url = f"{self.scheme}://{self.shown_host}:{self.port}/"
-        return url if self.gate.token is None else f"{url}?token={self.gate.token}"
+        return url if self.admission.token is None else f"{url}?token={self.admission.token}"
 
     @property
     def page(self) -> str:
@@ -115,7 +115,7 @@ class ChatServer(Server):
 
     def allow_origin(self, origin: str) -> None:
         """Welcome pages of this origin, as "https://hub.example"; ValueError if it is none."""
-        self.gate.allow_origin(origin)
+        self.admission.allow_origin(origin)
 
     # On the lab's thread
 
@@ -138,9 +138,9 @@ class ChatServer(Server):
         return room
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        if (response := self.gate.answer(request)) is not None:
+        if (response := self.admission.answer(request)) is not None:
             return response
-        if (refusal := self.gate.refusal(request)) is not None:
+        if (refusal := self.admission.refusal(request)) is not None:
             self._turned_away[refusal[0]] += 1
             return connection.respond(HTTPStatus.FORBIDDEN, refusal[1])
         name = room_of(request.path)
@@ -218,8 +218,8 @@ def serve(
     if language not in NOTICES or (classic and language != "zh"):
         raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
     record_prints()
-    gate, rules = Admission(origins, token=token), rules or Rules()
+    admission, rules = Admission(origins, token=token), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
-    server = ChatServer(name, host, gate=gate, rules=rules, log=log, **options)
+    server = ChatServer(name, host, admission=admission, rules=rules, log=log, **options)
     server.replaced = replace(server, port, server.start)
     return server
