@@ -185,7 +185,7 @@ async def test_who_asks_for_pongs_without_end_is_dropped(full: bool) -> None:
         await ada.until("Ada joined the room")
         with await stalled(room) as sock:
             sock.setblocking(False)
-            with pytest.raises(ConnectionError):
+            with pytest.raises(ConnectionError):  # noqa: PT012
                 while True:
                     await loop.sock_sendall(sock, pings)
         await room.settle(until=lambda: room.events.only("close"))

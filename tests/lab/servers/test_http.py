@@ -67,7 +67,7 @@ async def test_serves_and_records():
             ("2", "request", "GET /nothing 404"),
         ]
     assert server.errors == []
-    assert server.connections == set()
+    assert server.connections == {}
     assert repr(server) == "<Server 'web' stopped>"
 
 

@@ -6,9 +6,9 @@
     async with chat.ChatClient(room.url, "Ada") as ada: ...
 
 `rules` is what a member may send, `names` who is called what, and `room` who hears what, all
-without sockets. A `Hub` of the kit writes to everybody and waits for nobody. `admission` looks at Origin
-and token, `server` puts them together, `client` is a member in Python, and `widget` is the page in
-a cell. `tutorial` and `broadcasting` are what the lesson compares with; `share` is for a classroom.
+without sockets. A `Hub` of the kit writes to everybody and waits for nobody. `admission` looks at
+Origin and token, `server` puts them together, `client` is a member in Python, and `widget` is the
+page in a cell. The lesson compares with `tutorial` and `broadcasting`; `share` is for a classroom.
 """
 
 from wslab.apps.chat.broadcasting import WAYS, measure_crowd

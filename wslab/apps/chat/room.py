@@ -22,16 +22,17 @@ import copy
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from wslab.apps.chat.names import Names
 from wslab.apps.chat.rules import BEAT, Disallowed, Incoming, Rules, check_text, parse_message
 from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded
 from wslab.kit.ratelimit import TokenBucket
 from wslab.kit.resume import TAKEN_OVER, Log, Message, ResumeError, Session
 
-__all__ = ["FULL", "PLAIN", "Audience", "Member", "Room"]
+__all__ = ["FULL", "PLAIN", "Member", "Room"]
 
 PLAIN, FULL = "plain", "full"  # topics: the document's two fields, and all fields
 POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
@@ -49,25 +50,10 @@ class Member:
         self.session: Session | None = None
 
 
-class Audience(Protocol):
-    """What a room asks of a `Hub`, in which each member listens to PLAIN; see there."""
-
-    def publish(self, message: str, topic: str) -> None: ...  # noqa: D102
-
-    def send(self, member: Member, message: str, *, asked: bool = False) -> None: ...  # noqa: D102
-
-    def subscribe(self, member: Member, topic: str) -> None: ...  # noqa: D102
-
-    def unsubscribe(self, member: Member, topic: str) -> None: ...  # noqa: D102
-
-    def remove(self, member: Member) -> None: ...  # noqa: D102
-
-    def close(self, member: Member, code: int, reason: str) -> None: ...  # noqa: D102
-
-
 class Room:
     """One room.
 
+    audience: its members listen to PLAIN, and to FULL instead once they have said `resume`.
     name: what it is called, "" for the main one. language: of its notices and errors.
     classic: the document's words, its two fields, and nothing of `resume`.
     log: the history to go on with, that of a predecessor; a new one if left out.
@@ -78,7 +64,7 @@ class Room:
 
     def __init__(
         self,
-        audience: Audience,
+        audience: Hub,
         *,
         name: str = "",
         rules: Rules | None = None,

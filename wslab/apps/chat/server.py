@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
@@ -44,8 +44,8 @@ PULSE = Heartbeat(20, timeout=20)
 class ChatServer(Server):
     """A chat server of the lab; made by `serve`. It has a main room, and others by path.
 
-    admission: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of the
-    address that it listens on, as when that is 0.0.0.0.
+    admission: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of
+    the address that it listens on, as when that is 0.0.0.0.
     """
 
     shown_host: str | None = None
@@ -160,7 +160,7 @@ class ChatServer(Server):
         # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
         connection.request.headers.clear()
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
-        cast(Hub, room.audience).add(connection, PLAIN, member=member)
+        room.audience.add(connection, PLAIN, member=member)
         delay = 0.0
         async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
             room.enter(member)

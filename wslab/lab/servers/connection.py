@@ -14,6 +14,10 @@ from wslab.protocol.close import CloseCode
 __all__ = ["RecordedConnection", "WrongLoop", "describe_close"]
 
 
+# Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
+REPLY_LIMIT = 1 << 20
+
+
 class ConnectionLog(Protocol):
     """What a connection tells its server."""
 
@@ -57,6 +61,7 @@ class RecordedConnection(ServerConnection):
 
     lab: ConnectionLog
     number: int = 0
+    _replies = 0  # bytes that the library has written by itself while others waited
 
     send = _on_own_loop("send")
     recv = _on_own_loop("recv")
@@ -74,9 +79,17 @@ class RecordedConnection(ServerConnection):
         self.lab.connections[self] = None
 
     def data_received(self, data: bytes) -> None:
-        """Note that the server is not idle (asyncio's callback)."""
+        """Note that the server is not idle, and bound its replies (asyncio's callback)."""
         self.lab.touch()
+        before = self.transport.get_write_buffer_size()
         super().data_received(data)
+        waiting = self.transport.get_write_buffer_size()
+        self._replies = waiting - before + (self._replies if before else 0)
+        if min(self._replies, waiting) > REPLY_LIMIT:
+            self.lab.record(
+                self.number, "dropped", f"{waiting} bytes wait for a peer that does not read"
+            )
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended (asyncio's callback)."""
