@@ -64,7 +64,8 @@ class Feed:
 
     async def __call__(self, ws: Any) -> None:
         """Serve one connection."""
-        self._loop = asyncio.get_running_loop()
+        if self._loop is not (loop := asyncio.get_running_loop()):
+            self._loop, self.hub = loop, Hub(backlog=BACKLOG)
         session = Session(self.log)
         self.hub.add(ws, PLAIN)
         try:
