@@ -152,6 +152,7 @@ class ChatServer(Server):
     async def _converse(self, connection: ServerConnection) -> None:
         """Handle one connection: all that happens between its handshake and its end."""
         assert connection.request is not None  # the handshake is done
+        assert connection.response is not None
         room = self._room(room_of(connection.request.path) or "")
         limit = self.rules.members
         if room is None or (limit is not None and sum(map(len, self._rooms.values())) >= limit):
@@ -159,6 +160,7 @@ class ChatServer(Server):
             return
         # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
         connection.request.headers.clear()
+        connection.response.headers.clear()
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
         room.audience.add(connection, PLAIN, member=member)
         delay = 0.0

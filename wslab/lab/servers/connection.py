@@ -83,7 +83,8 @@ class RecordedConnection(ServerConnection):
         self.lab.touch()
         before = self.transport.get_write_buffer_size()
         super().data_received(data)
-        waiting = self.transport.get_write_buffer_size()
+        if not (waiting := self.transport.get_write_buffer_size()):
+            return
         self._replies = waiting - before + (self._replies if before else 0)
         if min(self._replies, waiting) > REPLY_LIMIT:
             self.lab.record(
