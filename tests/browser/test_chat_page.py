@@ -617,7 +617,7 @@ class TestTheWidget:
     def test_behind_a_hub(self, page, hub, drive, place):
         """Through JupyterLab; the page came from elsewhere, and the room lets it in."""
         driver = drive(hub if place == "here" else hub.from_elsewhere())
-        check = "room.members, dict(room.refused), room.gate.origins"
+        check = "room.members, dict(room.refused), room.admission.origins"
         widget, address = open_widget(page, driver, *CELLS, check)
         widget.join("Ada")
         other = open_tab(page, address).join("Bob")

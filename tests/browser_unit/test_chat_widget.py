@@ -79,9 +79,9 @@ def test_the_room_welcomes_the_page(way: str, sent: list[dict[str, object]]) -> 
     cable = lab.cable(room, name="to the room")
     target = {"server": room, "url": room.url, "cable": cable}[way]
     one = chat.ChatWidget(target)  # type: ignore[arg-type]
-    assert HUB not in room.gate.origins
+    assert HUB not in room.admission.origins
     one._on_message({"origin": HUB})
-    assert HUB in room.gate.origins
+    assert HUB in room.admission.origins
     assert one.origin == HUB
     assert sent == [{"do": "connect"}]
 
@@ -91,7 +91,7 @@ def test_a_server_that_is_no_room_or_an_origin_that_is_none(sent: list[dict[str,
     chat.ChatWidget("ws://elsewhere.example/")._on_message({"origin": HUB})
     room = chat.serve()
     chat.ChatWidget(room)._on_message({"origin": "null"})
-    assert room.gate.origins == set()
+    assert room.admission.origins == set()
     assert sent == [{"do": "connect"}] * 3
 
 

@@ -585,7 +585,7 @@ class TestStop:
             await server.stop()
             assert [message async for message in ws] == []
             assert ws.close_code == 1001
-        assert server.connections == set()
+        assert server.connections == {}
         assert not server.is_running
 
     async def test_is_bounded_whatever_the_clients_do(self, until):
@@ -602,7 +602,7 @@ class TestStop:
             start = time.monotonic()
             await server.stop(grace=SOON)
         assert time.monotonic() - start < 2
-        assert server.connections == set()
+        assert server.connections == {}
         for _, writer in silent:
             writer.close()
 

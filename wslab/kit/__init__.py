@@ -4,7 +4,8 @@
 
     async with kit.ReconnectingClient(url) as client: ...
 
-`log` numbers what a server says, `hub` sends it to everybody, `ratelimit` says how often;
+`log` numbers what a server says, `hub` sends it to everybody over a `line` each, `ratelimit` says
+how often;
 `keepalive` finds dead peers; `backoff`, `retry`, `outbox`, `resume`, `attempt` and `client` make a
 client that comes back; `messages` is JSON in and out; `js/` has the same for a page.
 """
@@ -12,6 +13,7 @@ client that comes back; `messages` is JSON in and out; `js/` has the same for a 
 from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, delays
 from wslab.kit.client import ReconnectingClient
 from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
+from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.log import Log
 from wslab.kit.ratelimit import TokenBucket
@@ -25,6 +27,7 @@ __all__ = [
     "Failed",
     "Fixed",
     "Heartbeat",
+    "Hub",
     "LibraryDefault",
     "Log",
     "Missed",
@@ -34,7 +37,10 @@ __all__ = [
     "TokenBucket",
     "Watchdog",
     "delays",
+    "drop_member",
+    "keep_latest",
     "library_bounds",
     "of_status",
+    "thin_out",
     "watched",
 ]

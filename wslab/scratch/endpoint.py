@@ -65,6 +65,11 @@ class Endpoint(Driver):
         """The subprotocol agreed on, if any."""
         return self.response.headers.get("Sec-WebSocket-Protocol") if self.response else None
 
+    @property
+    def state(self) -> State | None:
+        """Where the connection stands, None during the opening handshake."""
+        return None if self.connection is None else self.connection.state
+
     # Receiving
 
     async def recv(self) -> Sent:

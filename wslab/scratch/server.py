@@ -69,12 +69,12 @@ class ServerEndpoint(Endpoint):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the server."""
         super().connection_made(transport)
-        self.server.connections.add(self)
+        self.server.connections[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended."""
         super().connection_lost(exc)
-        self.server.connections.discard(self)
+        self.server.connections.pop(self, None)
         if self.connection is None:
             self.server.record(self.number, *self._never_opened())
             return

@@ -70,7 +70,7 @@ class TestFeed:
 
     @pytest.mark.parametrize("kept", [0, -1])
     def test_remembers_something(self, kept):
-        with pytest.raises(ValueError, match=f"kept is {kept}, a feed remembers at least 1 event"):
+        with pytest.raises(ValueError, match=f"limit is {kept}, a log keeps at least 1"):
             NewsFeed(kept)
 
     @pytest.mark.parametrize("text", ["", "a\nb\r\n\n", '"', "你好", "\x00", "</script>"])

@@ -343,7 +343,7 @@ class TestStop:
             with pytest.raises(ConnectionClosed) as caught:
                 await ws.recv()
             assert caught.value.rcvd.code == 1001
-        assert server.connections == set()
+        assert server.connections == {}
 
     async def test_does_not_wait_for_a_client_whose_loop_stands_still(self):
         server = lab.serve(lab.echo)

@@ -5,9 +5,10 @@
     room = chat.serve()
     async with chat.ChatClient(room.url, "Ada") as ada: ...
 
-`rules` is what a member may send, `room` who hears what, both without sockets; `fanout` writes to
-everybody and waits for nobody, `gate` looks at Origin and token, `server` puts them together, and
-`widget` is its page in a cell.
+`rules` is what a member may send, `names` who is called what, and `room` who hears what, all
+without sockets. A `Hub` of the kit writes to everybody and waits for nobody. `admission` looks at
+Origin and token, `server` puts them together, `client` is a member in Python, and `widget` is the
+page in a cell. The lesson compares with `tutorial` and `broadcasting`; `share` is for a classroom.
 """
 
 from wslab.apps.chat.broadcasting import WAYS, measure_crowd

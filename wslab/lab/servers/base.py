@@ -49,12 +49,12 @@ class BaseServer:
         self.events = Events()
         self._errors: list[HandlerError] = []
         self._errors_seen = 0  # how many of them somebody has looked at
-        self.connections: set[Any] = set()
+        self.connections: dict[Any, None] = {}  # a set that keeps the order
         self.numbers = itertools.count(1)
         self.replaced = False
         self.thread: LabThread = lab_thread("servers")
         self._activity = 0
-        self._handlers: set[asyncio.Task[Any]] = set()
+        self._handlers: dict[asyncio.Task[Any], None] = {}
         self._listener: socket.socket | None = None
 
     # What a cell asks
@@ -184,7 +184,7 @@ class BaseServer:
         recorder.set(lambda text: self.record(number, "print", text))
         task = asyncio.current_task()
         assert task is not None  # a handler runs as a task of its own
-        self._handlers.add(task)
+        self._handlers[task] = None
         try:
             await handler(*arguments)
         except self.peer_left:
@@ -193,7 +193,7 @@ class BaseServer:
             self.record_error(number, error)
             return False
         finally:
-            self._handlers.discard(task)
+            self._handlers.pop(task, None)
         return True
 
     def record_error(self, number: int, error: BaseException) -> None:
@@ -242,7 +242,8 @@ class BaseServer:
             task.cancel()
 
     def _abandon(self) -> None:
-        for other in {self, *registry().values()}:  # whoever shares the loop goes with it
+        # Whoever shares the loop goes with it.
+        for other in dict.fromkeys((self, *registry().values())):
             if isinstance(other, BaseServer) and other.is_running and other.thread is self.thread:
                 other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
                 other._close_listener()
