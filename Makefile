@@ -6,13 +6,15 @@ PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
 DIR         ?= classroom
+WORKERS     ?= 4
+NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
 
 VENV := .venv
 BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY   := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-code-again test-notebooks test-notebooks-again soak lint check \
+.PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
     record bench exercises classroom constraints clean
 
 help: ## this list
@@ -23,15 +25,15 @@ lab: $(VENV)/.lab ## open the course in JupyterLab
 
 test: test-code test-notebooks ## every test, then every notebook against its recorded outputs
 
+# More workers than cores: most tests wait, for a browser, a kernel or a heartbeat.
 test-code: $(VENV)/.dev
-	PYTHONDEVMODE=1 $(PY) -m pytest -n 2 --dist worksteal --cov --durations=40
+	PYTHONDEVMODE=1 $(PY) -m pytest -n $(WORKERS) --cov --durations=40
 
 test-code-again: $(VENV)/.dev # only what failed, one test at a time
 	PYTHONDEVMODE=1 $(PY) -m pytest --last-failed --last-failed-no-failures=none
 
-test-notebooks test-notebooks-again: $(VENV)/.dev
-	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb \
-	    notebooks/exercises/source/*/*.ipynb))
+test-notebooks: $(VENV)/.dev
+	$(PY) -m pytest -n $(WORKERS) --durations=20 --nbval $(NOTEBOOKS)
 
 lint: $(VENV)/.dev ## format, lint, types
 	$(PY) -m ruff format --check .

@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from wslab import lab
 from wslab.lab.registry import registry
@@ -63,6 +65,24 @@ CHROMIUM_PLACES = {
         )
     ),
 }
+
+
+# Files whose tests share what takes long to start (a JupyterLab, a graded course), notebooks too:
+# one worker runs the whole file. All other tests go one by one to whoever has time.
+TOGETHER = re.compile(r"tests/browser/|tests/exercises/test_(classroom|grading)|.*\.ipynb")
+
+
+class OneByOne(LoadScopeScheduling):
+    """Gives workers single tests, and files only where their tests belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if TOGETHER.match(path) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    """Tell xdist who gives out the tests."""
+    return OneByOne(config, log)
 
 
 def missing(peer: str, remedy: str) -> NoReturn:
