@@ -26,7 +26,8 @@ def frame_of(fields: Fields) -> bytes:
 class Said:
     """Something that goes to everybody.
 
-    plain: the document's two fields. full: with number, time and kind, for those who can resume.
+    plain: the two fields of the tutorial, the Chinese article that the course started from.
+    full: with number, time and kind, for those who can resume.
     Each kind of frame is made when the first member needs it, and shared by all.
     """
 

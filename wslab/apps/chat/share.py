@@ -35,7 +35,9 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
     parser.add_argument(
-        "--classic", action="store_true", help="the document's own words and fields, in Chinese"
+        "--classic",
+        action="store_true",
+        help="the words and fields of the Chinese tutorial that the course started from",
     )
     parser.add_argument(
         "--rate",

@@ -1,6 +1,8 @@
-"""The server for the document's heartbeat page, and what that one lacks: it notices who is gone.
+"""The server for the tutorial's heartbeat page, and what that one lacks: it notices who is gone.
 
-Any message is answered with the document's sentence. `python -m wslab serve heartbeat` runs it.
+The tutorial is the Chinese article on WebSocket that the course started from.
+
+Any message is answered with the tutorial's sentence. `python -m wslab serve heartbeat` runs it.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def heartbeat_handler(heartbeat: Heartbeat | None = None) -> Callable[[Any], Awa
 
 
 def serve_heartbeat(*, host: str = "127.0.0.1", port: int = 0) -> lab.Server:
-    """Start the server; the document's page expects it on port 9000."""
+    """Start the server; the tutorial's page expects it on port 9000."""
     # the library's own keepalive would only ping a second time
     return lab.serve(
         heartbeat_handler(), name="heartbeat", host=host, port=port, ping_interval=None
