@@ -18,9 +18,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from wslab import __main__ as cli
 from wslab import lab
-from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler
+from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler, start_heartbeat
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
 from wslab.kit.client import ClientState, Received, ReconnectingClient
@@ -34,9 +33,7 @@ BEAT = "123456789"
 SERVES: dict[str, Callable[..., Any]] = {
     "library": lambda handler: lab.serve(handler, ping_interval=None),
     "from scratch": serve_from_scratch,
-    "command line": lambda handler: cli.SERVERS["heartbeat"].start(
-        argparse.Namespace(host="127.0.0.1", port=0)
-    ),
+    "command line": lambda handler: start_heartbeat(argparse.Namespace(host="127.0.0.1", port=0)),
 }
 
 
