@@ -109,7 +109,8 @@ def page_of(cable) -> str:
 def until(page: Page, condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + CEILING
     while not condition():
-        assert time.monotonic() < deadline, "not reached"
+        if time.monotonic() > deadline:
+            pytest.fail("not reached")
         page.wait_for_timeout(20)
 
 
