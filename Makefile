@@ -33,7 +33,7 @@ test-code-again: $(VENV)/.dev # only what failed, one test at a time
 	PYTHONDEVMODE=1 $(PY) -m pytest --last-failed --last-failed-no-failures=none
 
 test-notebooks: $(VENV)/.dev
-	$(PY) -m pytest -n $(WORKERS) --durations=20 --nbval $(NOTEBOOKS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --durations=20 --nbval $(NOTEBOOKS)
 
 lint: $(VENV)/.dev ## format, lint, types
 	$(PY) -m ruff format --check .

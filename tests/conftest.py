@@ -68,9 +68,9 @@ CHROMIUM_PLACES = {
 }
 
 
-# Files whose tests share what takes long to start (a JupyterLab, a graded course), notebooks too:
+# Files whose tests share what takes long to start (a JupyterLab, a graded course):
 # one worker runs the whole file. All other tests go one by one to whoever has time.
-TOGETHER = re.compile(r"tests/browser/|tests/exercises/test_(classroom|grading)|.*\.ipynb")
+TOGETHER = re.compile(r"tests/browser/|tests/exercises/test_(classroom|grading)")
 
 
 class OneByOne(LoadScopeScheduling):
