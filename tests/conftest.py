@@ -11,14 +11,17 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from wslab import lab
 from wslab.lab.registry import registry
@@ -65,6 +68,24 @@ CHROMIUM_PLACES = {
 }
 
 
+# Files whose tests share what takes long to start (a JupyterLab, a graded course):
+# one worker runs the whole file. All other tests go one by one to whoever has time.
+TOGETHER = re.compile(r"tests/browser/|tests/exercises/test_(classroom|grading)")
+
+
+class OneByOne(LoadScopeScheduling):
+    """Gives workers single tests, and files only where their tests belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if TOGETHER.match(path) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    """Tell xdist who gives out the tests."""
+    return OneByOne(config, log)
+
+
 def missing(peer: str, remedy: str) -> NoReturn:
     """End a test that lacks a peer: skipped for a learner, failed in CI."""
     reason = f"{peer} not found: {remedy}"
@@ -106,6 +127,14 @@ def tshark() -> Path:
     """The program that dissects captures: Wireshark without its window."""
     program = shutil.which("tshark") or missing("tshark", "apt install tshark")
     return Path(program)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on, and that nobody else gets meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 @pytest.fixture(autouse=True)

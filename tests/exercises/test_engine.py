@@ -150,12 +150,13 @@ def test_the_seed_draws_the_cases() -> None:
     assert seen[0] == seen[1] != seen[2]
 
 
-def test_the_exception_is_compact_in_ipython(shell: InteractiveShell) -> None:
-    shown_lines: list[str] = []
-    shell._showtraceback = lambda etype, value, stb: shown_lines.extend(stb)  # type: ignore[method-assign]
+def test_the_exception_is_compact_in_ipython(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
     shell.run_cell(
         "from wslab.exercises import check\ncheck.framing.mask(lambda payload, key: payload)"
     )
+    shown_lines = capsys.readouterr().out.splitlines()
     assert shown_lines[0] == "✗ wrong: framing.mask ★ (RFC 6455 §5.3)"
     assert not [line for line in shown_lines if "Traceback" in line or ".py" in line]
 

@@ -646,7 +646,7 @@ class TestClient:
         clock.run_virtual(run())
 
     def test_a_server_that_knows_no_resume(self):
-        """The document's: any text is answered; its own text is the beat."""
+        """The tutorial's: any text is answered; its own text is the beat."""
         world = World()
         world.knows_resume = False
 

@@ -92,7 +92,7 @@ def server(text: str) -> Message:
     return said("Server", text)
 
 
-# The document's protocol
+# The protocol of the tutorial, the Chinese article on WebSocket that the course started from
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_who_numbers_his_messages_waits_instead() -> None:
     assert bench.room.delay(ada) == 0
 
 
-# The document's words
+# The tutorial's words
 
 
-def test_classic_speaks_as_the_document_does() -> None:
+def test_classic_speaks_as_the_tutorial_does() -> None:
     bench = Bench(language="zh", classic=True)
     silent, ming = bench.enter(), bench.enter("小明")
     bench.send(ming, "setName", "大明")
@@ -235,7 +235,7 @@ def test_classic_speaks_as_the_document_does() -> None:
 
 
 @pytest.mark.parametrize("data", ["5", "null", "[]", "{}", '{"type":"x","text":1}'])
-def test_classic_ignores_what_the_document_ignores(data: str) -> None:
+def test_classic_ignores_what_the_tutorial_ignores(data: str) -> None:
     bench = Bench(language="zh", classic=True)
     ming = bench.enter("小明")
     bench.got(ming)

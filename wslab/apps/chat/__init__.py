@@ -1,4 +1,6 @@
-"""The chatroom: the document's protocol, kept; what it did not check, checked.
+"""The chatroom: the tutorial's protocol, kept; what it did not check, checked.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
 
     from wslab.apps import chat
 

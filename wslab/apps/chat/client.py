@@ -1,10 +1,12 @@
-"""A member that is a program: the document's protocol, from Python.
+"""A member that is a program: the tutorial's protocol, from Python.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
 
     async with ChatClient(room.url, "Ada") as ada:
         await ada.say("Hello")
         print(await ada.until(lambda said: said.text == "Hello"))
 
-It talks to the document's Node server as well. What comes in is read all the time, so that a
+It talks to the tutorial's Node server as well. What comes in is read all the time, so that a
 client that nobody looks at is not one that is slow.
 """
 
@@ -29,7 +31,7 @@ __all__ = ["ChatClient", "ChatMessage", "Heard"]
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """Something that was said. name: None if the server sent none, as the document's may.
+    """Something that was said. name: None if the server sent none, as the tutorial's may.
 
     fields: all that came, such as `seq`, `time`, `kind` and `error`.
     """
@@ -76,7 +78,7 @@ class ChatClient:
     """A member of a room; an asynchronous context manager, connected inside.
 
     url: of the room. name: said on arrival; None to listen only. history: ask for what was said
-    before; the document's server ignores that.
+    before; the tutorial's server ignores that.
     connect_options: passed on to `websockets.connect`.
     heard: all messages so far. resumed: what the server answered to the wish for history, else
     None. closed: the close code and reason when the connection has ended, None before.

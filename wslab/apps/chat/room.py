@@ -3,7 +3,8 @@
 It knows no sockets, no loop and no clock of its own. It is told that somebody comes, sends bytes
 or leaves, and tells its audience what goes out to whom: a `wslab.kit.hub.Hub`, or a list in a test.
 
-The protocol is the document's: {"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
+The protocol is that of the tutorial, the Chinese article on WebSocket that the course started from:
+{"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
 everybody, also to those who have not said their name, and to the sender. Who opens with `resume`
 (see `wslab.kit.resume`) gets more fields with every message, and what was said before:
 
@@ -55,7 +56,7 @@ class Room:
 
     audience: its members listen to PLAIN, and to FULL instead once they have said `resume`.
     name: what it is called, "" for the main one. language: of its notices and errors.
-    classic: the document's words, its two fields, and nothing of `resume`.
+    classic: the tutorial's words, its two fields, and nothing of `resume`.
     log: the history to go on with, that of a predecessor; a new one if left out.
     clock: seconds for the rate limit; now: seconds since 1970 for time stamps.
     note: called with a member, a kind and a text for everything that happens but what is said.
@@ -121,7 +122,7 @@ class Room:
         member.name = name = self._names.take(name, member, old=old)
         self._note(member, "rename", f"{old} → {name}")
         if self.classic:
-            return self._notice("join", name=name)  # as the document does it
+            return self._notice("join", name=name)  # as the tutorial does it
         return None if name == old else self._notice("rename", name=name, old=old)
 
     def say(self, member: Member, text: str) -> int:
@@ -202,7 +203,7 @@ class Room:
             message = parse_message(data)
         except Disallowed as refused:
             if self.classic and refused.code in ("not_object", "bad_type"):
-                return None  # what the document's server ignores
+                return None  # what the tutorial's server ignores
             return session.duplicate(refused.fields) or self._error(member, refused)
         if message.type == "resume":
             if not self.classic:  # which does not know it

@@ -210,7 +210,8 @@ def serve(
 
     name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
     language: of notices and errors, "en" or "zh"; English, or Chinese if classic.
-    classic: the document's words and its two fields, nothing more.
+    classic: the words and the two fields of the tutorial (the Chinese article that the course
+        started from), nothing more.
     rules: how much it allows. log: a predecessor's memory (`room.log`), so that members can resume.
     origins: pages that are welcome besides this machine's. token: what ?token= must be, None for
     anything. websockets_options: passed on to `websockets.serve`.
