@@ -6,44 +6,34 @@ PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
 DIR         ?= classroom
+WORKERS     ?= 4
+NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
 
 VENV := .venv
 BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY   := $(BIN)/python
-UV   := $(shell command -v uv 2>/dev/null)
-
-# Without a display there is no browser to open, and JupyterLab only prints its URL.
-ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
-NO_BROWSER := --no-browser
-endif
-# In a container one is often root, which JupyterLab refuses unless told that it is meant.
-ifeq ($(shell id -u),0)
-ALLOW_ROOT := --allow-root
-endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-code-again test-notebooks test-notebooks-again soak lint check \
+.PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
     record bench exercises classroom constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 lab: $(VENV)/.lab ## open the course in JupyterLab
-	$(PY) -m jupyterlab --ServerApp.root_dir=. \
-	    --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
-	    $(NO_BROWSER) $(ALLOW_ROOT) $(LAB_ARGS)
+	@$(PY) -m wslab lab $(LAB_ARGS)
 
 test: test-code test-notebooks ## every test, then every notebook against its recorded outputs
 
+# More workers than cores: most tests wait, for a browser, a kernel or a heartbeat.
 test-code: $(VENV)/.dev
-	PYTHONDEVMODE=1 $(PY) -m pytest -n 2 --dist worksteal --cov --durations=40
+	PYTHONDEVMODE=1 $(PY) -m pytest -n $(WORKERS) --cov --durations=40
 
 test-code-again: $(VENV)/.dev # only what failed, one test at a time
 	PYTHONDEVMODE=1 $(PY) -m pytest --last-failed --last-failed-no-failures=none
 
-test-notebooks test-notebooks-again: $(VENV)/.dev
-	$(PY) -m pytest --nbval $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb \
-	    notebooks/exercises/source/*/*.ipynb))
+test-notebooks: $(VENV)/.dev
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --durations=20 --nbval $(NOTEBOOKS)
 
 lint: $(VENV)/.dev ## format, lint, types
 	$(PY) -m ruff format --check .
@@ -86,33 +76,40 @@ clean: ## remove .venv and everything that was generated
 	rm -rf $(VENV) artifacts build *.egg-info .coverage .hypothesis .*_cache tests/interop/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
+# uv installs in a few seconds what takes pip a minute. It does not read pip's configuration, such as
+# the address of a company's mirror: where uv fails, pip does the work.
+define install
+@echo "Installing what $(1) lists, with the versions of constraints.txt ..."
+@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -r $(1) || { \
+    echo "uv did not manage; now pip does the same, which takes about a minute ..."; \
+    $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $(1); }
+endef
+
 # Each stamp is younger than what it was made from, so a second run starts at once.
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "wslab needs Python 3.11 or newer, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
 	    echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-ifneq ($(UV),)
-	uv venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
-else
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-endif
+	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing uv into it ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv || \
+	    echo "No uv for this machine: pip will do its work."
 	@touch $@
 
-INSTALL := $(if $(UV),uv pip install --quiet --python $(PY),$(PY) -m pip install --quiet) -c constraints.txt
-
 $(VENV)/.lab: $(VENV)/.created requirements.txt constraints.txt pyproject.toml
-	$(INSTALL) -r requirements.txt
+	$(call install,requirements.txt)
 	@touch $@
 
 $(VENV)/.teach: $(VENV)/.created requirements.txt requirements-teach.txt constraints.txt pyproject.toml
-	$(INSTALL) -r requirements-teach.txt
-	$(PY) notebooks/exercises/kit.py quiet
+	$(call install,requirements-teach.txt)
+	@$(PY) notebooks/exercises/kit.py quiet
 	@touch $(VENV)/.lab $@
 
 $(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requirements-dev.txt constraints.txt \
     pyproject.toml
-	$(INSTALL) -r requirements-dev.txt
-	$(PY) notebooks/exercises/kit.py quiet
+	$(call install,requirements-dev.txt)
+	@$(PY) notebooks/exercises/kit.py quiet
 	@touch $(VENV)/.lab $(VENV)/.teach $@

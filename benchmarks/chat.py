@@ -2,9 +2,10 @@
 
     python benchmarks/chat.py [--rounds N] [--members N …] [--in-flight N …] [--bytes N …]
 
-    node        the document's server in Node, without its console.log: the measure, 1.00
+    node        the server of the tutorial (the Chinese article on WebSocket that the course started
+                from) in Node, without its console.log: the measure, 1.00
     chat        `python -m wslab serve chat --rate off`
-    broadcast   the document's server in Python with `websockets.broadcast`, without compression
+    broadcast   the tutorial's server in Python with `websockets.broadcast`, without compression
     deflate     the same with the library's default, permessage-deflate
     socketio    the same with python-socketio, WebSocket only
     asyncio     no WebSocket library: bare transports that do just enough, one write per member and
@@ -55,7 +56,7 @@ NODE, OURS, PATIENT = "node", "chat", "patient"
 
 
 async def serve_broadcast(compression: str | None) -> None:
-    """The document's server, with the library's own way to reach everybody."""
+    """The tutorial's server, with the library's own way to reach everybody."""
     from websockets.asyncio.server import broadcast, serve
 
     async def handler(ws: Any) -> None:
@@ -372,7 +373,7 @@ class Measured(NamedTuple):
 
 
 def text_of(size: int) -> str:
-    """Return what to say so that the document's message to the members has so many bytes."""
+    """Return what to say so that the tutorial's message to the members has so many bytes."""
     empty = json.dumps({"name": "s00", "text": ""}, separators=(",", ":"))
     return ("Hello, " * (size // 7 + 1))[: size - len(empty)]
 

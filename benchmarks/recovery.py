@@ -6,12 +6,13 @@ Three clients, under the same faults and in the same runs:
 
     wslab       ReconnectingClient with its default policy, over the library's connections
     library     `async for ws in websockets.connect(…)`, with its defaults
-    document    what the page of the course's source document does, in asyncio: beats 3 s after each
+    tutorial    what the page of the tutorial does (the Chinese article on WebSocket that the course
+                started from), in asyncio: beats 3 s after each
                 sign of life, close() 5 s later, attempts after 3 s, two of them in its life
 
 Detection. A cable freezes, at another point of the beats' interval for each client. The first two
 beat every second, and wait a second; the library also 0.5 s for a closing handshake. The bound is
-what theory gives: interval + time-out, for the library + close time-out. The document's page runs
+what theory gives: interval + time-out, for the library + close time-out. The tutorial's page runs
 in virtual time, with the 60 s that a browser waits for the answer to its close().
 
 Recovery. The server stops, and starts again on its port after the outage; then it is measured how
@@ -49,7 +50,7 @@ from wslab.net.clock import Timers
 OUTAGES = (0.3, 2.0)
 BEAT = Heartbeat(1.0, timeout=1.0)
 CLOSE_TIMEOUT = 0.5
-DOCUMENT = (3.0, 5.0)  # seconds: beat, time-out
+TUTORIAL = (3.0, 5.0)  # seconds: beat, time-out
 DETECTION_GOAL, RECOVERY_GOAL = 1.05, 0.25
 
 Note = Callable[[], None]  # called when a message has arrived
@@ -105,8 +106,8 @@ async def detection(rounds: int, clients: int) -> bool:
     for name, least, bound in rows:
         print(detection_row(name, found[name], least, bound))
     for variant in (1, 2):
-        took = document_notices(variant, rounds * clients)
-        print(detection_row(f"document, variant {variant}", took, DOCUMENT[1], sum(DOCUMENT)))
+        took = tutorial_notices(variant, rounds * clients)
+        print(detection_row(f"tutorial, variant {variant}", took, TUTORIAL[1], sum(TUTORIAL)))
     print()
     return max(found["wslab"]) <= DETECTION_GOAL * BEAT.limit
 
@@ -126,14 +127,14 @@ def detection_row(name: str, took: list[float], least: float, bound: float) -> s
     return f"| {' | '.join(cells)} |"
 
 
-def document_notices(variant: Any, trials: int) -> list[float]:
-    """Return when the document's page notices silence, in virtual time; nothing if never."""
+def tutorial_notices(variant: Any, trials: int) -> list[float]:
+    """Return when the tutorial's page notices silence, in virtual time; nothing if never."""
     found, rng = [], random.Random(1)
     for _ in range(trials):
         timers = Timers()
         network = Network(timers)
         page = Page(network, variant)
-        silent = 10 + rng.random() * DOCUMENT[0]
+        silent = 10 + rng.random() * TUTORIAL[0]
         timers.run(silent)
         network.mode = "silent"
         timers.run(10_000)
@@ -158,7 +159,7 @@ async def library_recovers(url: str, note: Note) -> None:
                 note()
 
 
-async def document_recovers(url: str, note: Note) -> None:
+async def tutorial_recovers(url: str, note: Note) -> None:
     left = 3
     while left:
         with contextlib.suppress(OSError, ConnectionClosed):
@@ -185,7 +186,7 @@ async def least_possible(url: str) -> float:
     return statistics.median(found)
 
 
-CANDIDATES = {"wslab": ours_recovers, "library": library_recovers, "document": document_recovers}
+CANDIDATES = {"wslab": ours_recovers, "library": library_recovers, "tutorial": tutorial_recovers}
 
 
 async def one_outage(outage: float, clients: int) -> tuple[dict[str, list[float]], float]:

@@ -4,7 +4,8 @@
 
 All clients lose their connection at the same moment, and the server returns after an outage. In
 virtual time, bins of 1 s. The policies are those of wslab/kit/backoff.py; "fixed 3 s" is the
-document's delay, repeated without end: its own page stops after two attempts, and is the last row.
+delay of the tutorial (the Chinese article on WebSocket that the course started from), repeated
+without end: its own page stops after two attempts, and is the last row.
 
     burst     the most attempts in a bin while nothing listens: the price of a fast first retry
     peak      the most attempts in a bin from the server's return on
@@ -95,7 +96,7 @@ def main() -> int:
             if outage == 60:
                 drawn.append(found)
     print(
-        "\nThe document's own page makes two attempts, 3 s and 6 s after the loss: with every one"
+        "\nThe tutorial's own page makes two attempts, 3 s and 6 s after the loss: with every one"
     )
     print("of these outages nobody ever comes back.")
     if options.plot:

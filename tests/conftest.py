@@ -1,4 +1,4 @@
-"""Peers that are no Python packages: a Chromium, and Node with its libraries.
+"""Peers that are no Python packages: a Chromium, Node with its libraries, and tshark.
 
 A test that needs one asks for the fixture. Where the peer is missing the test is skipped and says
 how to install it; with WSLAB_REQUIRE_PEERS=1 (set by .ci/run) it fails, so that CI cannot pass
@@ -11,14 +11,17 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from wslab import lab
 from wslab.lab.registry import registry
@@ -65,6 +68,24 @@ CHROMIUM_PLACES = {
 }
 
 
+# Files whose tests share what takes long to start (a JupyterLab, a graded course):
+# one worker runs the whole file. All other tests go one by one to whoever has time.
+TOGETHER = re.compile(r"tests/browser/|tests/exercises/test_(classroom|grading)")
+
+
+class OneByOne(LoadScopeScheduling):
+    """Gives workers single tests, and files only where their tests belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if TOGETHER.match(path) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    """Tell xdist who gives out the tests."""
+    return OneByOne(config, log)
+
+
 def missing(peer: str, remedy: str) -> NoReturn:
     """End a test that lacks a peer: skipped for a learner, failed in CI."""
     reason = f"{peer} not found: {remedy}"
@@ -99,6 +120,21 @@ def node() -> Path:
         if not (INTEROP / "node_modules" / package).is_dir():
             missing(f"Node's {package} library", "run `npm install` in tests/interop")
     return Path(program)
+
+
+@pytest.fixture(scope="session")
+def tshark() -> Path:
+    """The program that dissects captures: Wireshark without its window."""
+    program = shutil.which("tshark") or missing("tshark", "apt install tshark")
+    return Path(program)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on, and that nobody else gets meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 @pytest.fixture(autouse=True)

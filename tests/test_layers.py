@@ -53,6 +53,9 @@ BUILTIN_IO = {"open", "print", "input", "breakpoint", "__import__"}
 MODULE_LINES = 300
 FUNCTION_LINES = 40
 FOLDER_MODULES = 14
+APP_MODULES = 3  # of an application from lesson 10 on: its mechanisms are the kit's
+# Of lessons 01 to 09, which had to build the mechanisms first.
+EARLY_APPS = {"attacks", "chat", "echo", "heartbeat", "reconnect", "socketio", "transports"}
 CROWDED = ("exercises/sets",)  # one module per lesson
 # Modules that are longer all the same, with the length they may grow to.
 LONGER: dict[str, int] = {}
@@ -311,6 +314,26 @@ def test_folders_are_small() -> None:
         folder.relative_to(PACKAGE).as_posix(): len(list(folder.glob("*.py"))) for folder in folders
     }
     assert {name for name, size in sizes.items() if size > FOLDER_MODULES} <= set(CROWDED)
+
+
+def test_applications_are_small() -> None:
+    """From lesson 10 on, an application has its scenario and at most two files beside it."""
+    sizes = {
+        folder.name: len(list(folder.rglob("*.py")))
+        for folder in [path.parent for path in (PACKAGE / "apps").glob("*/__init__.py")]
+    }
+    assert sizes.keys() >= EARLY_APPS
+    late = {name: size for name, size in sizes.items() if name not in EARLY_APPS}
+    assert {name: size for name, size in late.items() if size > APP_MODULES} == {}
+
+
+def test_the_toy_application_keeps_the_rules() -> None:
+    """What CONTRIBUTING.md says of an application is possible: tests/toy_app is one."""
+    files = sorted((PACKAGE.parent / "tests" / "toy_app" / "dice").rglob("*.py"))
+    assert 0 < len(files) <= APP_MODULES
+    for file in files:
+        inside = PACKAGE / "apps" / "dice" / file.name
+        assert violations(file.read_text(encoding="utf-8"), inside) == []
 
 
 def test_a_name_has_one_meaning() -> None:

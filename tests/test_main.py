@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -81,6 +81,24 @@ def last_line(text: str) -> str:
     return line
 
 
+class Interrupting:
+    """A server that is interrupted a second time while it stops."""
+
+    url = "ws://127.0.0.1:1/"
+    errors = ("a handler's error",)
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+
+    def stop_now(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def interrupted(_options: argparse.Namespace) -> None:
+    """Start a server, and be interrupted before it runs."""
+    signal.raise_signal(signal.SIGINT)
+
+
 # serve
 
 
@@ -125,17 +143,10 @@ def test_serve_where_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_second_ctrl_c_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Server:
-        url = "ws://127.0.0.1:1/"
-        errors: tuple[str, ...] = ("a handler's error",)
-
-        def stop_now(self) -> None:
-            signal.raise_signal(signal.SIGINT)
-
     def press(_seconds: float) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setitem(cli.SERVERS, "echo", cli.Service("", lambda options: Server()))  # type: ignore[arg-type,return-value]
+    monkeypatch.setitem(cli.SERVICES, "echo", cli.Service("", f"{__name__}:Interrupting"))
     monkeypatch.setattr(cli.time, "sleep", press)
     assert cli.main(["serve", "echo"]) == 0
     assert capsys.readouterr() == ("ws://127.0.0.1:1/\n", "a handler's error\n")
@@ -144,10 +155,7 @@ def test_a_second_ctrl_c_changes_nothing(
 def test_ctrl_c_before_the_server_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def slow(_options: argparse.Namespace) -> Any:
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setitem(cli.SERVERS, "echo", cli.Service("", slow))
+    monkeypatch.setitem(cli.SERVICES, "echo", cli.Service("", f"{__name__}:interrupted"))
     assert cli.main(["serve", "echo"]) == 0
     assert capsys.readouterr() == ("", "")
 
@@ -161,24 +169,6 @@ def test_an_address_that_this_machine_does_not_have(capsys: pytest.CaptureFixtur
     assert "192.0.2.1" in errors
 
 
-@pytest.mark.usefixtures("at_once")
-def test_a_server_with_options_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def add_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--room", default="lobby")
-
-    def start(options: argparse.Namespace) -> lab.Server:
-        print(options.room)
-        return lab.serve(lab.echo, host=options.host, port=options.port)
-
-    monkeypatch.setitem(cli.SERVERS, "chat", cli.Service("a room to talk in", start, add_options))
-    assert cli.main(["serve", "chat", "--room", "green"]) == 0
-    assert capsys.readouterr().out.startswith("green\nws://127.0.0.1:")
-    assert cli.main([]) == 0
-    assert "a room to talk in" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -189,6 +179,8 @@ def test_a_server_with_options_of_its_own(
         (["serve", "echo", "--port", "http"], "'http' is no port"),
         (["serve", "echo", "--speed", "1"], "--speed"),
         (["sing"], "'sing'"),
+        (["demo", "socketio"], "'socketio'"),
+        (["doctor", "--loud"], "unknown arguments: --loud"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -211,7 +203,7 @@ def test_alone_it_says_what_there_is(start: Start) -> None:
     assert (process.returncode, errors) == (0, "")
     for name, (summary, _) in cli.COMMANDS.items():
         assert any(line.split() == [name, *summary.split()] for line in output.splitlines()), output
-    for name, offer in cli.SERVERS.items():
+    for name, offer in cli.SERVICES.items():
         assert any(line.split() == [name, *offer.summary.split()] for line in output.splitlines())
 
 
@@ -234,6 +226,55 @@ def test_an_output_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", output)
     assert cli.main([]) == 0
     assert "commands:" in output.text
+
+
+# lab
+
+
+def launched(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[str]:
+    """Return what JupyterLab is started with."""
+    found: list[str] = []
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", found.extend)
+    assert cli.main(["lab", *arguments]) == 0
+    return found
+
+
+def test_lab_opens_the_course_at_its_first_lesson(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = dict(one.split("=") for one in launched(monkeypatch) if "=" in one)
+    root, url = given["--ServerApp.root_dir"], given["--LabApp.default_url"]
+    assert (Path(root) / url.removeprefix("/lab/tree/")).is_file()
+
+
+def test_lab_passes_on_what_is_for_jupyterlab(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert launched(monkeypatch, "--port=9000", "--ip", "0.0.0.0")[-3:] == [
+        "--port=9000",
+        "--ip",
+        "0.0.0.0",
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
+def test_lab_opens_a_browser_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert "--no-browser" in launched(monkeypatch)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert "--no-browser" not in launched(monkeypatch)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no root")
+@pytest.mark.parametrize(("user", "allowed"), [(0, True), (1000, False)])
+def test_lab_allows_root(monkeypatch: pytest.MonkeyPatch, user: int, allowed: bool) -> None:
+    monkeypatch.setattr("os.getuid", lambda: user)
+    assert ("--allow-root" in launched(monkeypatch)) is allowed
+
+
+def test_lab_without_the_course(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "COURSE", tmp_path)
+    assert cli.main(["lab"]) == 2
+    assert "there is no folder notebooks in" in last_line(capsys.readouterr().err)
 
 
 # demo and doctor

@@ -3,27 +3,37 @@
     from wslab import lab, protocol
 
 `lab` starts servers beside the notebook and lays cables that can be watched and cut; `protocol`
-is WebSocket itself, from bytes to values and back. `check` tries what you write in an exercise,
-and `progress()` shows what you have solved.
+is WebSocket itself, from bytes to values and back. `predict` asks before a cell answers, `check`
+tries what you write in an exercise, `progress()` shows what you have predicted and solved, and
+`reset` restores a notebook.
 """
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wslab import lab, protocol
 
 if TYPE_CHECKING:
     from wslab.exercises import check, progress
+    from wslab.exercises.copies import reset
+    from wslab.exercises.course import course_map
+    from wslab.exercises.predictions import predict
 
-__all__ = ["check", "lab", "progress", "protocol"]
+__all__ = ["check", "course_map", "lab", "predict", "progress", "protocol", "reset"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the exercises when they are first used: lessons start without them."""
-    if name in ("check", "progress"):
-        from wslab import exercises
-
-        return getattr(exercises, name)
+    """Load the exercises when they are first used: most cells do without them."""
+    homes = {
+        "check": "",
+        "course_map": ".course",
+        "predict": ".predictions",
+        "progress": "",
+        "reset": ".copies",
+    }
+    if name in homes:
+        return getattr(import_module(f"wslab.exercises{homes[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

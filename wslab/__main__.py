@@ -1,125 +1,59 @@
 """wslab in a terminal: `python -m wslab` says what there is.
 
-A lesson adds its server to `SERVERS`: one line for the list, a function that starts it, and
-options of its own if it has any.
+A lesson adds its server to `SERVICES`, in one line.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import pkgutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from wslab import lab
-from wslab.lab.servers.base import BaseServer
-
 PROGRAM = "python -m wslab"
+COURSE = Path(__file__).parents[1]  # the folder that holds `notebooks` and the package
 
 
 class Service(NamedTuple):
-    """A server that `serve` can run.
+    """What `serve` and `demo` can run. Functions are named "module:function", and imported if used.
 
     summary: one line for the list.
-    start: starts the server and returns it; gets the parsed options. It imports what it needs
-    itself, so that the list stays quick.
-    add_options: adds options beside --host and --port.
+    start: starts the server and returns it; gets the parsed options.
+    options: adds options beside --host and --port to a parser. demo: a coroutine function.
     """
 
     summary: str
-    start: Callable[[argparse.Namespace], BaseServer]
-    add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    start: str
+    options: str = ""
+    demo: str = ""
 
 
-def start_echo(options: argparse.Namespace) -> BaseServer:
-    """Start the server of lesson 00, or its twin from scratch of lesson 04."""
-    if options.from_scratch:
-        from wslab.scratch.server import serve_from_scratch
-
-        echo: Any = lab.echo  # it does not mind whose connection it gets: the surface is the same
-        return serve_from_scratch(echo, host=options.host, port=options.port)
-    return lab.serve(lab.echo, host=options.host, port=options.port)
-
-
-def add_echo_options(parser: argparse.ArgumentParser) -> None:
-    """Add --from-scratch."""
-    parser.add_argument(
-        "--from-scratch",
-        action="store_true",
-        help="by the course's own implementation of the protocol, not the library's",
-    )
-
-
-def start_chat(options: argparse.Namespace) -> BaseServer:
-    """Start the chat server of lesson 06."""
-    from wslab.apps.chat.share import start
-
-    return start(options)
-
-
-def add_chat_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the chat server has of its own."""
-    parser.add_argument(
-        "--lan",
-        action="store_true",
-        help="let the whole network in, with a link and a QR code; without it only this machine",
-    )
-    parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
-    parser.add_argument(
-        "--classic", action="store_true", help="the document's own words and fields, in Chinese"
-    )
-    parser.add_argument(
-        "--rate",
-        type=message_rate,
-        default=5.0,
-        metavar="N",
-        help='messages a second of one member, 5 by default; "off" for any number',
-    )
-    parser.add_argument(
-        "--origin",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="a page elsewhere that may connect, as https://hub.example; may be repeated",
-    )
-
-
-def message_rate(text: str) -> float | None:
-    """Read the value of --rate."""
-    if text == "off":
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f'{text!r} is no rate: a number above 0, or "off"')
-    return rate
-
-
-def start_socketio(options: argparse.Namespace) -> BaseServer:
-    """Start the chat of lesson 09."""
-    from wslab.apps.socketio.chat import serve_chat
-
-    return serve_chat(host=options.host, port=options.port)
-
-
-def start_heartbeat(options: argparse.Namespace) -> BaseServer:
-    """Start the server of lesson 07."""
-    from wslab.apps.heartbeat.server import serve_heartbeat
-
-    return serve_heartbeat(host=options.host, port=options.port)
-
-
-SERVERS = {
-    "echo": Service("sends every message back", start_echo, add_echo_options),
-    "heartbeat": Service("answers the heartbeat page of lesson 07, and pings", start_heartbeat),
-    "chat": Service("a room to talk in, with its page", start_chat, add_chat_options),
-    "socketio": Service("the same talk by Socket.IO, with its page", start_socketio),
+SERVICES = {
+    "echo": Service(
+        "sends every message back",
+        "wslab.apps.echo:start_echo",
+        "wslab.apps.echo:add_echo_options",
+        "wslab.apps.echo:demo_echo",
+    ),
+    "heartbeat": Service(
+        "answers the heartbeat page of lesson 07, and pings",
+        "wslab.apps.heartbeat.server:start_heartbeat",
+    ),
+    "chat": Service(
+        "a room to talk in, with its page",
+        "wslab.apps.chat.share:start",
+        "wslab.apps.chat.share:add_chat_options",
+    ),
+    "socketio": Service(
+        "the same talk by Socket.IO, with its page", "wslab.apps.socketio.chat:start_socketio"
+    ),
 }
 
 
@@ -131,7 +65,7 @@ def serve(options: argparse.Namespace) -> int:
     server = None
     with signals_interrupt():
         try:
-            server = SERVERS[options.server].start(options)
+            server = pkgutil.resolve_name(SERVICES[options.server].start)(options)
             print(server.url, flush=True)
             while True:
                 time.sleep(3600)  # a signal ends it on every system; not so with Event.wait()
@@ -167,43 +101,15 @@ def signals_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def demo(_options: argparse.Namespace) -> int:
-    """Send "Hello" through a cable, show its transcript, cut the cable, show what comes of it."""
+def demo(options: argparse.Namespace) -> int:
+    """Show what a service does, without a notebook; without a name, lesson 00 in a few lines."""
     try:
-        asyncio.run(_demo())
+        asyncio.run(pkgutil.resolve_name(SERVICES[options.name].demo)())
     except (OSError, TimeoutError) as error:
         said = str(error) or "no answer within 10 s"
         print(f"{PROGRAM} demo: {said}\nTo find out why: {PROGRAM} doctor", file=sys.stderr)
         return 1
     return 0
-
-
-async def _demo() -> None:
-    from websockets.asyncio.client import connect
-    from websockets.exceptions import ConnectionClosedError
-
-    async with (
-        asyncio.timeout(10),
-        lab.serve(lab.echo) as server,
-        lab.cable(server) as cable,
-    ):
-        print(f"A server that sends every message back:\n  {server!r}")
-        print(f"A cable that leads to it and can be watched:\n  {cable!r}\n")
-        async with connect(cable.url, proxy=None) as ws:
-            await ws.send("Hello")
-            print(f'The client sends "Hello" through the cable and gets {await ws.recv()!r}.')
-        print("What has passed, with both goodbyes:\n")
-        print(await cable.settle(until=lambda: cable.transcript.only(kind="CLOSE")[1:]))
-
-        async with connect(cable.url, proxy=None) as ws:
-            cable.cut()
-            print("\nA second connection, and now the cable is cut. The client sees:\n")
-            try:
-                await ws.recv()
-            except ConnectionClosedError as error:
-                print(f"  {type(error).__name__}: {error}")
-        print(f"\nThe server saw:\n\n{await server.settle(until=4)!r}")
-    print("\nThe same and much more, step by step: make lab")
 
 
 def examine(_options: argparse.Namespace) -> int:
@@ -215,9 +121,37 @@ def examine(_options: argparse.Namespace) -> int:
     return 0 if checkup.ok else 1
 
 
+def open_course(options: argparse.Namespace) -> int:
+    """Open the course in JupyterLab; all other arguments are JupyterLab's, such as --port=9000."""
+    if not (COURSE / "notebooks").is_dir():
+        said = (
+            f"there is no folder notebooks in {COURSE}: install the course with `pip install -e .`"
+        )
+        print(f"{PROGRAM} lab: {said}", file=sys.stderr)
+        return 2
+    from jupyterlab.labapp import LabApp
+
+    print(f"Opening {COURSE / 'notebooks'} in JupyterLab. Ctrl-C twice ends it.", flush=True)
+    LabApp.launch_instance([*lab_arguments(), *options.rest])
+    return 0
+
+
+def lab_arguments() -> list[str]:
+    """Return what JupyterLab has to be told about the course and about this machine."""
+    first = "/lab/tree/notebooks/00_start_here.ipynb"
+    found = [f"--ServerApp.root_dir={COURSE}", f"--LabApp.default_url={first}"]
+    screens = ("DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
+        found.append("--no-browser")  # JupyterLab prints its URL
+    if sys.platform != "win32" and os.getuid() == 0:
+        found.append("--allow-root")  # as usual in a container; JupyterLab wants to be told
+    return found
+
+
 COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
+    "lab": ("open the course in JupyterLab, at the first lesson", open_course),
     "serve": ("run one of the course's servers until Ctrl-C; prints its URL", serve),
-    "demo": ("send a message through a cable, see its bytes, cut the cable", demo),
+    "demo": ("watch a message on its way, byte by byte; NAME: another demo", demo),
     "doctor": ("look for what is missing or in the way on this machine", examine),
 }
 
@@ -247,9 +181,9 @@ def port_number(text: str) -> int:
     return port
 
 
-def make_parser() -> Parser:
-    """Make the parser from `COMMANDS` and `SERVERS`."""
-    servers = "".join(f"\n  {name:<20}{offer.summary}" for name, offer in SERVERS.items())
+def make_parser(arguments: Sequence[str]) -> Parser:
+    """Make the parser from `COMMANDS` and `SERVICES`; only a service that is named is imported."""
+    servers = "".join(f"\n  {name:<20}{service.summary}" for name, service in SERVICES.items())
     epilog = f"servers, for {PROGRAM} serve NAME:{servers}"
     about = "wslab without a notebook: take WebSocket apart, byte by byte."
     parser = Parser(prog=PROGRAM, description=about, epilog=epilog)
@@ -259,14 +193,17 @@ def make_parser() -> Parser:
         command = commands.add_parser(name, help=summary, description=run.__doc__)
         command.set_defaults(run=run)
         if run is serve:
-            _add_servers(command)
+            _add_servers(command, arguments)
+        elif run is demo:
+            shown = [name for name, service in SERVICES.items() if service.demo]
+            command.add_argument("name", nargs="?", choices=shown, default="echo")
     return parser
 
 
-def _add_servers(command: argparse.ArgumentParser) -> None:
+def _add_servers(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     names = command.add_subparsers(dest="server", metavar="NAME", required=True, title="servers")
-    for name, offer in SERVERS.items():
-        parser = names.add_parser(name, help=offer.summary, description=offer.summary)
+    for name, service in SERVICES.items():
+        parser = names.add_parser(name, help=service.summary, description=service.summary)
         parser.add_argument(
             "--port", type=port_number, default=0, metavar="N", help="0, the default: any free one"
         )
@@ -276,7 +213,8 @@ def _add_servers(command: argparse.ArgumentParser) -> None:
             metavar="H",
             help="the address to listen on; 127.0.0.1, the default, is for this machine only",
         )
-        offer.add_options(parser)
+        if service.options and name in arguments:
+            pkgutil.resolve_name(service.options)(parser)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -284,11 +222,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A terminal that cannot show a character shows its code instead of a traceback.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    parser = make_parser()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = make_parser(arguments)
+    options, rest = parser.parse_known_args(arguments)
     if options.run is None:
         parser.print_help()
         return 0
+    if rest and options.run is not open_course:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    options.rest = rest
     return int(options.run(options))
 
 

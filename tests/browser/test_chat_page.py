@@ -109,7 +109,8 @@ def page_of(cable) -> str:
 def until(page: Page, condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + CEILING
     while not condition():
-        assert time.monotonic() < deadline, "not reached"
+        if time.monotonic() > deadline:
+            pytest.fail("not reached")
         page.wait_for_timeout(20)
 
 
@@ -482,7 +483,7 @@ class TestClassic:
 
 @pytest.fixture
 def files() -> Iterator[str]:
-    """The documents' pages, from a server of their own, as they came from a development server."""
+    """The tutorial's pages, from a server of their own, as they came from a development server."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_arguments: object) -> None:
@@ -499,7 +500,7 @@ def files() -> Iterator[str]:
         thread.join()
 
 
-class TestTheDocumentsPages:
+class TestTheTutorialsPages:
     @pytest.mark.parametrize("classic", [True, False])
     def test_chat(self, page, files, classic):
         """Two pages join, talk, and one leaves."""
@@ -617,7 +618,7 @@ class TestTheWidget:
     def test_behind_a_hub(self, page, hub, drive, place):
         """Through JupyterLab; the page came from elsewhere, and the room lets it in."""
         driver = drive(hub if place == "here" else hub.from_elsewhere())
-        check = "room.members, dict(room.refused), room.gate.origins"
+        check = "room.members, dict(room.refused), room.admission.origins"
         widget, address = open_widget(page, driver, *CELLS, check)
         widget.join("Ada")
         other = open_tab(page, address).join("Bob")

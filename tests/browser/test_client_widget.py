@@ -301,24 +301,17 @@ def test_a_page_that_is_loaded_again_waits_to_be_asked(page, driver, peer):
     widget.expect("OPEN (1)", "#1 open")
 
 
-def test_nobody_listens(page, driver):
-    port = free_port()
-    url = f"ws://127.0.0.1:{port}/"
+def test_nobody_listens(page, driver, closed_port):
+    url = f"ws://127.0.0.1:{closed_port}/"
     widget = open_widget(page, driver, *cells_for(url))
     widget.expect("CLOSED (3)", "#1 error no details", "#1 close code 1006")
     expect(widget.problem).to_contain_text("Nothing there accepted the connection.")
     assert "#2" not in widget.log.inner_text()
 
 
-def free_port() -> int:
-    peer = Peer()
-    peer.kill()
-    return peer.port
-
-
-def test_a_port_of_another_machine(page, driver):
+def test_a_port_of_another_machine(page, driver, closed_port):
     """As through ssh: the page is at 127.0.0.1, but the kernel's 127.0.0.1 is elsewhere."""
-    elsewhere = f"ws://127.0.0.1:{free_port()}/"
+    elsewhere = f"ws://127.0.0.1:{closed_port}/"
     page.add_init_script(
         f"""window.WebSocket = class extends WebSocket {{
             constructor(url, protocols) {{

@@ -1,8 +1,9 @@
-"""The Python side of the chat widget; its page is played by calls to `_on_message`."""
+"""The Python side of the chat widget; its page is played by a test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -25,22 +26,32 @@ def _clean() -> Iterator[None]:
     registry().clear()
 
 
+class Page:
+    """A widget's part in a page, played by a test: `says` sends what a page would."""
+
+    model_id = "0"
+
+    def __init__(self, state: dict[str, Any], says: Callable[[dict[str, Any]], None]) -> None:
+        self.state = state
+        self.says = says
+        self.heard: list[dict[str, object]] = []
+
+    def send(self, message: dict[str, object]) -> None:
+        self.heard.append(message)
+
+
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """What goes to the page, of a widget that has none."""
-    messages: list[dict[str, object]] = []
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
+    """The pages of the widgets that a test makes, in order."""
+    made: list[Page] = []
 
-    class Widget:
-        model_id = "0"
+    def make(*_files: str, state: dict[str, Any], on_message: Any) -> Page:
+        made.append(Page(state, on_message))
+        return made[-1]
 
-        def __init__(self, state: dict[str, object]) -> None:
-            self.state = state
+    monkeypatch.setattr(widget, "make_widget", make)
 
-        def send(self, message: dict[str, object]) -> None:
-            messages.append(message)
-
-    monkeypatch.setattr(widget, "make_widget", lambda *_, state, on_message: Widget(state))
-    return messages
+    return made
 
 
 def test_text_for_where_there_is_no_page() -> None:
@@ -53,18 +64,31 @@ def test_text_for_where_there_is_no_page() -> None:
     }
 
 
-def test_its_scripts_are_one_module() -> None:
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The page's part of a chat widget, as anywidget has it."""
+    made, make = [], widget.make_widget
+
+    def noted(*files: str, **options: Any) -> Any:
+        made.append(make(*files, **options))
+        return made[-1]
+
+    monkeypatch.setattr(widget, "make_widget", noted)
+    chat.ChatWidget("ws://127.0.0.1:9/")
+    return made[0]
+
+
+def test_its_scripts_are_one_module(real: Any) -> None:
     """What is pasted imports nothing, and exports one default."""
-    script = chat.ChatWidget("ws://127.0.0.1:9/")._widget._esm
-    text = str(script)
+    text = str(real._esm)
     assert "import " not in [line[:7] for line in text.splitlines()]
     assert text.count("export default") == 1
     for name in ("class ReconnectingWebSocket", "class Outbox", "class Chat ", "function el("):
         assert text.count(name) == 1
 
 
-def test_styles_come_after_those_of_all_widgets() -> None:
-    styles = str(chat.ChatWidget("ws://127.0.0.1:9/")._widget._css)
+def test_styles_come_after_those_of_all_widgets(real: Any) -> None:
+    styles = str(real._css)
     assert styles.index(".wslab {") < styles.index(".chat {")
 
 
@@ -74,45 +98,49 @@ def test_an_import_is_dropped_only_if_it_is_ours() -> None:
 
 
 @pytest.mark.parametrize("way", ["server", "url", "cable"])
-def test_the_room_welcomes_the_page(way: str, sent: list[dict[str, object]]) -> None:
+def test_the_room_welcomes_the_page(way: str, pages: list[Page]) -> None:
     room = chat.serve()
     cable = lab.cable(room, name="to the room")
     target = {"server": room, "url": room.url, "cable": cable}[way]
     one = chat.ChatWidget(target)  # type: ignore[arg-type]
-    assert HUB not in room.gate.origins
-    one._on_message({"origin": HUB})
-    assert HUB in room.gate.origins
+    assert HUB not in room.admission.origins
+    pages[0].says({"origin": HUB})
+    assert HUB in room.admission.origins
     assert one.origin == HUB
-    assert sent == [{"do": "connect"}]
+    assert pages[0].heard == [{"do": "connect"}]
 
 
-def test_a_server_that_is_no_room_or_an_origin_that_is_none(sent: list[dict[str, object]]) -> None:
-    chat.ChatWidget(lab.serve(lab.echo))._on_message({"origin": HUB})
-    chat.ChatWidget("ws://elsewhere.example/")._on_message({"origin": HUB})
+def test_a_server_that_is_no_room_or_an_origin_that_is_none(pages: list[Page]) -> None:
+    chat.ChatWidget(lab.serve(lab.echo))
+    pages[-1].says({"origin": HUB})
+    chat.ChatWidget("ws://elsewhere.example/")
+    pages[-1].says({"origin": HUB})
     room = chat.serve()
-    chat.ChatWidget(room)._on_message({"origin": "null"})
-    assert room.gate.origins == set()
-    assert sent == [{"do": "connect"}] * 3
+    chat.ChatWidget(room)
+    pages[-1].says({"origin": "null"})
+    assert room.admission.origins == set()
+    assert [page.heard for page in pages] == [[{"do": "connect"}]] * 3
 
 
-def test_a_cell_that_runs_again_replaces_its_widget(sent: object) -> None:
-    first = chat.ChatWidget("ws://127.0.0.1:9/")
-    other = chat.ChatWidget("ws://127.0.0.1:9/", name="other")
-    second = chat.ChatWidget("ws://127.0.0.1:9/")
-    assert [w._widget.state["replaced"] for w in (first, other, second)] == [True, False, False]
+def test_a_cell_that_runs_again_replaces_its_widget(pages: list[Page]) -> None:
+    for name in (None, "other", None):
+        chat.ChatWidget("ws://127.0.0.1:9/", name=name)
+    assert [page.state["replaced"] for page in pages] == [True, False, False]
 
 
 def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
-    sent: list[dict[str, object]],
+    pages: list[Page],
 ) -> None:
     room = chat.serve()
-    chat.ChatWidget(room)._on_message({"unreached": True})
-    assert sent == [{"do": "proxy"}]
-    seen = chat.ChatWidget(room)
+    chat.ChatWidget(room)
+    pages[-1].says({"unreached": True})
+    assert pages[0].heard == [{"do": "proxy"}]
+    chat.ChatWidget(room)
     room.record(1, "refused", "403 Forbidden")
-    seen._on_message({"unreached": True})
-    chat.ChatWidget("ws://127.0.0.1:9/")._on_message({"unreached": True})
-    assert len(sent) == 1
+    pages[-1].says({"unreached": True})
+    chat.ChatWidget("ws://127.0.0.1:9/")
+    pages[-1].says({"unreached": True})
+    assert [len(page.heard) for page in pages] == [1, 0, 0]
 
 
 def test_what_a_way_may_be() -> None:

@@ -1,9 +1,11 @@
-"""The Python side of the Browser widget; its page is played by calls to `_on_message`."""
+"""The Python side of the Browser widget; its page is played by a test."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -17,23 +19,33 @@ CLOSE = {"connection": 1, "type": "close", "code": 1000, "reason": "bye", "wasCl
 HELLO = {"origin": "http://127.0.0.1:8888", "via": "ws://127.0.0.1:9/"}
 
 
+class Page:
+    """A widget's part in a page, played by a test: `says` sends what a page would."""
+
+    model_id = "0"
+
+    def __init__(self, state: dict[str, Any], says: Callable[[dict[str, Any]], None]) -> None:
+        self.state = state
+        self.says = says
+        self.heard: list[dict[str, object]] = []
+
+    def send(self, message: dict[str, object]) -> None:
+        self.heard.append(message)
+
+
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """What goes to the page, of a widget that has none."""
-    messages: list[dict[str, object]] = []
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
+    """The pages of the widgets that a test makes, in order."""
+    made: list[Page] = []
 
-    class Widget:
-        model_id = "0"
+    def make(*_files: str, state: dict[str, Any], on_message: Any) -> Page:
+        made.append(Page(state, on_message))
+        return made[-1]
 
-        def __init__(self, state: dict[str, object]) -> None:
-            self.state = state
+    monkeypatch.setattr(client, "make_widget", make)
 
-        def send(self, message: dict[str, object]) -> None:
-            messages.append(message)
-
-    monkeypatch.setattr(client, "make_widget", lambda *_, state, on_message: Widget(state))
     process_global("browsers", dict[str, Browser]).clear()
-    return messages
+    return made
 
 
 def test_nothing_is_imported_before_it_is_needed() -> None:
@@ -46,48 +58,48 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
     assert result.stdout.split() == ["False", "True"], result.stderr
 
 
-def test_text_for_where_there_is_no_page() -> None:
+def test_text_for_where_there_is_no_page(pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     text = "<Browser ws://127.0.0.1:9/ : run this cell in JupyterLab>"
     bundle = browser._repr_mimebundle_()
     assert bundle["text/plain"] == repr(browser) == text
     assert set(bundle) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
-    browser._on_message(HELLO)
+    pages[-1].says(HELLO)
     assert repr(browser) == text
 
 
 @pytest.mark.parametrize("until", [None, "open", 2, lambda: False])
-async def test_without_a_page_settle_says_what_to_do(until: object, sent: object) -> None:
+async def test_without_a_page_settle_says_what_to_do(until: object, pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     with pytest.raises(TimeoutError, match="JupyterLab or Notebook 7"):
         await browser.settle(until, within=0.05)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("until", [None, "close", 2, lambda: True])
-async def test_settle_returns_the_events(until: object, sent: object) -> None:
+async def test_settle_returns_the_events(until: object, pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
-    browser._on_message(HELLO)
-    browser._on_message({"events": [OPEN, CLOSE]})
+    pages[-1].says(HELLO)
+    pages[-1].says({"events": [OPEN, CLOSE]})
     events = await browser.settle(until, quiet=0.01)  # type: ignore[arg-type]
     assert events == [Event(1, "open"), CloseEvent(1, "close", 1000, "bye", True)]
     assert (browser.origin, browser.via) == ("http://127.0.0.1:8888", "ws://127.0.0.1:9/")
 
 
-async def test_settle_with_a_page_shows_what_there_is_so_far(sent: object) -> None:
+async def test_settle_with_a_page_shows_what_there_is_so_far(pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
-    browser._on_message({**HELLO, "events": [OPEN]})
+    pages[-1].says({**HELLO, "events": [OPEN]})
     with pytest.raises(TimeoutError, match=r"(?s)not reached within.*So far.*open"):
         await browser.settle("close", within=0.05)
 
 
-def test_commands_to_the_page(sent: list[dict[str, object]]) -> None:
+def test_commands_to_the_page(pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     browser.connect()
     browser.send("Hi")
     browser.send(bytearray(b"\x00\xff"))  # type: ignore[arg-type]
     browser.close()
     browser.close(4000, "bye")
-    assert sent == [
+    assert pages[0].heard == [
         {"do": "connect"},
         {"do": "send", "text": "Hi"},
         {"do": "send", "hex": "00ff"},
@@ -96,14 +108,13 @@ def test_commands_to_the_page(sent: list[dict[str, object]]) -> None:
     ]
 
 
-def test_a_cell_that_runs_again_replaces_its_browser(sent: object) -> None:
-    first = Browser("ws://127.0.0.1:9/")
-    other = Browser("ws://127.0.0.1:9/", name="other")
-    second = Browser("ws://127.0.0.1:9/")
-    assert [b._widget.state["replaced"] for b in (first, other, second)] == [True, False, False]
+def test_a_cell_that_runs_again_replaces_its_browser(pages: list[Page]) -> None:
+    for name in (None, "other", None):
+        Browser("ws://127.0.0.1:9/", name=name)
+    assert [page.state["replaced"] for page in pages] == [True, False, False]
 
 
-def test_what_a_target_may_be(sent: object) -> None:
+def test_what_a_target_may_be(pages: list[Page]) -> None:
     server = lab.serve(lab.echo, name="target")
     cable = lab.cable(server)
     assert Browser(server).url == server.url
@@ -118,33 +129,35 @@ def test_what_a_target_may_be(sent: object) -> None:
 
 
 async def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
-    sent: list[dict[str, object]],
+    pages: list[Page],
 ) -> None:
     server = lab.serve(lab.echo, name="unreached")
-    Browser(server)._on_message({"unreached": True})
-    assert sent == [{"do": "connect", "route": "proxy"}]
+    Browser(server)
+    pages[-1].says({"unreached": True})
+    assert pages[0].heard == [{"do": "connect", "route": "proxy"}]
     # It came and was refused, or the server is gone, or it is not ours: the proxy would not help.
-    seen = Browser(server)
+    Browser(server)
     server.record(1, "refused", "403 Forbidden")
-    seen._on_message({"unreached": True})
-    Browser("ws://127.0.0.1:9/")._on_message({"unreached": True})
-    gone = Browser(server)
+    pages[-1].says({"unreached": True})
+    Browser("ws://127.0.0.1:9/")
+    pages[-1].says({"unreached": True})
+    Browser(server)
     await server.stop()
-    gone._on_message({"unreached": True})
-    assert len(sent) == 1
+    pages[-1].says({"unreached": True})
+    assert [len(page.heard) for page in pages] == [1, 0, 0, 0]
 
 
-def test_only_the_first_page_connects_by_itself(sent: object) -> None:
-    browser = Browser("ws://127.0.0.1:9/")
-    assert browser._widget.state["connect"] is True
-    browser._on_message(HELLO)
-    assert browser._widget.state["connect"] is False
+def test_only_the_first_page_connects_by_itself(pages: list[Page]) -> None:
+    Browser("ws://127.0.0.1:9/")
+    assert pages[-1].state["connect"] is True
+    pages[-1].says(HELLO)
+    assert pages[-1].state["connect"] is False
 
 
-def test_events_are_bounded(sent: object) -> None:
+def test_events_are_bounded(pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     message = {"connection": 1, "type": "message", "data": "x", "size": 1}
-    browser._on_message({"events": [OPEN] + [message] * client.EVENTS, "dropped": 5})
+    pages[-1].says({"events": [OPEN] + [message] * client.EVENTS, "dropped": 5})
     assert len(browser.events) == client.EVENTS
     assert browser.events.dropped == 6
     assert browser.events.only("open") == []

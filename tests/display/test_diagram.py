@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from enum import Enum
 
 import pytest
 
-from wslab.display import png
 from wslab.display.diagram import layers_of, state_diagram
 from wslab.protocol.connection import TRANSITIONS, State
 
@@ -52,7 +50,3 @@ def test_steps_with_the_same_ends_share_an_arrow():
     texts = [text.get_text() for text in state_diagram(both).axes[0].texts]
     assert "turned on\nturned off" in texts
     assert texts.count("") == 1
-
-
-def test_a_figure_becomes_a_picture():
-    assert io.BytesIO(png(state_diagram(TRANSITIONS))).read(8) == b"\x89PNG\r\n\x1a\n"

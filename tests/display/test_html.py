@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from wslab import lab
 from wslab.browser.events import Event as PageEvent
 from wslab.browser.events import MessageEvent, PageEvents
-from wslab.display import html
+from wslab.display import exercises, html
+from wslab.exercises.conformance.grid import Grid
+from wslab.exercises.engine.overview import Progress
+from wslab.exercises.engine.verdict import Outcome, Verdict
 from wslab.lab.doctor import Checkup, Finding
 from wslab.lab.record import Events, Record
-from wslab.lab.wire.tape import Tape, Tracker
+from wslab.lab.wire.tape import Tape
+from wslab.lab.wire.tracker import trackers
 from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
@@ -70,9 +75,7 @@ class Seen:
 
     def __init__(self, limit=100):
         self.tape = Tape(limit)
-        self.client = Tracker(self.tape, 1, "client")
-        self.server = Tracker(self.tape, 1, "server")
-        self.client.other, self.server.other = self.server, self.client
+        self.client, self.server = trackers(self.tape, 1)
 
     def upgraded(self):
         self.client.feed(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
@@ -85,9 +88,11 @@ class Seen:
 
 
 def test_a_table():
-    text = html.table("A <title>", ["n", "what"], [["1", "a\nb"], ["2", "x & y"]], numbers=["n"])
+    text = html.html_table(
+        "A <title>", ["n", "what"], [["1", "a\nb"], ["2", "x & y"]], numbers=["n"]
+    )
     assert text == (
-        '<table class="wslab">\n'
+        '<table class="wslab mathjax_ignore tex2jax_ignore">\n'
         '<caption style="text-align: left; vertical-align: top">A &lt;title&gt;</caption>\n'
         '<thead><tr><th scope="col" style="text-align: right; vertical-align: top; '
         'white-space: nowrap">n</th>'
@@ -101,8 +106,40 @@ def test_a_table():
     )
 
 
+def test_of_many_rows_some_are_shown_and_the_others_counted():
+    rows = [[str(number), "x" * 900] for number in range(10_000)]
+    page = is_harmless(html.html_table("", ["n", "what"], rows))
+    shown = [row[0] for row in page.rows[1:]]
+    assert shown == [*map(str, range(100)), note_of(9800, 100), *map(str, range(9900, 10_000))]
+    assert page.rows[1][1] == "x" * 900
+
+
+def note_of(left_out, at):
+    return f"… {left_out:,} rows are left out: look at a slice, such as [{at}:{at + 200}]"
+
+
+@pytest.mark.parametrize("columns", [1, 5])
+def test_what_a_table_shows_is_bounded(columns):
+    """However many rows, and however long: 8.6 MB were in one cell."""
+    hostile = "<" * 8000
+    text = html.html_table("", ["x"] * columns, [[hostile] * columns] * 300)
+    assert len(text) < 1_000_000
+    assert "4,000 more characters, look at the value itself" in text
+    assert "rows are left out" in text
+
+
+def test_a_transcript_of_many_rows_is_bounded():
+    seen = Seen(limit=10_000).upgraded()
+    for _ in range(3000):
+        seen.server.feed(Frame(Opcode.TEXT, HOSTILE.encode() * 9).serialize())
+    assert len(html.transcript(seen.transcript)) < 200_000
+    assert len(repr(seen.transcript)) < 100_000
+    assert "2,802 rows are left out" in repr(seen.transcript)
+    assert len(is_harmless(html.transcript(seen.transcript[1000:1200])).rows) == 201
+
+
 def test_a_short_row_spans_what_is_left():
-    page = is_harmless(html.table("", ["a", "b", "c"], [["1", "rest"], ["1", "2", "3"]]))
+    page = is_harmless(html.html_table("", ["a", "b", "c"], [["1", "rest"], ["1", "2", "3"]]))
     assert page.rows == [["a", "b", "c"], ["1", "rest"], ["1", "2", "3"]]
     assert page.spans == [1, 1, 1, 1, 2, 1, 1, 1]
     assert "caption" not in page.tags
@@ -111,7 +148,7 @@ def test_a_short_row_spans_what_is_left():
 @pytest.mark.parametrize("where", ["caption", "head", "cell", "code"])
 def test_hostile_text_anywhere_in_a_table(where):
     text = {"caption": "c", "head": "h", "cell": "x", "code": "y", where: HOSTILE}
-    made = html.table(
+    made = html.html_table(
         text["caption"], [text["head"], "b"], [[text["cell"], text["code"]]], code=["b"]
     )
     is_harmless(made)
@@ -131,7 +168,7 @@ def test_a_transcript():
         ["0", "client →", "HTTP", "38 B", "GET / HTTP/1.1\nUpgrade: websocket"],
         ["1", "← server", "HTTP", "36 B", "HTTP/1.1 101 Switching Protocols"],
         ["2", "client →", "TEXT", "8 B", "81 82 [01 02 03 04] {49 6b}", '"Hi"'],
-        ["3", "← server", "BINARY", "3 B", "82 01 00", "1 bytes"],
+        ["3", "← server", "BINARY", "3 B", "82 01 00", "1 byte"],
         ["4", "cable", "note", "", "", "cut (both)"],
     ]
 
@@ -199,6 +236,31 @@ def test_events():
     text = html.events(value)
     assert is_harmless(text).rows[2] == ["", HOSTILE_AS_SHOWN, "two\nlines"]
     assert text.count(HARMLESS) == 2
+
+
+def test_nothing_is_typeset_as_mathematics():
+    """What renders a peer's words has MathJax's classes, in JupyterLab and in nbconvert's pages."""
+    seen = Seen().upgraded()
+    seen.server.feed(Frame(Opcode.TEXT, b"$x$").serialize())
+    verdict = Verdict("$x$", 1, Outcome.WRONG, "$x$")
+    shown = [
+        html.transcript(seen.transcript),
+        html.row(seen.transcript[-1]),
+        html.anatomy(lab.dissect(b"\x81\x03$x$")),
+        html.events(Events([Record(1, "print", "$x$")])),
+        html.page_events(PageEvents([MessageEvent(1, "message", "$x$", 3)])),
+        html.plain_table(lab.table(["$x$"], [["$x$"]], "$x$")),
+        html.checkup(Checkup([Finding("x", "$x$")])),
+        exercises.verdict(verdict),
+        exercises.progress_html(Progress((), {})),
+        exercises.grid_html(Grid(())),
+    ]
+    for text in shown:
+        opening = re.findall(r"<(?:table|div)[^>]*>", text)
+        assert opening
+        assert text.startswith(opening[0])
+        for tag in opening:
+            assert {"mathjax_ignore", "tex2jax_ignore"} <= set(tag.split('"')[1].split())
 
 
 HOSTILE_AS_SHOWN = "<script>alert(1)</script>\"'&\\x1b[31m\\x00\\u202e"

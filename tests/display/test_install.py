@@ -52,7 +52,7 @@ def hooks(shell):
 def test_values_are_shown_as_html_with_a_text_twin(shell, value):
     display.install(shell)
     shown, _ = shell.display_formatter.format(value)
-    assert shown["text/html"].startswith('<table class="wslab">')
+    assert shown["text/html"].startswith('<table class="wslab ')
     assert shown["text/plain"] == repr(value)
 
 

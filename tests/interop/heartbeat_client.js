@@ -1,4 +1,5 @@
-// The document's heartbeat page for Node, times divided by 100: both variants of its heartCheck.
+// The heartbeat page of the tutorial (the Chinese article on WebSocket that the course started from)
+// for Node, times divided by 100: both variants of its heartCheck.
 // Prints as JSON what happened in its first BEATS answers; then it closes.
 //
 //     node heartbeat_client.js URL VARIANT

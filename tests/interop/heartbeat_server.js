@@ -1,5 +1,6 @@
-// The server of the course's source document for its heartbeat page, on `ws`: any message is
-// answered with the same sentence, and that is all. Prints its URL; runs until its stdin ends.
+// The server of the tutorial (the Chinese article on WebSocket that the course started from) for its
+// heartbeat page, on `ws`: any message is answered with the same sentence, and that is all.
+// Prints its URL; runs until its stdin ends.
 'use strict';
 
 const { WebSocketServer } = require('ws');

@@ -1,4 +1,7 @@
-"""The document's server and page, and ours: each talks to the other."""
+"""The tutorial's chat server and page, and ours: each talks to the other.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ PATIENCE = 50
 
 
 @pytest.fixture
-def seed(node: Path) -> Iterator[subprocess.Popen[str]]:
-    """The document's server; its URL is the first line that it prints."""
+def tutorial_server(node: Path) -> Iterator[subprocess.Popen[str]]:
+    """The tutorial's server; its URL is the first line that it prints."""
     command = (str(node), str(HERE / "tutorial_chat_server.js"))
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
@@ -32,8 +35,8 @@ async def url_of(process: subprocess.Popen[str]) -> str:
     return (await asyncio.to_thread(process.stdout.readline)).strip()
 
 
-async def test_our_client_at_the_documents_server(seed: subprocess.Popen[str]) -> None:
-    url = await url_of(seed)
+async def test_our_client_at_the_tutorials_server(tutorial_server: subprocess.Popen[str]) -> None:
+    url = await url_of(tutorial_server)
     async with ChatClient(url, "小明") as ming, ChatClient(url, "小红", history=True) as hong:
         await ming.until("小红加入了房间")
         await ming.say("你好")
@@ -54,10 +57,10 @@ async def test_our_client_at_the_documents_server(seed: subprocess.Popen[str]) -
         assert hong.resumed is None  # it knows no history, and does not mind
 
 
-async def test_what_the_document_leaves_out_our_client_can_take(
-    seed: subprocess.Popen[str],
+async def test_what_the_tutorial_leaves_out_our_client_can_take(
+    tutorial_server: subprocess.Popen[str],
 ) -> None:
-    async with ChatClient(await url_of(seed)) as nobody:
+    async with ChatClient(await url_of(tutorial_server)) as nobody:
         await nobody.say("hi")
         said = await nobody.until("hi")
         assert said.name is None  # {"text":"hi"}: no name, no key
@@ -65,17 +68,17 @@ async def test_what_the_document_leaves_out_our_client_can_take(
         assert (await nobody.until(2)).text == '{"a": 1}'
 
 
-async def test_one_malformed_message_ends_the_documents_server(
-    seed: subprocess.Popen[str],
+async def test_one_malformed_message_ends_the_tutorials_server(
+    tutorial_server: subprocess.Popen[str],
 ) -> None:
-    async with ChatClient(await url_of(seed), "小明") as ming:
+    async with ChatClient(await url_of(tutorial_server), "小明") as ming:
         await ming.until(1)
         await ming.send("not json")
         with pytest.raises(ConnectionError, match="1006"):
             await ming.until("never")
-    assert await asyncio.to_thread(seed.wait, PATIENCE) != 0
-    assert seed.stderr is not None
-    assert "SyntaxError" in seed.stderr.read()
+    assert await asyncio.to_thread(tutorial_server.wait, PATIENCE) != 0
+    assert tutorial_server.stderr is not None
+    assert "SyntaxError" in tutorial_server.stderr.read()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ async def test_one_malformed_message_ends_the_documents_server(
     ],
     ids=["classic", "Chinese", "English"],
 )
-async def test_the_documents_page_at_our_server(
+async def test_the_tutorials_page_at_our_server(
     node: Path, options: dict[str, object], joined: str, left: str
 ) -> None:
     room = chat.serve(**options)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-// Two members that do what the document's page does, with Node's `ws`: join, talk, one leaves.
+// Two members that do what the tutorial's page does, with Node's `ws`: join, talk, one leaves. (The
+// tutorial is the Chinese article on WebSocket that the course started from.)
 // It knows two fields and parses every message as JSON text. Prints what each of them has seen.
 //
 //     node tutorial_chat_page.js URL

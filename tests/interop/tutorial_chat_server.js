@@ -1,5 +1,6 @@
-// The document's chat server as it behaves (shared protocol notes): every connection hears
-// everything, the sender included; nothing is checked. Written anew; it prints its URL.
+// The chat server of the tutorial (the Chinese article on WebSocket that the course started from), as
+// it behaves: every connection hears everything, the sender included; nothing is checked. Written
+// anew; it prints its URL.
 //
 //     node tutorial_chat_server.js [port]
 

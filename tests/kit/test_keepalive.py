@@ -1,5 +1,6 @@
-"""Noticing the dead within a bound, sparing the living; and what the document's page does instead.
+"""Noticing the dead within a bound, sparing the living; and what the tutorial's page does instead.
 
+The tutorial is the Chinese article on WebSocket that the course started from.
 In virtual time, to the second; and once with real sockets and a real cable.
 """
 
@@ -351,7 +352,7 @@ class TestReal:
 
 
 class Scene:
-    """The document's page against a network, in virtual time."""
+    """The tutorial's page against a network, in virtual time."""
 
     def __init__(self, variant, mode="up"):
         self.timers = Timers()
@@ -373,7 +374,7 @@ def scene(request):
     return scene
 
 
-class TestDocument:
+class TestTutorial:
     def test_beats_three_seconds_after_each_sign_of_life(self, scene):
         beats = [at for at, text in scene.page.log if text == "beat 123456789"]
         assert beats == [3.0, 6.0, 9.0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import nbformat
@@ -102,9 +101,7 @@ def test_stop_reaches_a_cell_that_awaits(notebook, before):
     assert reply["status"] == "error"
     assert reply["ename"] in ("CancelledError", "KeyboardInterrupt")
     assert [c["name"] for kind, c in outputs if kind == "stream"] == ["stdout"]
-    start = time.monotonic()
     assert notebook.value("1 + 1") == "2"
-    assert time.monotonic() - start < 5
 
 
 def test_a_handlers_error_appears_below_the_next_cell(notebook):
@@ -147,7 +144,7 @@ def test_values_have_html_and_text(notebook):
     assert notebook.run(SET_UP)[0]["status"] == "ok"
     _, outputs = notebook.run("lab.dissect(b'\\x81\\x02Hi')")
     data = outputs[0][1]["data"]
-    assert data["text/html"].startswith('<table class="wslab">')
+    assert data["text/html"].startswith('<table class="wslab ')
     assert data["text/plain"].startswith("byte  bits")
 
 

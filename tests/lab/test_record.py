@@ -42,9 +42,35 @@ class TestEvents:
             events.add(Record(number, "print", ""))
         assert [event.connection for event in events] == list(range(2, 21))
 
+    def test_a_very_long_text_is_cut_and_says_so(self):
+        """A peer chooses the path of its request: 8 KB of it were kept ten thousand times."""
+        events = Events()
+        for size in (1000, 8000):
+            events.add(Record(1, "open", "/" * size))
+        assert events[0].text == "/" * 1000
+        assert events[1].text == "/" * 1000 + (
+            " … 7,000 more characters, not kept: an event has 1,000, "
+            "a cable's transcript has all bytes"
+        )
+
+    def test_very_many_are_shown_in_part(self):
+        shown = repr(Events(Record(1, "open", str(number)) for number in range(5000))).split("\n")
+        assert len(shown) == 202
+        assert shown[101].split() == [
+            *("…", "4,800", "rows", "are", "left", "out:"),
+            *("look", "at", "a", "slice,", "such", "as", "[100:300]"),
+        ]
+        assert shown[-1].endswith("4999")
+
     def test_hostile_text_is_harmless(self):
         shown = repr(Events([Record(1, "print", "\x1b[2J\r\x00\u202e")]))
         assert shown.endswith("\\x1b[2J\\r\\x00\\u202e")
+
+
+def test_a_very_long_traceback_is_cut_and_says_so():
+    error = HandlerError.of("x", 1, ValueError("x" * 1_000_000))
+    assert len(error.traceback) < 21_000
+    assert error.traceback.endswith("more characters, see .exception")
 
 
 def failed(function):

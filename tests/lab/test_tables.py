@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wslab import lab
-from wslab.lab.tables import escaped, hex_bytes, printable, text_table
+from wslab.lab.tables import escaped, excerpt, hex_bytes, printable, shortened, text_table
 
 
 def test_columns_are_aligned_and_lines_end_clean():
@@ -67,3 +67,40 @@ def test_printable_shortens(text, shown):
 )
 def test_hex_bytes(data, shown):
     assert hex_bytes(data) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "first", "last"),
+    [
+        (200, 10, 200, 0),
+        (201, 10, 100, 100),
+        (200, 1000, 200, 0),
+        (200, 1001, 99, 99),
+        (100, 4000, 25, 25),
+        (51, 4000, 25, 25),
+        (1, 4000, 1, 0),
+        (0, 0, 0, 0),
+    ],
+)
+def test_an_excerpt_has_both_ends(count, size, first, last):
+    rows = [[str(number).ljust(size)] for number in range(count)]
+    begin, note, end = excerpt(rows)
+    assert (begin, end) == (rows[:first], rows[count - last :] if last else [])
+    left_out = count - first - last
+    assert note == (
+        f"{left_out:,} rows are left out: look at a slice, such as [{first}:{first + 200}]"
+        if left_out
+        else ""
+    )
+
+
+def test_a_row_that_is_longer_than_all_may_be_is_shown_in_part():
+    (row,), note, last = excerpt([["x" * 5000] * 60])
+    assert (len(row), note, last) == (60, "", [])
+    assert row[0] == shortened("x" * 5000, 4000, "look at the value itself")
+
+
+def test_a_table_says_where_rows_are_left_out():
+    shown = text_table(["n", "what"], [[str(number), "x"] for number in range(300)]).split("\n")
+    assert len(shown) == 202
+    assert shown[101] == "…    100 rows are left out: look at a slice, such as [100:300]"

@@ -118,7 +118,7 @@ def sanitised(value: Any, patterns: list[tuple[str, str]]) -> Any:
     if isinstance(value, list):
         return [sanitised(item, patterns) for item in value]
     if isinstance(value, dict):
-        return {k: sanitised(v, patterns) for k, v in value.items() if k != "traceback"}
+        return {k: sanitised(v, patterns) for k, v in value.items()}
     return value
 
 

@@ -243,9 +243,10 @@ class TestViolations:
     @example(message="xé" * 100)
     def test_a_long_reason_is_cut(self, message: str) -> None:
         connection = server()
-        connection._fail(ProtocolError(message, "RFC 6455"))
+        error = ProtocolError(message, "RFC 6455")
+        connection._fail(error)
         (close,) = written(connection)
-        whole = f"{message} (RFC 6455)"
+        whole = str(error)
         reason = Close.parse(close.payload).reason
         assert whole.startswith(reason)
         assert reason == whole or len(reason.encode()) > 119

@@ -322,6 +322,14 @@ class TestIteration:
         with pytest.raises(ConnectionEnded, match="ended with code 1011: sorry"):
             await pair.all()
 
+    async def test_raises_with_a_reason_that_cannot_act_on_a_terminal(self, pair):
+        await pair.peer.send(close_frame(1011, "\x1b]0;x\x07\u202e"))
+        pair.peer.hang_up()
+        with pytest.raises(ConnectionEnded) as raised:
+            await pair.all()
+        assert str(raised.value).endswith(r"code 1011: \x1b]0;x\x07\u202e")
+        assert raised.value.reason == "\x1b]0;x\x07\u202e"
+
     async def test_raises_when_the_connection_breaks(self, pair):
         pair.peer.hang_up()
         with pytest.raises(ConnectionEnded, match=r"broke off with code 1006$"):

@@ -540,12 +540,12 @@ class TestTheRecord:
             await ws.send(await ws.recv())
 
         server = serve_from_scratch(once)
-        async with connect_from_scratch(server.url + "room?a=b") as ws:
+        async with connect_from_scratch(server.url + "room?a=b&token=c") as ws:
             await ws.send("x")
             assert [message async for message in ws] == ["x"]
         await server.settle(2)
         assert server.events.rows() == [
-            ("1", "open", "/room?a=b"),
+            ("1", "open", "/room?a=b&token=(1 character, not shown)"),
             ("1", "close", "1000 NORMAL_CLOSURE"),
         ]
 
@@ -585,7 +585,7 @@ class TestStop:
             await server.stop()
             assert [message async for message in ws] == []
             assert ws.close_code == 1001
-        assert server.connections == set()
+        assert server.connections == {}
         assert not server.is_running
 
     async def test_is_bounded_whatever_the_clients_do(self, until):
@@ -601,7 +601,7 @@ class TestStop:
             await server.settle(1)
             async with asyncio.timeout(30):  # half of what a handler sleeps
                 await server.stop(grace=SOON)
-        assert server.connections == set()
+        assert server.connections == {}
         for _, writer in silent:
             writer.close()
 

@@ -22,9 +22,9 @@ function option(value, text = value) {
   return el("option", { value }, text);
 }
 
-/** The frame around a widget. */
+/** The frame around a widget. What a peer writes with $…$ is not mathematics (display/html.py). */
 function panel(title, ...children) {
-  return el("section", { class: "wslab", role: "group", "aria-label": title }, ...children);
+  return el("section", { class: "wslab mathjax_ignore", role: "group", "aria-label": title }, ...children);
 }
 
 /** Quote what a peer sent; what cannot be seen is escaped, so that nothing passes unnoticed. */

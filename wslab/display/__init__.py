@@ -7,11 +7,15 @@ whatever a peer sent is escaped. Colour carries no meaning.
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
 from typing import Any
 
 from wslab.display import exercises, html
+from wslab.display.bitgrid import bitgrid
+from wslab.display.diagram import state_diagram
+from wslab.display.figure import describe, png
+from wslab.display.sequence import sequence
+from wslab.display.traceback import show_short_traceback
 from wslab.lab.doctor import Checkup
 from wslab.lab.loop import let_stop_reach_awaits, process_global
 from wslab.lab.record import Events
@@ -19,15 +23,19 @@ from wslab.lab.registry import registry
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.tables import Table
 from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.bitgrid import BitGrid
+from wslab.lab.wire.diagram import SequenceDiagram
 from wslab.lab.wire.transcript import Row, Transcript
 
-__all__ = ["install"]
+__all__ = ["install", "state_diagram"]
 
 RENDERERS = {
     Anatomy: html.anatomy,
+    BitGrid: bitgrid,
     Checkup: html.checkup,
     Events: html.events,
     Row: html.row,
+    SequenceDiagram: sequence,
     Table: html.plain_table,
     Transcript: html.transcript,
 }
@@ -48,6 +56,9 @@ def install(shell: Any) -> None:
     pictures = shell.display_formatter.formatters["image/png"]
     # By name, so that matplotlib is loaded by those who plot, not by everybody.
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)
+    plain = shell.display_formatter.formatters["text/plain"]
+    plain.for_type_by_name("matplotlib.figure", "Figure", describe)
+    shell.set_custom_exc((Exception,), show_short_traceback)
     hooks = process_global("hooks", dict[str, Any])
     if "errors" in hooks:
         shell.events.unregister("post_run_cell", hooks["errors"])
@@ -59,13 +70,6 @@ def install(shell: Any) -> None:
         except RuntimeError:
             return
         let_stop_reach_awaits()
-
-
-def png(figure: Any) -> bytes:
-    """Draw a matplotlib figure, on white in every theme: pyplot, with its state, is not needed."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=96)
-    return file.getvalue()
 
 
 def show_new_errors(_result: object = None) -> None:

@@ -7,15 +7,16 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from wslab.display.html import html_table
+from wslab.display.html import CLASSES, html_table
 from wslab.lab.tables import LAYOUT, escaped
 
 if TYPE_CHECKING:
     from wslab.exercises.conformance.grid import Grid
+    from wslab.exercises.course import CourseMap
     from wslab.exercises.engine.overview import Progress
     from wslab.exercises.engine.verdict import Verdict
 
-__all__ = ["RENDERERS", "grid_html", "progress_html", "verdict"]
+__all__ = ["RENDERERS", "course_html", "grid_html", "progress_html", "verdict"]
 
 # Both readable on white and on black, and told apart by the sign inside as well.
 _COLOURS = {"✓": "#1b7f3b", "✗": "#c0392b", "–": "#8a8a8a"}
@@ -32,12 +33,17 @@ def verdict(value: Verdict) -> str:
     """Show what became of an answer."""
     first, *rest = repr(value).split("\n")
     more = f"<pre>{_text(chr(10).join(rest))}</pre>" if rest else ""
-    return f'<div class="wslab"><strong>{_text(first)}</strong>{more}</div>'
+    return f'<div class="{CLASSES}"><strong>{_text(first)}</strong>{more}</div>'
 
 
 def progress_html(value: Progress) -> str:
     """Show what is solved, task by task."""
     return html_table(value.caption, value.HEAD, value.rows())
+
+
+def course_html(value: CourseMap) -> str:
+    """Show the lessons, and what is done of each."""
+    return html_table(value.caption, value.HEAD, value.rows(), numbers=value.HEAD[1:])
 
 
 def grid_html(value: Grid) -> str:
@@ -58,7 +64,7 @@ def grid_html(value: Grid) -> str:
     )
     body = "\n".join(rows)
     shown = (
-        f'<table class="wslab"><caption>{_text(value.caption)}</caption>\n'
+        f'<table class="{CLASSES}"><caption>{_text(value.caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
     )
     failures = value.failures()
@@ -74,6 +80,7 @@ def _run(mark: str, titles: list[str]) -> str:
 
 RENDERERS: dict[str, Callable[[Any], str]] = {
     "wslab.exercises.engine.verdict.Verdict": verdict,
+    "wslab.exercises.course.CourseMap": course_html,
     "wslab.exercises.engine.overview.Progress": progress_html,
     "wslab.exercises.conformance.grid.Grid": grid_html,
 }

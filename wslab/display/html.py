@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wslab.lab.doctor import HEAD, Checkup
 from wslab.lab.record import Events
-from wslab.lab.tables import LAYOUT, Table, escaped
+from wslab.lab.tables import LAYOUT, Table, escaped, excerpt
 from wslab.lab.wire.anatomy import Anatomy
 from wslab.lab.wire.transcript import Row, Transcript
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the widgets' package is loaded by those who use it
     from wslab.browser.events import PageEvents
 
 __all__ = [
+    "CLASSES",
     "anatomy",
     "checkup",
     "events",
@@ -26,6 +27,9 @@ __all__ = [
     "transcript",
 ]
 
+# A peer's text may hold $…$, which JupyterLab and nbconvert would typeset as mathematics: MathJax 3
+# and MathJax 2 leave alone what has these classes.
+CLASSES = "wslab mathjax_ignore tex2jax_ignore"
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
 
@@ -37,7 +41,9 @@ def html_table(
     numbers: Sequence[str] = (),
     code: Sequence[str] = (),
 ) -> str:
-    """Make a table; every cell is escaped, line breaks are kept.
+    """Make a table; every cell is escaped, line breaks are kept, mathematics is not typeset.
+
+    Of very many rows, or very long ones, it shows an `excerpt`, and says so.
 
     rows: the cells' texts; the last cell of a short row spans the columns that are left.
     numbers: the columns to align to the right. code: the columns in a monospaced font.
@@ -48,13 +54,14 @@ def html_table(
         for name, style in zip(head, styles, strict=True)
     )
     body = []
-    for row in rows:
+    first, note, last = excerpt(rows)
+    for row in (*first, *([[f"… {note}"]] if note else []), *last):
         spans = [1] * (len(row) - 1) + [len(head) - len(row) + 1]
         cells = zip(row, spans, styles, head, strict=False)
         body.append("".join(_cell(*cell[:3], cell[3] in code) for cell in cells))
     title = f"<caption{_style(False, False)}>{_text(caption)}</caption>\n" if caption else ""
     return (
-        f'<table class="wslab">\n{title}<thead><tr>{head_cells}</tr></thead>\n<tbody>\n'
+        f'<table class="{CLASSES}">\n{title}<thead><tr>{head_cells}</tr></thead>\n<tbody>\n'
         + "\n".join(f"<tr>{cells}</tr>" for cells in body)
         + "\n</tbody>\n</table>"
     )

@@ -10,7 +10,7 @@
 A set is a module in `sets/`; the notebooks to write in are in notebooks/exercises.
 """
 
-from wslab.exercises.engine.overview import check, grid, progress, reset
+from wslab.exercises.engine.overview import check, grid, progress
 from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict
 
 __all__ = [
@@ -21,5 +21,4 @@ __all__ = [
     "check",
     "grid",
     "progress",
-    "reset",
 ]

@@ -4,23 +4,31 @@
 
     async with kit.ReconnectingClient(url) as client: ...
 
-`log` numbers what a server says, `hub` sends it to everybody, `ratelimit` says how often;
+`log` numbers what a server says, `hub` sends it to everybody over a `line` each, `ratelimit` says
+how often;
 `keepalive` finds dead peers; `backoff`, `retry`, `outbox`, `resume`, `attempt` and `client` make a
 client that comes back; `messages` is JSON in and out; `js/` has the same for a page.
 """
 
-from wslab.kit.backoff import Backoff, delays
+from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, delays
 from wslab.kit.client import ReconnectingClient
 from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
-from wslab.kit.keepalive import Heartbeat, Watchdog, watched
+from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
+from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.log import Log
 from wslab.kit.ratelimit import TokenBucket
+from wslab.kit.retry import CLOSE_CODES, of_status
 
 __all__ = [
+    "CLOSE_CODES",
     "Backoff",
     "ClientState",
+    "Decorrelated",
     "Failed",
+    "Fixed",
     "Heartbeat",
+    "Hub",
+    "LibraryDefault",
     "Log",
     "Missed",
     "Received",
@@ -29,5 +37,10 @@ __all__ = [
     "TokenBucket",
     "Watchdog",
     "delays",
+    "drop_member",
+    "keep_latest",
+    "library_bounds",
+    "of_status",
+    "thin_out",
     "watched",
 ]

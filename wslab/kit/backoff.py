@@ -37,7 +37,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Fixed:
-    """Always the same; the document's page waits 3 s."""
+    """Always the same, such as the 3 s of the Chinese tutorial that the course started from."""
 
     seconds: float = 3.0
 

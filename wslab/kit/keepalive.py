@@ -110,8 +110,9 @@ class Watchdog:
     def look(self) -> Literal["beat", "dead"] | None:
         """Return what it is time for: to send a beat, to give up (once), or nothing (None).
 
-        Who looks late, because the machine slept, asks again before it gives up: what has come in
-        the meantime may not have been read yet.
+        A look that comes late, because the loop was blocked or the process was stopped, asks again
+        before it gives up: what has come in the meantime may not have been read yet. A machine that
+        sleeps does not count on Linux, where asyncio's clock stands still meanwhile.
         """
         now = self.clock()
         late = now - self.wakeup

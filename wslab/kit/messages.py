@@ -1,30 +1,65 @@
-"""JSON messages: in and out of text, the same for every application."""
+"""JSON messages: in and out of text, the same for every application (RFC 8259)."""
 
 from __future__ import annotations
 
 import json
+from typing import Any, NoReturn
 
 from wslab.kit.resume import Message, ResumeError
 
-__all__ = ["decoded", "encoded"]
+__all__ = ["decoded", "encoded", "parsed"]
 
 
-def encoded(message: Message) -> str:
-    """Return a message as what goes over the wire."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is Python's, not JSON (RFC 8259 §6)")
+
+
+# Made once: json.dumps and json.loads would make a new one for every message.
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def encoded(message: Any) -> str:
+    """Return a message as what goes over the wire: compact JSON, as a copy that nobody changes.
+
+    Raises TypeError for a value that JSON does not have, such as a set, and ValueError for one
+    that it cannot write: NaN, a list within itself, half of a surrogate pair (RFC 8259 §8.1).
+
+    >>> encoded({"text": "你好"})
+    '{"text":"你好"}'
+    """
+    try:
+        text = _encoder.encode(message)
+    except RecursionError:
+        raise ValueError("the message is nested too deeply for JSON in Python") from None
+    text.encode()  # raises for half of a surrogate pair
+    return text
+
+
+def parsed(data: str | bytes) -> Any:
+    """Read any JSON value; ValueError if it is no JSON in UTF-8.
+
+    >>> parsed("[1, 2]")
+    [1, 2]
+    """
+    text = data if isinstance(data, str) else data.decode()
+    try:
+        return _decoder.decode(text)
+    except RecursionError:  # a thousand brackets are too deep for Python
+        raise ValueError("the message is nested too deeply for JSON in Python") from None
 
 
 def decoded(data: str | bytes) -> Message:
-    """Read what came over the wire; ResumeError if it is no JSON object, or cannot be sent on.
+    """Read a message that came over the wire; ResumeError if it is not a JSON object in UTF-8.
 
     JSON can write half of a surrogate pair, such as "\\ud800", and UTF-8 cannot: whoever it is
     passed on to would be cut off.
     """
     try:
-        message = json.loads(data)
-        encoded(message).encode()
-    except (ValueError, RecursionError):
+        message = parsed(data)
+        encoded(message)
+    except ValueError:
         message = None
     if not isinstance(message, dict):
-        raise ResumeError("bad message", f"{data[:40]!r} is no JSON object")
+        raise ResumeError("bad message", f"{data[:40]!r} is not a JSON object")
     return message

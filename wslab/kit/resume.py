@@ -65,8 +65,9 @@ __all__ = ["OUT_OF_ORDER", "TAKEN_OVER", "Gap", "Log", "Message", "ResumeError",
 
 Gap = int | Literal["epoch"] | None  # messages lost, or that their number is unknown, or nothing
 
-TAKEN_OVER = 4001  # close code: the same client has come on another connection
-OUT_OF_ORDER = 4002  # close code: what the client says about numbers cannot be
+# Private close codes (RFC 6455 §7.4.2): they mean this to a server that resumes, and to no other.
+TAKEN_OVER = 4001  # the same client has come on another connection
+OUT_OF_ORDER = 4002  # what the client says about numbers cannot be
 
 CLIENT_LENGTHS = range(16, 65)  # characters of a client's secret
 

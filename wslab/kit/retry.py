@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from wslab.kit.outbox import SequenceGap
 from wslab.kit.resume import ResumeError
 from wslab.protocol.errors import HandshakeError
+from wslab.protocol.quoting import escaped
 from wslab.scratch.endpoint import ConnectionEnded
 
 __all__ = ["CLOSE_CODES", "STATUSES", "Ending", "classify", "of_code", "of_status", "retry_after"]
@@ -41,8 +42,13 @@ class Ending:
     retry: bool = True
     wait: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Keep the server's control characters out of the text."""
+        object.__setattr__(self, "text", escaped(self.text))
 
-# What a close code means for another attempt (RFC 6455 §7.4.1 and IANA's registry).
+
+# Whether another attempt makes sense: this course's judgement. RFC 6455 §7.4.1 and IANA's registry
+# say what codes mean, not what to do. 4001 and 4002 are private: `wslab.kit.resume` defines them.
 CLOSE_CODES: dict[int, tuple[bool, str]] = {
     1000: (True, "the server is done; who wants to stay connected comes again"),
     1001: (True, "the server goes away, for a restart"),

@@ -9,13 +9,17 @@ cable.transcript
 """
 
 from wslab.lab.doctor import doctor
+from wslab.lab.kernels import run_all
 from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
+from wslab.lab.registry import registry as running
 from wslab.lab.servers.connection import WrongLoop
+from wslab.lab.servers.http import serve_app
 from wslab.lab.servers.tcp import serve_tcp
 from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
 from wslab.lab.wire.anatomy import dissect
 from wslab.lab.wire.cable import Cable, cable
+from wslab.lab.wire.diagram import sequence
 from wslab.lab.wire.transcript import Transcript
 
 __all__ = [
@@ -30,7 +34,11 @@ __all__ = [
     "doctor",
     "echo",
     "run",
+    "run_all",
+    "running",
+    "sequence",
     "serve",
+    "serve_app",
     "serve_tcp",
     "table",
 ]

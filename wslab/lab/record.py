@@ -15,9 +15,11 @@ from typing import Any, NamedTuple, SupportsIndex, overload
 
 import websockets
 
-from wslab.lab.tables import LAYOUT, escaped, text_table
+from wslab.lab.tables import LAYOUT, escaped, shortened, text_table
 
 __all__ = ["Events", "HandlerError", "Record"]
+
+TRACEBACK = 20_000  # characters
 
 
 class Record(NamedTuple):
@@ -25,7 +27,7 @@ class Record(NamedTuple):
 
     connection: 1, 2, … in the order in which they came; 0 for the server itself.
     kind: "open", "print", "error", "close", or another word of the server's own.
-    text: what there is to say about it.
+    text: what there is to say about it, cut if it is very long.
     """
 
     connection: int
@@ -37,10 +39,12 @@ class Events(list[Record]):
     """Events in the order in which they happened, the newest ones; prints as a table."""
 
     LIMIT = 10_000
+    TEXT = 1_000  # characters of an event
 
     def add(self, event: Record) -> None:
-        """Add an event; of too many, the oldest tenth goes."""
-        self.append(event)
+        """Add an event, its text cut if need be; of too many, the oldest tenth goes."""
+        note = f"not kept: an event has {self.TEXT:,}, a cable's transcript has all bytes"
+        self.append(event._replace(text=shortened(event.text, self.TEXT, note)))
         if len(self) > self.LIMIT:
             del self[: self.LIMIT // 10]
 
@@ -89,7 +93,8 @@ class HandlerError(NamedTuple):
         """Keep an exception, its traceback without the lab's and the library's frames."""
         lines = traceback.TracebackException.from_exception(exception)
         _keep_own_frames(lines)
-        return cls(server, connection, exception, "".join(lines.format()), what)
+        text = shortened("".join(lines.format()), TRACEBACK, "see .exception")
+        return cls(server, connection, exception, text, what)
 
     def __repr__(self) -> str:
         """Say which handler failed, then its traceback."""

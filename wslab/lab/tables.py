@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["LAYOUT", "Table", "escaped", "hex_bytes", "printable", "text_table"]
+from wslab.protocol.quoting import escaped, printable
+
+__all__ = ["LAYOUT", "Table", "escaped", "excerpt", "hex_bytes", "printable", "shortened"]
+__all__ += ["text_table"]
 
 LAYOUT = "\n\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"  # kept in tables
+ROWS, CELL, CHARACTERS = 200, 4000, 200_000  # that a table shows; of a cell; of all its cells
 
 
 class Table(NamedTuple):
@@ -41,13 +45,17 @@ def _width(text: str) -> int:
 def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Align rows under their headings; a cell may hold several lines, the last column is free.
 
+    Of very many rows, or very long ones, it shows an `excerpt`, and says so.
+
     >>> print(text_table(["who", "what"], [["client", "Hello"], ["server", "Hi"]]))
     who     what
     client  Hello
     server  Hi
     """
     lines: list[list[str]] = []
-    for row in (head, *rows):
+    first, note, last = excerpt(rows)
+    middle = [["…"] + [""] * (len(head) - 2) + [note]] if note else []
+    for row in (head, *first, *middle, *last):
         cells = [escaped(cell, keep=LAYOUT).split("\n") for cell in row]
         for i in range(max(map(len, cells))):
             lines.append([cell[i] if i < len(cell) else "" for cell in cells])
@@ -61,17 +69,41 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def escaped(text: str, keep: str = "") -> str:
-    """Write characters that are not printable as escapes, except those to keep.
+def shortened(text: str, limit: int, where: str) -> str:
+    """Cut a text of more than limit characters; say how many are left out, and where they are.
 
-    A control character of a peer could act on the terminal or the page that shows it.
-
-    >>> escaped("red: \\x1b[31m")
-    'red: \\\\x1b[31m'
+    >>> shortened("Hello", 2, "see .text")
+    'He … 3 more characters, see .text'
     """
-    return "".join(
-        char if char.isprintable() or char in keep else repr(char)[1:-1] for char in text
-    )
+    left_out = len(text) - limit
+    return text if left_out <= 0 else f"{text[:limit]} … {left_out:,} more characters, {where}"
+
+
+def excerpt(rows: Iterable[Sequence[str]]) -> tuple[list[list[str]], str, list[list[str]]]:
+    """Choose the rows that a table shows: all, or the first and the last ones.
+
+    Returns the first rows, what to say of those left out ("" if none are), and the last rows.
+    """
+    every = [[shortened(cell, CELL, "look at the value itself") for cell in row] for row in rows]
+    if len(every) <= ROWS and sum(len(cell) for row in every for cell in row) <= CHARACTERS:
+        return every, "", []
+    first = _half(every)
+    size, rest = len(first), every[len(first) :]
+    last = _half(rest[::-1])[::-1]
+    left_out = len(rest) - len(last)
+    note = f"{left_out:,} rows are left out: look at a slice, such as [{size}:{size + ROWS}]"
+    return first, note if left_out else "", last
+
+
+def _half(rows: Iterable[list[str]]) -> list[list[str]]:
+    taken: list[list[str]] = []
+    room = CHARACTERS // 2
+    for row in rows:
+        room -= sum(map(len, row))
+        if taken and (room < 0 or len(taken) == ROWS // 2):
+            break
+        taken.append(row)
+    return taken
 
 
 def hex_bytes(data: bytes, limit: int = 16) -> str:
@@ -81,12 +113,3 @@ def hex_bytes(data: bytes, limit: int = 16) -> str:
     '48 65 6c …'
     """
     return data[:limit].hex(" ") + (" …" if len(data) > limit else "")
-
-
-def printable(text: str, limit: int = 60) -> str:
-    """Quote what a peer sent, control characters escaped, at most limit characters of it.
-
-    >>> printable("Hi\\n")
-    '"Hi\\\\n"'
-    """
-    return f'"{escaped(text[:limit])}"' + (" …" if len(text) > limit else "")

@@ -6,6 +6,8 @@ ValueError
       └── ProtocolError     a frame or a message is not valid    → a close code
 """
 
+from wslab.protocol.quoting import escaped
+
 __all__ = ["HandshakeError", "PeerError", "ProtocolError", "quantity"]
 
 Fields = tuple[tuple[str, str], ...]
@@ -14,13 +16,13 @@ Fields = tuple[tuple[str, str], ...]
 class PeerError(ValueError):
     """A peer sent bytes that the protocol does not allow.
 
-    message: what was seen and what is allowed, as one sentence.
+    message: what was seen and what is allowed, as one sentence; the peer's words in it are escaped.
     section: where that is written, such as ``"RFC 6455 §5.2"``.
     """
 
     def __init__(self, message: str, section: str) -> None:
-        super().__init__(f"{message} ({section})")
-        self.message, self.section = message, section
+        self.message, self.section = escaped(message), section
+        super().__init__(f"{self.message} ({section})")
 
 
 class HandshakeError(PeerError):

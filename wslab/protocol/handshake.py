@@ -160,7 +160,8 @@ def answer(
     """Answer a client's request: with 101 if it may connect, else with the status that says why.
 
     subprotocols: the ones the server speaks; the client's first choice among them is agreed
-    on, and a client that offers none of them is welcome without one.
+    on. If there is none the client gets a 101 without one. RFC 6455 lets it go on; a browser
+    whose page offered some fails the connection (WHATWG WebSockets §2).
     origins: the origins to accept, None among them for a client that sends none; origins=None
     accepts all.
     extensions: for each extension the function that decides on an offer of it.

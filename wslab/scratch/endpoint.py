@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 from wslab.protocol.connection import Connection, State
 from wslab.protocol.events import Pong, ProtocolEvent
 from wslab.protocol.frames import BYTES
+from wslab.protocol.quoting import escaped
 from wslab.scratch.driver import Driver, Settings
 
 __all__ = ["ConnectionEnded", "Endpoint", "Settings"]
@@ -34,7 +35,7 @@ class ConnectionEnded(ConnectionError):
 
     def __init__(self, code: int, reason: str, clean: bool) -> None:
         how = f"{'ended' if clean else 'broke off'} with code {code}"
-        super().__init__(f"the connection {how}" + (f": {reason}" if reason else ""))
+        super().__init__(f"the connection {how}" + (f": {escaped(reason)}" if reason else ""))
         self.code, self.reason, self.clean = code, reason, clean
 
 
@@ -62,6 +63,11 @@ class Endpoint(Driver):
     def subprotocol(self) -> str | None:
         """The subprotocol agreed on, if any."""
         return self.response.headers.get("Sec-WebSocket-Protocol") if self.response else None
+
+    @property
+    def state(self) -> State | None:
+        """Where the connection stands, None during the opening handshake."""
+        return None if self.connection is None else self.connection.state
 
     # Receiving
 

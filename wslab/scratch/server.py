@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields
 from typing import Any
 
+from wslab.lab.masking import masked_target
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import describe_close
@@ -69,12 +70,12 @@ class ServerEndpoint(Endpoint):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the server."""
         super().connection_made(transport)
-        self.server.connections.add(self)
+        self.server.connections[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended."""
         super().connection_lost(exc)
-        self.server.connections.discard(self)
+        self.server.connections.pop(self, None)
         if self.connection is None:
             self.server.record(self.number, *self._never_opened())
             return
@@ -137,7 +138,7 @@ class ScratchServer(BaseServer):
 
     async def handle(self, endpoint: ServerEndpoint, target: str) -> None:
         """Run the handler of one connection, then close it."""
-        self.record(endpoint.number, "open", target)
+        self.record(endpoint.number, "open", masked_target(target))
         went_well = await self.run_handler(endpoint.number, self.handler, endpoint)
         await endpoint.close(1000 if went_well else 1011)
 

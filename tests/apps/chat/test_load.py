@@ -18,10 +18,11 @@ from websockets.exceptions import ConnectionClosed
 
 from wslab.apps import chat
 from wslab.apps.chat import ChatClient, Member, Room
-from wslab.apps.chat.fanout import TURN
-from wslab.apps.chat.messages import Fields, Said
+from wslab.apps.chat.room import PLAIN
 from wslab.apps.chat.rules import name_key
+from wslab.kit.hub import TURN
 from wslab.kit.keepalive import Heartbeat
+from wslab.kit.resume import Message
 from wslab.lab.loop import lab_thread
 from wslab.protocol.frames import Frame, Opcode
 
@@ -173,6 +174,30 @@ async def test_who_stops_reading_is_dropped_and_nobody_else_notices() -> None:
     assert room.errors == []
 
 
+@pytest.mark.parametrize("full", [False, True])
+async def test_who_asks_for_pongs_without_end_is_dropped(full: bool) -> None:
+    """The library writes them, not the room; also to one that is turned away."""
+    rules = chat.Rules(rate=None, backlog=64 * 1024, grace=60, members=1 if full else None)
+    room = chat.serve(rules=rules, close_timeout=60)
+    pings = Frame(Opcode.PING, bytes(125), mask=bytes(4)).serialize() * 1000
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(PATIENCE), ChatClient(room.url, "Ada") as ada:
+        await ada.until("Ada joined the room")
+        with await stalled(room) as sock:
+            sock.setblocking(False)
+            with pytest.raises(ConnectionError):  # noqa: PT012
+                while True:
+                    await loop.sock_sendall(sock, pings)
+        await room.settle(until=lambda: room.events.only("close"))
+        if not full:
+            await ada.until("Snail left the room")
+            (dropped,) = room.events.only("dropped")
+            assert rules.backlog < int(dropped.text.split()[0]) < rules.backlog + 300 * 1024
+        await ada.say("still here")
+        await ada.until("still here")
+    assert room.errors == []
+
+
 async def test_who_reads_again_within_the_grace_is_told_why() -> None:
     room = chat.serve(rules=chat.Rules(rate=None, backlog=4096, grace=30))
     async with (
@@ -200,20 +225,23 @@ class Watchful:
     """An audience that looks at everything it is given."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Member, Fields]] = []
+        self.told: list[tuple[Member, Message]] = []
         self.closed: dict[Member, int] = {}
 
-    def publish(self, said: Said) -> None:
-        assert said.plain.keys() == {"name", "text"}
-        assert all(type(value) is str for value in said.plain.values())
-        assert said.plain_frame
-        assert said.full_frame  # can be written as JSON and as UTF-8
+    def publish(self, message: str, topic: str) -> None:
+        assert message.encode()  # can be written as UTF-8
+        if topic == PLAIN:
+            plain = json.loads(message)
+            assert plain.keys() == {"name", "text"}
+            assert all(type(value) is str for value in plain.values())
 
-    def tell(self, member: Member, fields: Fields) -> None:
-        json.dumps(fields, ensure_ascii=False).encode()
-        self.told.append((member, fields))
+    def send(self, member: Member, message: str, *, asked: bool = False) -> None:
+        assert message.encode()
+        self.told.append((member, json.loads(message)))
 
-    def send_full(self, member: Member) -> None: ...
+    def subscribe(self, member: Member, topic: str) -> None: ...
+
+    def unsubscribe(self, member: Member, topic: str) -> None: ...
 
     def remove(self, member: Member) -> None: ...
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from wslab.apps.chat.messages import Fields, Said
-from wslab.apps.chat.room import Member, Room
+from wslab.apps.chat.room import PLAIN, Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.kit.resume import Log, Message
 
@@ -19,23 +18,25 @@ class Heard:
     """An audience that writes down what each member would get."""
 
     def __init__(self) -> None:
-        self.by_member: dict[Member, list[Fields]] = {}
-        self.upgraded: set[Member] = set()
+        self.by_member: dict[Member, list[Message]] = {}
+        self.topics: dict[Member, set[str]] = {}
         self.closed: dict[Member, tuple[int, str]] = {}
         self.gone: list[Member] = []
 
-    def publish(self, said: Said) -> None:
-        assert json.loads(said.plain_frame[2:] or b"{}")["name"] == said.plain["name"]
+    def publish(self, message: str, topic: str) -> None:
         for member, heard in self.by_member.items():
-            if member not in self.gone:
-                heard.append(said.full if member in self.upgraded else said.plain)
+            if member not in self.gone and topic in self.topics[member]:
+                heard.append(json.loads(message))
 
-    def tell(self, member: Member, fields: Fields) -> None:
+    def send(self, member: Member, message: str, *, asked: bool = False) -> None:
         assert member not in self.gone
-        self.by_member[member].append(fields)
+        self.by_member[member].append(json.loads(message))
 
-    def send_full(self, member: Member) -> None:
-        self.upgraded.add(member)
+    def subscribe(self, member: Member, topic: str) -> None:
+        self.topics[member].add(topic)
+
+    def unsubscribe(self, member: Member, topic: str) -> None:
+        self.topics[member].remove(topic)
 
     def remove(self, member: Member) -> None:
         self.gone.append(member)
@@ -64,6 +65,7 @@ class Bench:
     def enter(self, name: str | None = None) -> Member:
         member = Member(len(self.heard.by_member) + 1)
         self.heard.by_member[member] = []
+        self.heard.topics[member] = {PLAIN}
         self.room.enter(member)
         if name is not None:
             self.send(member, "setName", name)
@@ -90,7 +92,7 @@ def server(text: str) -> Message:
     return said("Server", text)
 
 
-# The document's protocol
+# The protocol of the tutorial, the Chinese article on WebSocket that the course started from
 
 
 @pytest.mark.parametrize(
@@ -218,10 +220,10 @@ def test_who_numbers_his_messages_waits_instead() -> None:
     assert bench.room.delay(ada) == 0
 
 
-# The document's words
+# The tutorial's words
 
 
-def test_classic_speaks_as_the_document_does() -> None:
+def test_classic_speaks_as_the_tutorial_does() -> None:
     bench = Bench(language="zh", classic=True)
     silent, ming = bench.enter(), bench.enter("小明")
     bench.send(ming, "setName", "大明")
@@ -233,7 +235,7 @@ def test_classic_speaks_as_the_document_does() -> None:
 
 
 @pytest.mark.parametrize("data", ["5", "null", "[]", "{}", '{"type":"x","text":1}'])
-def test_classic_ignores_what_the_document_ignores(data: str) -> None:
+def test_classic_ignores_what_the_tutorial_ignores(data: str) -> None:
     bench = Bench(language="zh", classic=True)
     ming = bench.enter("小明")
     bench.got(ming)
@@ -284,6 +286,15 @@ def test_a_newcomer_gets_what_was_said_when_he_asks_for_it() -> None:
     (renamed,) = bench.got(bob)
     assert (renamed["kind"], renamed["who"], renamed["was"]) == ("rename", "Grace", "Ada")
     assert bench.got(ada)[-1] == server("Ada is now called Grace")  # who did not ask: two fields
+
+
+def test_the_history_is_a_copy() -> None:
+    bench = Bench()
+    bench.enter("Ada")
+    bench.room.history[-1]["text"] = "something else"
+    newcomer = bench.enter()
+    bench.resume(newcomer)
+    assert bench.got(newcomer)[-1]["text"] == "Ada joined the room"
 
 
 def test_history_has_an_end() -> None:

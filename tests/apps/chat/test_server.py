@@ -435,6 +435,21 @@ async def test_a_client_finds_what_it_has_heard() -> None:
         assert await ada.until(1) is ada.heard[0]
 
 
+async def test_a_client_waits_for_at_least_one_message() -> None:
+    client = ChatClient("ws://127.0.0.1:1/")
+    for wanted in (0, -1):
+        with pytest.raises(ValueError, match=f"wanted is {wanted} messages"):
+            await client.until(wanted)
+
+
+async def test_a_client_cannot_send_what_is_not_json() -> None:
+    async with ChatClient(chat.serve().url, "Ada") as ada:
+        with pytest.raises(TypeError):
+            await ada.send({"type": "chat", "text": {1, 2}})
+        await ada.say("fine")
+        await ada.until("fine")
+
+
 @pytest.mark.parametrize(
     ("data", "name", "text", "line"),
     [

@@ -41,7 +41,7 @@ def test_alone(running: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     looked = []
 
     def look(server: Any) -> None:
-        looked.append((server.rules.rate, server.rules.members, server.gate.token))
+        looked.append((server.rules.rate, server.rules.members, server.admission.token))
         with connect(server.url, proxy=None) as ws:
             ws.send('{"type":"setName","text":"Ada"}')
             assert ws.recv(timeout=10) == '{"name":"Server","text":"Ada joined the room"}'
@@ -120,8 +120,8 @@ def test_without_a_rate_it_says_so(running: list[Any], capsys: pytest.CaptureFix
 
 def test_an_address_of_its_own(running: list[Any]) -> None:
     def look(server: Any) -> None:
-        assert f"http://localhost:{server.port}" in server.gate.origins
-        assert "https://hub.example" in server.gate.origins
+        assert f"http://localhost:{server.port}" in server.admission.origins
+        assert "https://hub.example" in server.admission.origins
 
     running.append(look)
     arguments = ["--host", "localhost", "--origin", "https://hub.example"]

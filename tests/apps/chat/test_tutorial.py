@@ -1,4 +1,7 @@
-"""The document's server in Python: its protocol, and its faults (they are its purpose)."""
+"""The tutorial's server in Python: its protocol, and its faults (they are its purpose).
+
+The tutorial is the Chinese article on WebSocket that the course started from.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from wslab import lab
 from wslab.apps.chat import ChatClient, tutorial
 
 
-async def test_it_speaks_the_documents_protocol() -> None:
+async def test_it_speaks_the_tutorials_protocol() -> None:
     async with lab.serve(tutorial.handler) as server, ChatClient(server.url) as listener:
         async with ChatClient(server.url, "小明") as ming:
             await ming.say("你好")

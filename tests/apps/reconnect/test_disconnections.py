@@ -46,7 +46,7 @@ async def test_each_of_them(kind, way, connect):
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-def test_both_kinds_of_the_document():
+def test_both_kinds_of_the_tutorial():
     assert {kind for kind, _ in WAYS} == {"front end", "back end"}
     assert {way for _, way in WAYS} == set(SEEN)
 

@@ -6,8 +6,10 @@ import pytest
 
 from wslab import lab
 from wslab.apps.socketio.rows import asks_for_engineio, describe_body, describe_packet
-from wslab.lab.wire.tape import Tape, Tracker
+from wslab.lab.wire.tape import Tape
+from wslab.lab.wire.tracker import trackers
 from wslab.protocol.frames import Frame, Opcode
+from wslab.protocol.quoting import printable
 
 MASK = bytes.fromhex("37fa213d")
 UPGRADE = (
@@ -21,9 +23,7 @@ class Seen:
 
     def __init__(self, *exchanged: bytes) -> None:
         self.tape = Tape()
-        self.client = Tracker(self.tape, 1, "client")
-        self.server = Tracker(self.tape, 1, "server")
-        self.client.other, self.server.other = self.server, self.client
+        self.client, self.server = trackers(self.tape, 1)
         for number, data in enumerate(exchanged):
             (self.server if number % 2 else self.client).feed(data)
 
@@ -73,17 +73,17 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
 class TestPacket:
     def test_in_a_frame(self, packet, names):
         said = Seen(*UPGRADE).frame(Opcode.TEXT, packet.encode())
-        assert said.startswith(f'"{packet}" · {names}')
+        assert said.startswith(f"{printable(packet)} · {names}")
 
     def test_in_a_body(self, packet, names):
-        assert Seen(post(packet.encode())).meaning.startswith(f'"{packet}" · {names}')
+        assert Seen(post(packet.encode())).meaning.startswith(f"{printable(packet)} · {names}")
 
 
 class TestBody:
     def test_of_several_packets(self):
         body = b'42["a"]\x1e2\x1ebAQID'
         assert Seen(post(b"40"), answer(body)).meaning.split("\n") == [
-            '"42["a"]" · message: EVENT',
+            "'42[\"a\"]' · message: EVENT",
             '\\x1e "2" · ping',
             '\\x1e "bAQID" · message: attachment, Base64',
         ]
@@ -92,10 +92,14 @@ class TestBody:
     def test_that_says_ok_is_no_packet(self, body):
         assert Seen(post(b"40"), answer(body.encode())).meaning == f'"{body}"'
 
+    def test_after_an_interim_answer(self):
+        seen = Seen(post(b"40"), b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(b"2"))
+        assert seen.meaning == '"2" · ping'
+
     def test_of_a_refusal_is_no_packet(self):
         body = b'{"code":0,"message":"Transport unknown"}'
         seen = Seen(post(b"40"), answer(body, "400 Bad Request"))
-        assert seen.meaning == f'"{body.decode()}"'
+        assert seen.meaning == f"'{body.decode()}'"
 
     def test_of_another_request_is_no_packet(self):
         assert Seen(post(b"40", "transport=polling")).meaning == '"40"'
@@ -106,7 +110,7 @@ class TestBody:
         whole = '42["chat message","你好"]'.encode()
         seen = Seen(post(whole)[:-5])
         assert seen.meaning == (
-            '"42["chat message","你" … · message: EVENT\nnot complete: 22 of 27 B so far'
+            '\'42["chat message","你\' … · message: EVENT\nnot complete: 22 of 27 B so far'
         )
 
     @pytest.mark.parametrize(
@@ -123,9 +127,9 @@ class TestBody:
 
     def test_that_is_long_is_shortened(self):
         body = ('42["' + "x" * 400 + '"]').encode()
-        assert Seen(post(body)).meaning == f'"42["{"x" * 196}" … · message: EVENT'
+        assert Seen(post(body)).meaning == f"'42[\"{'x' * 196}' … · message: EVENT"
         kept = ('42["' + "x" * 4000 + '"]').encode()  # more than the tape keeps
-        assert Seen(post(kept)).meaning == f'"42["{"x" * 196}" … · message: EVENT'
+        assert Seen(post(kept)).meaning == f"'42[\"{'x' * 196}' … · message: EVENT"
 
     def test_of_hostile_bytes(self):
         assert Seen(post(b"\x1b\xff")).meaning.startswith(
@@ -142,7 +146,7 @@ class TestFrame:
 
     def test_that_is_not_complete(self):
         said = Seen(*UPGRADE).frame(Opcode.TEXT, b'42["chat"]', cut=2)
-        assert said == '"42["chat" … · message: EVENT\nnot complete: 14 of 16 B so far'
+        assert said == "'42[\"chat' … · message: EVENT\nnot complete: 14 of 16 B so far"
 
     @pytest.mark.parametrize(
         ("opcode", "options", "said"),

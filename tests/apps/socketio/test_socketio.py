@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import pkgutil
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -224,8 +225,8 @@ class TestServer:
             serve_socketio(sio)
 
     async def test_from_the_command_line(self):
-        server = cli.start_socketio(argparse.Namespace(host="127.0.0.1", port=0))
-        assert "socketio" in cli.SERVERS
+        start = pkgutil.resolve_name(cli.SERVICES["socketio"].start)
+        server = start(argparse.Namespace(host="127.0.0.1", port=0))
         async with SocketIOChatClient(server.url) as client:
             await client.say("你好")
             assert await client.hear() == "说：你好"

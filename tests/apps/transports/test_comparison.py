@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 
 import pytest
 
@@ -129,10 +128,9 @@ class TestTime:
         cable = registry()["measured cable"]
         await cable.settle(lambda: cable.transcript.server.http)
         task.cancel()
-        start = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
-            await task
-        assert time.monotonic() - start < 5
+            async with asyncio.timeout(30):  # it does not sit the minute out
+                await task
         assert not any(listener.is_running for listener in registry().values())
 
     @pytest.mark.parametrize("interval", [2, 1, 0.5, 0.25, 0.2, 0.1])

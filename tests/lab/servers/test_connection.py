@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from wslab import lab
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.connection import RecordedConnection, describe_close
+from wslab.lab.servers.connection import REPLY_LIMIT, RecordedConnection, describe_close
+from wslab.protocol.frames import Frame, Opcode
 
 USES = {
     "send": lambda connection: connection.send("x"),
@@ -116,7 +117,7 @@ class TestEvents:
                 ("2", "open", "/chat?room=1"),
                 ("2", "close", "1000 NORMAL_CLOSURE"),
             ]
-            assert server.connections == set()
+            assert server.connections == {}
 
     async def test_a_refused_origin(self):
         async with lab.serve(lab.echo, origins=["https://ours.example"]) as server:
@@ -147,3 +148,24 @@ class TestEvents:
             client.transport.abort()
             assert (await server.settle(2)).rows()[1] == ("1", "close", "1006 ABNORMAL_CLOSURE")
             assert server.errors == []
+
+
+async def test_pongs_for_a_peer_that_does_not_read_are_bounded():
+    """Whoever writes them: here it is the library, not the handler."""
+    loop = asyncio.get_running_loop()
+    pings = Frame(Opcode.PING, bytes(125), mask=bytes(4)).serialize() * 1000
+    request = (
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    async with lab.serve(lab.echo) as server, asyncio.timeout(60):
+        with socket.create_connection((LOOPBACK, server.port)) as sock:
+            sock.sendall(request)
+            sock.setblocking(False)
+            with pytest.raises(ConnectionError):  # noqa: PT012
+                while True:
+                    await loop.sock_sendall(sock, pings)
+        await server.settle(lambda: server.events.only("close"))
+        (dropped,) = server.events.only("dropped")
+        assert REPLY_LIMIT < int(dropped.text.split()[0]) < 2 * REPLY_LIMIT
+    assert server.errors == []

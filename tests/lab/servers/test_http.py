@@ -66,7 +66,7 @@ async def test_serves_and_records():
             ("2", "request", "GET /nothing 404"),
         ]
     assert server.errors == []
-    assert server.connections == set()
+    assert server.connections == {}
     assert repr(server) == "<Server 'web' stopped>"
 
 
@@ -186,7 +186,7 @@ async def test_a_handler_ends_when_its_client_leaves():
         task.cancel()
         await asyncio.wait([task])
     assert (await server.settle(2)).rows()[1] == ("1", "request", "GET /waits cut short")
-    assert (server.errors, server.connections) == ([], set())
+    assert (server.errors, server.connections) == ([], {})
 
 
 async def test_a_client_that_leaves_while_it_is_written_to_is_no_error():

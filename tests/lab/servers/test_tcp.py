@@ -41,7 +41,7 @@ async def test_serves_and_records():
             ("1", "print", "got hello"),
             ("1", "close", ""),
         ]
-    assert server.connections == set()
+    assert server.connections == {}
 
 
 async def test_the_same_name_takes_the_place_and_the_port():

@@ -138,6 +138,13 @@ class TestServe:
             assert ws.subprotocol == "chat"
             assert ws.protocol.extensions
 
+    async def test_a_secret_in_the_path_is_not_recorded(self):
+        server = lab.serve(lab.echo)
+        async with connect(f"{server.url}chat?token=Q7"):
+            pass
+        await server.settle(2)
+        assert server.events[0].text == "/chat?token=(2 characters, not shown)"
+
     async def test_a_connection_class_of_ones_own(self):
         class Loud(ServerConnection):
             async def send(self, message):
@@ -333,7 +340,7 @@ class TestStop:
             with pytest.raises(ConnectionClosed) as caught:
                 await ws.recv()
             assert caught.value.rcvd.code == 1001
-        assert server.connections == set()
+        assert server.connections == {}
 
     async def test_does_not_wait_for_a_client_whose_loop_stands_still(self):
         server = lab.serve(lab.echo)

@@ -28,11 +28,6 @@ def gate(wire, monkeypatch):
     return lambda: loop.call_soon_threadsafe(opened.set)
 
 
-def closed_port():
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        return listener.getsockname()[1]
-
-
 class TestTarget:
     @pytest.mark.parametrize(
         ("target", "where", "scheme", "path"),
@@ -121,8 +116,10 @@ class TestDial:
         wire.cable.cut()
         await until(lambda: not wire.cable.links)
 
-    async def test_a_target_that_refuses_after_the_client_was_cut(self, wire, gate, until):
-        cable = lab.cable((LOOPBACK, closed_port()), name="nowhere")
+    async def test_a_target_that_refuses_after_the_client_was_cut(
+        self, wire, gate, until, closed_port
+    ):
+        cable = lab.cable((LOOPBACK, closed_port), name="nowhere")
         client = wire.dial(cable.port)
         await wire.turns()
         cable.cut()
@@ -142,15 +139,16 @@ class TestDial:
             await server.read()
         await until(lambda: not wire.cable.links)
 
-    async def test_a_target_that_refuses(self, wire, until):
-        port = closed_port()
-        cable = lab.cable((LOOPBACK, port), name="nowhere")
+    async def test_a_target_that_refuses(self, wire, until, closed_port):
+        cable = lab.cable((LOOPBACK, closed_port), name="nowhere")
         client = wire.dial(cable.port)
         with pytest.raises(ConnectionResetError):
             await client.read()
         (note,) = await cable.settle(1)
         assert (note.who, note.kind) == ("server", "note")
-        assert note.meaning == f"cannot be reached: Connect call failed ('127.0.0.1', {port})"
+        assert (
+            note.meaning == f"cannot be reached: Connect call failed ('127.0.0.1', {closed_port})"
+        )
         await until(lambda: not cable.links)
 
 
@@ -224,6 +222,12 @@ class TestName:
         wire.dial(again.port)
         await (await wire.accept()).send(b"new")
         assert [row.wire for row in await again.settle(1)] == [b"new"]
+
+    async def test_no_secret_of_a_url_is_in_it(self):
+        async with lab.cable("ws://ada:secret@127.0.0.1:1/chat?token=secret") as cable:
+            assert cable.url.endswith("/chat?token=secret")
+            assert "secret" not in repr(cable)
+            assert "secret" not in cable.name
 
     async def test_a_servers_name_is_refused(self):
         server = lab.serve(lab.echo, name="demo")

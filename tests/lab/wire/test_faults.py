@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import sys
@@ -16,6 +17,9 @@ SIDES = ("client", "server", "both")
 OTHER = {"client": "server", "server": "client"}
 READ = 256 * 1024  # what asyncio reads at once, and so what may come on top of any limit
 HIGH_WATER = 64 * 1024  # asyncio's own limit of a transport's buffer
+
+UPGRADE = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 
 pytestmark = pytest.mark.parametrize("side", SIDES)
 
@@ -305,6 +309,77 @@ class TestDropAfter:
             assert await peers[OTHER[one]].exactly(4) == b"1245"
         for one in unaffected(side):
             assert peers[OTHER[one]].arrived() == b"12"
+
+
+async def send(wire, peer, side, data, until):
+    """Send; wait until the cable has read it, and dealt with it."""
+    before = wire.cable.tape.sent[side]
+    await peer.send(data)
+    await until(lambda: wire.cable.tape.sent[side] == before + len(data))
+    await wire.turns(1)
+
+
+def lost(wire, side):
+    """How many bytes of each row of a side did not arrive, and what the row says."""
+    rows = [row for row in wire.cable.transcript if row.who == side and row.kind != "note"]
+    said = [re.findall(r"lost on the way: (\d+) of (\d+) B", row.meaning) for row in rows]
+    return [
+        tuple(map(int, found[0])) if found else (0, row.size)
+        for row, found in zip(rows, said, strict=True)
+    ]
+
+
+class TestLoss:
+    """A row of the transcript says so when its bytes did not arrive."""
+
+    async def test_of_what_was_dropped(self, wire, side, until):
+        peers = await wire.connect()
+        wire.cable.drop_after(5, side)
+        for text in (b"abc", b"defgh", b"ijkl"):
+            for one in ("client", "server"):
+                await send(wire, peers[one], one, text, until)
+        for one in affected(side):
+            assert await peers[OTHER[one]].exactly(5) == b"abcde"
+            assert lost(wire, one) == [(0, 3), (3, 5), (4, 4)]
+        for one in unaffected(side):
+            assert lost(wire, one) == [(0, 3), (0, 5), (0, 4)]
+        wire.cable.mend()
+        for one in affected(side):
+            await peers[one].send(b"m")
+            assert await peers[OTHER[one]].exactly(1) == b"m"
+            assert lost(wire, one) == [(0, 3), (3, 5), (4, 4), (0, 1)]
+
+    @pytest.mark.parametrize("how", ["delay", "freeze"])
+    @pytest.mark.parametrize("end", ["cut", "reset"])
+    async def test_of_what_was_on_its_way_when_the_cable_was_cut(self, wire, side, how, end, until):
+        peers = await wire.connect()
+        for one in ("client", "server"):
+            await peers[one].send(b"before")
+            assert await peers[OTHER[one]].exactly(6) == b"before"
+        wire.cable.delay(60, side)
+        for one in ("client", "server"):
+            await send(wire, peers[one], one, b"late", until)
+        if how == "freeze":  # what is on its way already
+            wire.cable.freeze(side)
+        getattr(wire.cable, end)()
+        for one in affected(side):
+            assert lost(wire, one) == [(0, 6), (4, 4)]
+        for one in unaffected(side):
+            assert lost(wire, one) == [(0, 6), (0, 4)]
+
+    async def test_of_a_frame_in_part(self, wire, side):
+        peers = await wire.connect()
+        await peers["client"].send(UPGRADE)
+        await peers["server"].exactly(len(UPGRADE))
+        await peers["server"].send(SWITCHING)
+        await peers["client"].exactly(len(SWITCHING))
+        wire.cable.drop_after(3, side)
+        for one in affected(side):
+            await peers[one].send(b"\x81\x05Hello")
+            await peers[OTHER[one]].exactly(3)
+            row = wire.cable.transcript.only(one)[-1]
+            assert row.kind == "TEXT"
+            assert '"Hello"\nlost on the way: 4 of 7 B' in row.meaning
 
 
 class TestThrottle:

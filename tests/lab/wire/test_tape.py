@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wslab.lab.wire.tape import KEEP, Tape, Tracker
+from wslab import lab
+from wslab.lab.wire.tape import Tape
+from wslab.lab.wire.tracker import KEEP, trackers
 from wslab.protocol.frames import Frame, Opcode
 from wslab.protocol.http import HEAD_LIMIT
 
@@ -23,11 +25,9 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 MASK = b"\x01\x02\x03\x04"
 
 
-def trackers():
+def connection():
     tape = Tape()
-    client, server = Tracker(tape, 1, "client"), Tracker(tape, 1, "server")
-    client.other, server.other = server, client
-    return tape, {"client": client, "server": server}
+    return tape, dict(zip(SIDES, trackers(tape, 1), strict=True))
 
 
 def pieces(tape, side):
@@ -40,7 +40,7 @@ def pieces(tape, side):
 
 def record(*chunks):
     """Feed (side, bytes) in order; return what the tape has of each side."""
-    tape, both = trackers()
+    tape, both = connection()
     for side, data in chunks:
         both[side].feed(data)
     return {side: pieces(tape, side) for side in SIDES}
@@ -118,7 +118,7 @@ def test_every_chunking_gives_the_same_pieces(name, cuts):
 
 def test_byte_by_byte():
     sizes = (0, 126, 600)
-    tape, both = trackers()
+    tape, both = connection()
     streams = {
         "client": UPGRADE + frames(MASK, sizes),
         "server": SWITCHING + frames(None, sizes),
@@ -126,15 +126,15 @@ def test_byte_by_byte():
     for side, data in streams.items():
         for byte in data:
             both[side].feed(bytes([byte]))
-    assert [(p.side, p.kind, p.size, p.chunks) for p in tape.pieces] == [
-        ("client", "http", len(UPGRADE), len(UPGRADE)),
-        ("server", "http", len(SWITCHING), len(SWITCHING)),
-        ("client", "frame", 6, 1),  # these waited for the answer
-        ("client", "frame", 134, 1),
-        ("client", "frame", 608, 1),
-        ("server", "frame", 2, 2),
-        ("server", "frame", 130, 130),
-        ("server", "frame", 604, 604),
+    assert [(p.side, p.kind, p.size, p.start) for p in tape.pieces] == [
+        ("client", "http", len(UPGRADE), 0),
+        ("client", "frame", 6, len(UPGRADE)),  # these waited for the answer
+        ("server", "http", len(SWITCHING), 0),
+        ("client", "frame", 134, len(UPGRADE) + 6),
+        ("client", "frame", 608, len(UPGRADE) + 140),
+        ("server", "frame", 2, len(SWITCHING)),
+        ("server", "frame", 130, len(SWITCHING) + 2),
+        ("server", "frame", 604, len(SWITCHING) + 132),
     ]
     assert tape.sent == {side: len(data) for side, data in streams.items()}
 
@@ -235,6 +235,8 @@ def test_tls(side):
         ("client", b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
         ("server", b"HTTP/1.1\r\n\r\n"),
         ("server", b"HTTP/1.1 OK\r\n\r\n"),
+        ("server", b"HTTP/2 200\r\n\r\n"),
+        ("server", b"HTTP/1.1 2000 OK\r\n\r\n"),
     ],
 )
 def test_after_malformed_http_everything_is_raw(side, head):
@@ -259,6 +261,167 @@ def test_a_response_without_a_request():
         "client": [("http", len(UPGRADE)), ("frame", 7)],
         "server": [("http", len(SWITCHING)), ("frame", 3)],
     }
+
+
+HEADERS_ONLY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+HEAD = b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"
+CONNECT = b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n"
+
+
+class TestTheAnswerDependsOnItsRequest:
+    def test_head_has_no_body_in_whatever_order(self):
+        yes = response(b"yes")
+        found = summary(
+            ("client", HEAD + GET + HEAD),
+            ("server", HEADERS_ONLY + yes),
+            ("server", HEADERS_ONLY + yes),
+        )
+        head = ("http", len(HEADERS_ONLY))
+        assert found["server"] == [
+            *(head, ("http", len(yes) - 3), ("body", 3)),
+            *(head, ("http", len(yes) - 3), ("body", 3)),
+        ]
+
+    def test_an_interim_answer_does_not_count(self):
+        hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+        found = summary(("client", HEAD + GET), ("server", hints + HEADERS_ONLY + response(b"yes")))
+        assert [kind for kind, _ in found["server"]] == ["http", "http", "http", "body"]
+
+    def test_a_request_that_nobody_sent_is_one_for_a_page(self):
+        timeout = response(b"late", b"408 Request Timeout")
+        assert summary(("server", timeout))["server"][1] == ("body", 4)
+
+    @pytest.mark.parametrize("inside", ["websocket", "tls", "raw"])
+    def test_a_tunnel_holds_what_its_first_bytes_say(self, inside):
+        through = {
+            "websocket": [
+                (UPGRADE, ["http"]),
+                (SWITCHING, ["http"]),
+                (frames(MASK, (1,)), ["frame"]),
+            ],
+            "tls": [(b"\x16\x03\x01\0\1x", ["tls"])],
+            "raw": [(b"SSH-2.0", ["raw"])],
+        }[inside]
+        tape, both = connection()
+        both["client"].feed(CONNECT)
+        both["server"].feed(HEADERS_ONLY)
+        for number, (data, kinds) in enumerate(through):
+            before = tape.count
+            both[SIDES[number % 2]].feed(data)
+            assert [piece.kind for piece in tape.pieces][before:] == kinds
+
+    def test_a_refused_tunnel_is_none(self):
+        refused = response(b"no", b"407 Proxy Authentication Required")
+        found = summary(("client", CONNECT), ("server", refused), ("client", GET))
+        assert [kind for kind, _ in found["client"]] == ["http", "http"]
+        assert [kind for kind, _ in found["server"]] == ["http", "body"]
+
+    @pytest.mark.parametrize("protocol", [b"h2c", b"TLS/1.0, HTTP/1.1", b"websocket2"])
+    def test_a_101_to_something_else_begins_no_frames(self, protocol):
+        found = summary(
+            ("client", UPGRADE.replace(b"websocket", protocol)),
+            ("server", SWITCHING.replace(b"websocket", protocol) + b"\0\0\0\4\0"),
+            ("client", b"PRI * HTTP/2.0\r\n\r\n"),
+        )
+        assert [kind for kind, _ in found["server"]] == ["http", "raw"]
+        assert [kind for kind, _ in found["client"]] == ["http", "raw"]
+
+    def test_the_answers_protocol_counts(self):
+        asked = UPGRADE.replace(b"websocket", b"h2c, WebSocket")
+        found = summary(("client", asked), ("server", SWITCHING + frames(None, (1,))))
+        assert [kind for kind, _ in found["server"]] == ["http", "frame"]
+
+    def test_a_101_that_names_no_protocol_means_the_one_asked_for(self):
+        answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+        found = summary(("client", UPGRADE), ("server", answer + frames(None, (1,))))
+        assert [kind for kind, _ in found["server"]] == ["http", "frame"]
+
+    def test_requests_before_an_upgrade_are_answered_first(self):
+        yes = response(b"yes")
+        found = summary(
+            ("client", GET + UPGRADE),
+            ("server", yes),
+            ("client", frames(MASK, (1,))),
+            ("server", SWITCHING + frames(None, (2,))),
+            ("client", frames(MASK, (3,))),
+        )
+        assert [kind for kind, _ in found["client"]] == ["http", "http", "frame", "frame"]
+        assert [kind for kind, _ in found["server"]] == ["http", "body", "http", "frame"]
+
+    @pytest.mark.parametrize("early", [True, False])
+    @pytest.mark.parametrize(("answer", "then"), [(SWITCHING, "frame"), (None, "http")])
+    def test_an_upgrade_may_have_a_body(self, early, answer, then):
+        answer = answer or response(b"no", b"403 Forbidden")
+        asked = UPGRADE.replace(b"Host: x", b"Content-Length: 5")
+        rest = frames(MASK, (1,)) if then == "frame" else GET
+        chunks = [("client", asked + b"he"), ("client", b"llo" + rest)]
+        chunks.insert(1 if early else 2, ("server", answer))
+        found = summary(*chunks)["client"]
+        assert found == [("http", len(asked)), ("body", 5), (then, len(rest))]
+
+    def test_an_empty_line_before_a_request_is_ignored(self):
+        """As a server must (RFC 9112 §2.2)."""
+        found = summary(
+            ("client", GET + b"\r\n" + HEAD), ("server", response(b"yes") + HEADERS_ONLY)
+        )
+        assert found["client"] == [("http", len(GET)), ("http", len(HEAD) + 2)]
+        assert found["server"][-1] == ("http", len(HEADERS_ONLY))
+
+
+class TestEarlyBytes:
+    """What a client sends after it has asked, and before the server has answered."""
+
+    def test_are_there_at_once(self):
+        early = frames(MASK, (1,))
+        assert record(("client", UPGRADE + early), ("client", early))["client"][1] == (
+            "early",
+            early * 2,
+            14,
+            None,
+        )
+
+    def test_keep_their_place_and_their_time(self):
+        tape, both = connection()
+        both["client"].feed(UPGRADE + frames(MASK, (1,)))
+        both["client"].feed(frames(MASK, (2, 3)))
+        both["server"].feed(SWITCHING)
+        rows = list(lab.Transcript(tape))
+        assert [(row.who, row.kind, row.size) for row in rows] == [
+            ("client", "HTTP", len(UPGRADE)),
+            *(("client", "BINARY", size) for size in (7, 8, 9)),
+            ("server", "HTTP", len(SWITCHING)),
+        ]
+        assert [row.number for row in rows] == [0, 1, 2, 3, 4]
+        assert rows[0].seconds == rows[1].seconds < rows[2].seconds == rows[3].seconds
+
+
+class TestRecords:
+    """TLS: a piece per record, however TCP has cut them (RFC 8446 §5.1)."""
+
+    def test_whole_and_in_parts(self):
+        stream = (
+            b"\x16\x03\x01\0\5hello"
+            + b"\x14\x03\x03\0\1\1"
+            + b"\x17\x03\x03\x40\0"
+            + bytes(1 << 14)
+        )
+        whole = record(("client", stream))["client"]
+        assert [(kind, size) for kind, _, size, _ in whole] == [
+            *(("tls", 10), ("tls", 6), ("tls", 5 + (1 << 14))),
+        ]
+        for size in (1, 4, 5, 6, 1000):
+            cut = [("client", stream[i : i + size]) for i in range(0, len(stream), size)]
+            assert record(*cut)["client"] == whole
+
+    def test_a_server_may_begin_with_an_alert(self):
+        alert = b"\x15\x03\x03\0\2\2\x28"
+        assert summary(("client", GET), ("server", alert))["server"] == [("tls", 7)]
+
+    def test_what_is_none_is_raw_from_there_on(self):
+        stream = b"\x16\x03\x01\0\1x" + b"GET / HTTP/1.1\r\n"
+        assert summary(("client", stream), ("client", b"\x16\x03"))["client"] == [
+            *(("tls", 6), ("raw", 16), ("raw", 2)),
+        ]
 
 
 def test_the_ring():

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from wslab import lab
 from wslab.lab.wire.chunks import chunk_head
-from wslab.lab.wire.tape import KEEP, Tape, Tracker
+from wslab.lab.wire.tape import Tape
+from wslab.lab.wire.tracker import KEEP, trackers
 from wslab.protocol.http import HEAD_LIMIT
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -26,9 +27,7 @@ class Recorder:
 
     def __init__(self):
         self.tape = Tape()
-        self.client = Tracker(self.tape, 1, "client")
-        self.server = Tracker(self.tape, 1, "server")
-        self.client.other, self.server.other = self.server, self.client
+        self.client, self.server = trackers(self.tape, 1)
         self.client.feed(GET)
 
     @property

@@ -6,7 +6,8 @@ import pytest
 
 from wslab import lab
 from wslab.lab.wire.row import Row
-from wslab.lab.wire.tape import KEEP, Piece, Tape, Tracker
+from wslab.lab.wire.tape import Piece, Tape
+from wslab.lab.wire.tracker import KEEP, trackers
 from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
@@ -21,9 +22,7 @@ class Recorder:
 
     def __init__(self, *, upgraded=True, limit=100, deflate=False):
         self.tape = Tape(limit)
-        self.client = Tracker(self.tape, 1, "client")
-        self.server = Tracker(self.tape, 1, "server")
-        self.client.other, self.server.other = self.server, self.client
+        self.client, self.server = trackers(self.tape, 1)
         if upgraded:
             self.client.feed(REQUEST)
             self.server.feed(COMPRESSING if deflate else SWITCHING)
@@ -183,6 +182,48 @@ class TestRow:
         assert row.problem == "RSV bits are 100, in use are 000 (RFC 6455 §5.2)"
 
     @pytest.mark.parametrize(
+        "opcode", [Opcode.PING, Opcode.PONG, Opcode.CLOSE, Opcode.CONTINUATION]
+    )
+    def test_that_may_not_be_compressed(self, opcode):
+        """RFC 7692 §6: no control frame, and of a message the first frame alone."""
+        seen = Recorder(deflate=True)
+        seen.frame("server", Opcode.TEXT, b"Hel", fin=False)
+        row = seen.frame("server", opcode, b"\x03\xe8lo", rsv=0b100)
+        assert "compressed" not in row.meaning
+        assert row.problem == (
+            f"RSV1 is set on {opcode.name}, only a message's first frame has it (RFC 7692 §6)"
+        )
+        assert "compressed" not in repr(row.anatomy)
+
+    @pytest.mark.parametrize(
+        ("field", "agreed"),
+        [
+            ("Sec-WebSocket-Extensions: permessage-deflate", True),
+            (
+                "sec-websocket-extensions: x; a=b, permessage-deflate; client_max_window_bits=9",
+                True,
+            ),
+            ("Sec-WebSocket-Extensions: x-permessage-deflate", False),
+            ("Sec-WebSocket-Extensions: x; a=permessage-deflate", False),
+            ("Sec-WebSocket-Extensions: permessage-deflate-frame", False),
+            ("Sec-WebSocket-Extensions: x, (", False),
+            ("X-Offered: permessage-deflate", False),
+            ("Link: </permessage-deflate>", False),
+        ],
+    )
+    def test_compression_is_what_the_response_agrees_to(self, field, agreed):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(REQUEST[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+        seen.server.feed(SWITCHING[:-2] + f"{field}\r\n\r\n".encode())
+        row = seen.frame("server", Opcode.TEXT, b"zip", rsv=0b100)
+        assert (not row.problem, "compressed" in row.meaning) == (agreed, agreed)
+
+    def test_of_one_that_nobody_agreed_to_compress_shows_its_text(self):
+        assert (
+            Recorder().frame("server", Opcode.TEXT, b"zip", rsv=0b100).meaning.startswith('"zip"')
+        )
+
+    @pytest.mark.parametrize(
         ("opcode", "rsv", "meaning"),
         [
             (Opcode.TEXT, 0, '"lo"'),
@@ -211,7 +252,7 @@ class TestRow:
 
     def test_of_several_connections_says_which(self):
         seen = Recorder()
-        Tracker(seen.tape, 2, "server").feed(b"\x00raw")
+        trackers(seen.tape, 2)[1].feed(b"\x00raw")
         assert [row.cells()[1] for row in seen.transcript] == ["client 1", "server 1", "server 2"]
 
     @pytest.mark.parametrize("size", [KEEP - 4, KEEP - 3, 100_000])
@@ -225,6 +266,67 @@ class TestRow:
 
     def test_of_bytes_that_are_no_text(self):
         assert Recorder().frame("server", Opcode.BINARY, b"\xff\x00").text == "\\xff\0"
+
+
+class TestFragments:
+    """A character may be cut in two by a frame's end: no fault of the sender's (RFC 6455 §5.6)."""
+
+    @pytest.mark.parametrize("side", ["client", "server"])
+    @pytest.mark.parametrize(
+        ("fragments", "meanings"),
+        [
+            (
+                [b"a\xe4\xbd", b"\xa0b"],
+                [
+                    '"a", then 2 bytes of a character that goes on, more follows',
+                    '"你b", begun in the frame before',
+                ],
+            ),
+            (
+                [b"\xe4", b"\xbd", b"\xa0"],
+                [
+                    "1 byte of a character that goes on, more follows",
+                    "2 bytes of a character that goes on, more follows",
+                    '"你", begun in the frame before',
+                ],
+            ),
+            ([b"a", b"b"], ['"a", more follows', '"b"']),
+            (
+                [b"\xe4", b"b"],
+                [
+                    "1 byte of a character that goes on, more follows",
+                    '"\\xe4b", begun in the frame before',
+                ],
+            ),
+            ([b"a", b"\xa0b"], ['"a", more follows', '"\\xa0b"']),
+            ([b"\xf0\x9f", b"", b"\x99\x82\xe4"], None),
+        ],
+    )
+    def test_of_a_text(self, side, fragments, meanings):
+        seen, said = Recorder(), []
+        for number, payload in enumerate(fragments):
+            opcode = Opcode.CONTINUATION if number else Opcode.TEXT
+            fin = payload is fragments[-1]
+            seen.frame(side, Opcode.PING, b"\xe4")
+            said.append(seen.frame(side, opcode, payload, fin=fin).meaning)
+        assert said == (
+            meanings
+            or [
+                "2 bytes of a character that goes on, more follows",
+                "more follows",
+                '"🙂\\xe4", begun in the frame before',
+            ]
+        )
+
+    def test_after_one_that_was_not_kept_whole(self):
+        seen = Recorder()
+        seen.frame("server", Opcode.TEXT, b"a" * KEEP + b"\xe4", fin=False)
+        row = seen.frame("server", Opcode.CONTINUATION, b"\xbd\xa0b")
+        assert row.meaning == 'the last 2 bytes of a character, then "b"'
+
+    def test_by_itself(self):
+        assert '"b"' in repr(lab.dissect(b"\x80\x03\xbd\xa0b"))
+        assert r"\xbd" not in repr(lab.dissect(b"\x80\x03\xbd\xa0b"))
 
 
 class TestPartial:
@@ -247,6 +349,13 @@ class TestPartial:
         seen.server.feed(b"HTTP/1.1 200 OK\r\n\r\nso far")
         row = seen.transcript[1]
         assert (row.kind, row.meaning, row.is_complete) == ("body", '"so far"', True)
+
+    @pytest.mark.parametrize("size", [1, 4, 9])
+    def test_a_tls_record(self, size):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"\x16\x03\x03\x00\x05hello"[:size])
+        row = seen.transcript[0]
+        assert (row.kind, row.size, row.is_complete) == ("TLS", size, False)
 
     @pytest.mark.parametrize("count", [1, 2, 5])
     def test_a_frames_header(self, count):
@@ -284,6 +393,44 @@ class TestHostile:
         assert "secret" not in repr(seen.transcript)
         assert b"secret" in row.wire
 
+    @pytest.mark.parametrize(
+        "head",
+        [
+            "GET /chat?room=1&token=s3cret HTTP/1.1",
+            "GET http://127.0.0.1:80/?token=s3cret HTTP/1.1",
+            "GET / HTTP/1.1\r\nCookie:s3cret",
+            "GET / HTTP/1.1\r\nSec-WebSocket-Protocol: chat, bearer, s3cret",
+        ],
+    )
+    def test_secrets_in_the_request_are_not_shown(self, head):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(f"{head}\r\n\r\n".encode())
+        shown = head.replace("\r\n", "\n").replace("s3cret", "(6 characters, not shown)")
+        assert seen.transcript[0].meaning == shown
+
+    @pytest.mark.parametrize(
+        ("text", "meaning"),
+        [
+            ("a\nb", r'"a\nb"'),
+            (r"a\nb", r'"a\\nb"'),
+            ('Hi", more follows', """'Hi", more follows'"""),
+            ("""Hi", 'more'""", r'''"Hi\", 'more'"'''),
+        ],
+    )
+    def test_a_text_is_no_remark_of_ours(self, text, meaning):
+        assert Recorder().frame("client", Opcode.TEXT, text.encode()).meaning == meaning
+
+    def test_a_header_line_can_be_read_back(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"GET / HTTP/1.1\r\nX: a\\nb\r\nY: a\x00b\r\n\r\n")
+        assert seen.transcript[0].meaning == "GET / HTTP/1.1\nX: a\\\\nb\nY: a\\x00b"
+
+    def test_a_header_of_many_lines_is_shortened_and_says_so(self):
+        seen = Recorder(upgraded=False)
+        seen.client.feed(b"GET / HTTP/1.1\r\n" + b"X:\r\n" * 99 + b"\r\n")
+        *_, last, note = seen.transcript[0].meaning.split("\n")
+        assert (last, note) == ("X:", "… 50 more lines, see the row's wire")
+
     def test_payloads_and_reasons(self):
         seen = Recorder()
         assert seen.frame("client", Opcode.TEXT, b"\x1b\n\xff").meaning == '"\\x1b\\n\\xff"'
@@ -301,7 +448,10 @@ class TestHostile:
         )
 
 
-@pytest.mark.parametrize(("first", "what"), [(b"\x16", "TLS handshake"), (b"\x17", "ciphertext")])
+@pytest.mark.parametrize(
+    ("first", "what"),
+    [(20, "TLS change of keys"), (21, "TLS alert"), (22, "TLS handshake"), (23, "ciphertext")],
+)
 def test_a_tls_record_says_whether_it_is_readable(first, what):
-    piece = Piece(1, "client", "tls", first + b"\x03\x03\x00\x01x", 6, None)
+    piece = Piece(1, "client", "tls", bytes([first]) + b"\x03\x03\x00\x01x", 6, 6)
     assert Row(0, piece, 0.0).meaning == f"6 bytes of {what}"

@@ -1,9 +1,10 @@
 """A shop with accounts, and a page of somebody else: cross-site WebSocket hijacking, for real.
 
 A browser adds the cookies that it has for a host to every handshake with it, whichever page of the
-same site asked, and those that allow it (`SameSite=None`) for any page. Unlike `fetch`, WebSocket
-knows no CORS: nothing keeps the page from reading what comes. Only the server can: it looks at the
-Origin. Source: RFC 6455 §10.2.
+same site asked. For a page of another site it adds those that allow it (`SameSite=None`), if it
+has such cookies there: Firefox and Safari do not, by default. Unlike `fetch`, WebSocket knows no
+CORS: nothing keeps the page from reading what comes. Only the server can: it looks at the Origin.
+Source: RFC 6455 §10.2.
 
 The two pages are on one host and differ in their ports. That makes them two origins, but one site:
 cookies ignore ports, and `SameSite` ignores them too. So it is with sub-domains.

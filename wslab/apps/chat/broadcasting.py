@@ -97,15 +97,15 @@ class _Crowd:
 
     def __init__(self, way: Way) -> None:
         self.way = way
-        self.members: set[ServerConnection] = set()
+        self.members: dict[ServerConnection, None] = {}  # a set that keeps the order
         self.cpu = 0.0
 
     async def handler(self, connection: ServerConnection) -> None:
         assert connection.request is not None  # the handshake is done
         if connection.request.path != SPEAKER:
-            self.members.add(connection)
+            self.members[connection] = None
             await connection.wait_closed()
-            self.members.discard(connection)
+            del self.members[connection]
             return
         async for text in connection:
             assert isinstance(text, str)  # it is `measure_crowd` that speaks

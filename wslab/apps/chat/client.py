@@ -1,10 +1,12 @@
-"""A member that is a program: the document's protocol, from Python.
+"""A member that is a program: the tutorial's protocol, from Python.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
 
     async with ChatClient(room.url, "Ada") as ada:
         await ada.say("Hello")
         print(await ada.until(lambda said: said.text == "Hello"))
 
-It talks to the document's Node server as well. What comes in is read all the time, so that a
+It talks to the tutorial's Node server as well. What comes in is read all the time, so that a
 client that nobody looks at is not one that is slow.
 """
 
@@ -21,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from wslab.apps.chat.texts import SERVER
+from wslab.kit.messages import encoded, parsed
 from wslab.lab.tables import escaped
 
 __all__ = ["ChatClient", "ChatMessage", "Heard"]
@@ -28,7 +31,7 @@ __all__ = ["ChatClient", "ChatMessage", "Heard"]
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """Something that was said. name: None if the server sent none, as the document's may.
+    """Something that was said. name: None if the server sent none, as the tutorial's may.
 
     fields: all that came, such as `seq`, `time`, `kind` and `error`.
     """
@@ -41,8 +44,8 @@ class ChatMessage:
     def read(cls, data: str | bytes) -> ChatMessage:
         """Read a message as it came; one of another form becomes a text without a name."""
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
+            value = parsed(data)
+        except ValueError:
             value = None
         if not isinstance(value, dict):
             return cls(None, data if isinstance(data, str) else data.hex(" "), {})
@@ -75,7 +78,7 @@ class ChatClient:
     """A member of a room; an asynchronous context manager, connected inside.
 
     url: of the room. name: said on arrival; None to listen only. history: ask for what was said
-    before; the document's server ignores that.
+    before; the tutorial's server ignores that.
     connect_options: passed on to `websockets.connect`.
     heard: all messages so far. resumed: what the server answered to the wish for history, else
     None. closed: the close code and reason when the connection has ended, None before.
@@ -98,7 +101,7 @@ class ChatClient:
         self._options = {"proxy": None, "compression": None, **connect_options}
         self._connection: ClientConnection | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Connect, and say the name. Raises what `websockets.connect` raises."""
@@ -143,7 +146,7 @@ class ChatClient:
         if self._connection is None:
             raise RuntimeError("not connected: use it in `async with ChatClient(…) as client:`")
         if isinstance(message, dict):
-            message = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+            message = encoded(message)
         await self._connection.send(message)
 
     # What a member hears
@@ -156,17 +159,19 @@ class ChatClient:
     ) -> ChatMessage:
         """Wait until a message has been heard, and return it; one that came earlier counts.
 
-        wanted: a condition, a text, or how many messages there must be.
+        wanted: a condition, a text, or how many messages there must be, at least 1.
         within: seconds to wait, then TimeoutError with what was heard.
-        Raises ConnectionError if the connection ends before.
+        Raises ConnectionError if the connection ends before, ValueError for a number below 1.
         """
+        if isinstance(wanted, int) and wanted < 1:
+            raise ValueError(f"wanted is {wanted} messages: until() returns the last of at least 1")
         try:
             async with asyncio.timeout(within):
                 while (found := self._find(wanted)) is None:
                     if self.closed is not None:
                         raise ConnectionError(f"closed with {self.closed} before it was heard")
-                    self._bell.clear()
-                    await self._bell.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             raise TimeoutError(f"not heard within {within:g} s. So far:\n{self.heard!r}") from None
         return found
@@ -183,7 +188,7 @@ class ChatClient:
             async for data in connection:
                 self._take(ChatMessage.read(data))
         self.closed = (connection.close_code or 1006, connection.close_reason or "")
-        self._bell.set()
+        self._changed.set()
 
     def _take(self, message: ChatMessage) -> None:
         kind = message.fields.get("type")
@@ -192,4 +197,4 @@ class ChatClient:
             self.heard.clear()  # what came before it comes again, with numbers
         elif kind != "ack":
             self.heard.append(message)
-        self._bell.set()
+        self._changed.set()

@@ -1,10 +1,10 @@
 """A room: who is in it, what is said in it, and what it does not put up with.
 
 It knows no sockets, no loop and no clock of its own. It is told that somebody comes, sends bytes
-or leaves, and tells its audience what goes out to whom; `wslab.apps.chat.fanout` is the audience
-with real connections, a list will do in a test.
+or leaves, and tells its audience what goes out to whom: a `wslab.kit.hub.Hub`, or a list in a test.
 
-The protocol is the document's: {"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
+The protocol is that of the tutorial, the Chinese article on WebSocket that the course started from:
+{"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
 everybody, also to those who have not said their name, and to the sender. Who opens with `resume`
 (see `wslab.kit.resume`) gets more fields with every message, and what was said before:
 
@@ -19,20 +19,23 @@ name that was kept for this client, or null).
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from wslab.apps.chat.messages import Fields, Said
 from wslab.apps.chat.names import Names
 from wslab.apps.chat.rules import BEAT, Disallowed, Incoming, Rules, check_text, parse_message
 from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.kit.hub import Hub
+from wslab.kit.messages import encoded
 from wslab.kit.ratelimit import TokenBucket
-from wslab.kit.resume import TAKEN_OVER, Log, ResumeError, Session
+from wslab.kit.resume import TAKEN_OVER, Log, Message, ResumeError, Session
 
-__all__ = ["Audience", "Member", "Room"]
+__all__ = ["FULL", "PLAIN", "Member", "Room"]
 
+PLAIN, FULL = "plain", "full"  # topics: the document's two fields, and all fields
 POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 
 
@@ -48,30 +51,12 @@ class Member:
         self.session: Session | None = None
 
 
-class Audience(Protocol):
-    """Where a room's words go. None of this waits for anybody."""
-
-    def publish(self, said: Said) -> None:
-        """Send to everybody; `said.full` to those that have been upgraded."""
-
-    def tell(self, member: Member, fields: Fields) -> None:
-        """Send to one member, after everything that was published before."""
-
-    def send_full(self, member: Member) -> None:
-        """Send this member `said.full` from now on."""
-
-    def remove(self, member: Member) -> None:
-        """Send this member nothing more."""
-
-    def close(self, member: Member, code: int, reason: str) -> None:
-        """Send this member nothing more, and begin to close its connection."""
-
-
 class Room:
     """One room.
 
+    audience: its members listen to PLAIN, and to FULL instead once they have said `resume`.
     name: what it is called, "" for the main one. language: of its notices and errors.
-    classic: the document's words, its two fields, and nothing of `resume`.
+    classic: the tutorial's words, its two fields, and nothing of `resume`.
     log: the history to go on with, that of a predecessor; a new one if left out.
     clock: seconds for the rate limit; now: seconds since 1970 for time stamps.
     note: called with a member, a kind and a text for everything that happens but what is said.
@@ -80,7 +65,7 @@ class Room:
 
     def __init__(
         self,
-        audience: Audience,
+        audience: Hub,
         *,
         name: str = "",
         rules: Rules | None = None,
@@ -113,9 +98,9 @@ class Room:
         return self._names.all
 
     @property
-    def history(self) -> list[Fields]:
-        """What was said and announced, as far as it is kept, with all fields."""
-        return self.log.since(0)
+    def history(self) -> list[Message]:
+        """What was said and announced, as far as it is kept, with all fields; a copy."""
+        return copy.deepcopy(self.log.since(0))
 
     # Who comes, says something and goes
 
@@ -137,7 +122,7 @@ class Room:
         member.name = name = self._names.take(name, member, old=old)
         self._note(member, "rename", f"{old} → {name}")
         if self.classic:
-            return self._notice("join", name=name)  # as the document does it
+            return self._notice("join", name=name)  # as the tutorial does it
         return None if name == old else self._notice("rename", name=name, old=old)
 
     def say(self, member: Member, text: str) -> int:
@@ -179,11 +164,11 @@ class Room:
             answer = self._answer(member, data)
         except ResumeError as error:
             self.refuse(member, error.error)
-            self.audience.tell(member, error.message)
+            self._tell(member, error.message)
             self._show_out(member, error.close_code, error.error)
         else:
             if answer is not None:
-                self.audience.tell(member, answer)
+                self._tell(member, answer)
 
     def drop(self, member: Member, why: str) -> None:
         """Let go a member whose connection is being closed; why: for the record."""
@@ -206,19 +191,19 @@ class Room:
         if left >= 0:
             return False
         refused = Disallowed("too_fast", rate=self.rules.rate)
-        self.audience.tell(member, self._error(member, refused))
+        self._tell(member, self._error(member, refused))
         if left <= -self.rules.burst:
             self._show_out(member, POLICY_VIOLATION, "too many messages")
         return True
 
-    def _answer(self, member: Member, data: str | bytes) -> Fields | None:
+    def _answer(self, member: Member, data: str | bytes) -> Message | None:
         session = member.session
         assert session is not None  # set by enter()
         try:
             message = parse_message(data)
         except Disallowed as refused:
             if self.classic and refused.code in ("not_object", "bad_type"):
-                return None  # what the document's server ignores
+                return None  # what the tutorial's server ignores
             return session.duplicate(refused.fields) or self._error(member, refused)
         if message.type == "resume":
             if not self.classic:  # which does not know it
@@ -240,7 +225,7 @@ class Room:
             return self.say(member, message.text)
         return (self.join if member.name is None else self.rename)(member, message.text)
 
-    def _resume(self, member: Member, fields: Fields) -> None:
+    def _resume(self, member: Member, fields: Message) -> None:
         """Bring a member up to date; take its name over from its connection that was before."""
         session = member.session
         assert session is not None  # set by enter()
@@ -250,10 +235,10 @@ class Room:
                 self._take_over(ghost, member)
             self._clients[session.client] = member
         more = {"room": self.name, "members": self.members, "you": member.name}
-        self.audience.tell(member, {**resumed, **more})
-        for message in missed:
-            self.audience.tell(member, message)
-        self.audience.send_full(member)
+        for message in ({**resumed, **more}, *missed):
+            self._tell(member, message, asked=True)
+        self.audience.unsubscribe(member, PLAIN)
+        self.audience.subscribe(member, FULL)
 
     def _take_over(self, ghost: Member, member: Member) -> None:
         if ghost.name is not None:
@@ -273,6 +258,9 @@ class Room:
 
     # What goes out
 
+    def _tell(self, member: Member, message: Message, *, asked: bool = False) -> None:
+        self.audience.send(member, encoded(message), asked=asked)
+
     def _notice(self, kind: str, *, name: str, old: str | None = None) -> int:
         text = NOTICES[self.language][kind].format(name=name, old=old)
         was = {} if old is None else {"was": old}
@@ -281,11 +269,12 @@ class Room:
     def _publish(self, name: str, text: str, **more: Any) -> int:
         plain = {"name": name, "text": text}
         full = self.log.publish({**plain, "time": round(self._now(), 3), **more})
-        self.audience.publish(Said(plain, full))
+        self.audience.publish(encoded(plain), PLAIN)
+        self.audience.publish(encoded(full), FULL)
         seq: int = full["seq"]
         return seq
 
-    def _error(self, member: Member, refused: Disallowed) -> Fields:
+    def _error(self, member: Member, refused: Disallowed) -> Message:
         """Count what was refused, and make the message that says so."""
         self.refuse(member, refused.code)
         text = ERRORS[self.language][refused.code].format(**refused.details)

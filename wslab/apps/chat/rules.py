@@ -7,13 +7,13 @@ ones, such as a Cyrillic А, are different letters here (Unicode calls them conf
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from wslab.apps.chat.texts import SERVER
+from wslab.kit.messages import parsed
 
 __all__ = [
     "Disallowed",
@@ -92,14 +92,6 @@ class Incoming(NamedTuple):
     fields: dict[str, Any]
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is Python's, not JSON (RFC 8259 §6)")
-
-
-# Made once: json.loads would make a new one for every message.
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
 def parse_message(data: str | bytes) -> Incoming:
     """Read a message: JSON, an object, with a string as its text if its type wants one.
 
@@ -111,8 +103,8 @@ def parse_message(data: str | bytes) -> Incoming:
     if not isinstance(data, str):
         raise Disallowed("binary")
     try:
-        value = _decoder.decode(data)
-    except (ValueError, RecursionError):  # a thousand brackets are too deep for Python
+        value = parsed(data)
+    except ValueError:
         raise Disallowed("not_json", example=EXAMPLE) from None
     if not isinstance(value, dict):
         raise Disallowed("not_object", example=EXAMPLE)

@@ -9,24 +9,22 @@ await room.stop()
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from wslab.apps.chat.admission import Admission, room_of
-from wslab.apps.chat.connection import ChatConnection
-from wslab.apps.chat.fanout import TRY_AGAIN_LATER, Fanout
-from wslab.apps.chat.messages import Fields
-from wslab.apps.chat.room import Member, Room
+from wslab.apps.chat.room import PLAIN, Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.kit.hub import TRY_AGAIN_LATER, Hub
 from wslab.kit.keepalive import Heartbeat, watched
-from wslab.kit.resume import Log
+from wslab.kit.messages import encoded
+from wslab.kit.resume import Log, Message
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.connection import RecordedConnection
 from wslab.lab.servers.websocket import Server
@@ -45,8 +43,8 @@ PULSE = Heartbeat(20, timeout=20)
 class ChatServer(Server):
     """A chat server of the lab; made by `serve`. It has a main room, and others by path.
 
-    gate: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of the
-    address that it listens on, as when that is 0.0.0.0.
+    admission: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of
+    the address that it listens on, as when that is 0.0.0.0.
     """
 
     shown_host: str | None = None
@@ -56,19 +54,18 @@ class ChatServer(Server):
         name: str,
         host: str,
         *,
-        gate: Admission,
+        admission: Admission,
         rules: Rules,
         log: Log | None,
         **options: Any,
     ) -> None:
-        self.gate = gate
+        self.admission = admission
         self.rules = rules
         self._said: dict[str, Any] = {key: options.pop(key) for key in ("language", "classic")}
         self._rooms: dict[str, Room] = {}
         self._turned_away: Counter[str] = Counter()
         own = {
             "process_request": self._process_request,
-            "create_connection": ChatConnection,
             "max_size": rules.message_size,
             "ping_interval": None,  # see PULSE
         }
@@ -83,7 +80,7 @@ class ChatServer(Server):
         url = super().url
         if self.shown_host is not None:
             url = f"{self.scheme}://{self.shown_host}:{self.port}/"
-        return url if self.gate.token is None else f"{url}?token={self.gate.token}"
+        return url if self.admission.token is None else f"{url}?token={self.admission.token}"
 
     @property
     def page(self) -> str:
@@ -101,8 +98,8 @@ class ChatServer(Server):
         return self._rooms[""].members
 
     @property
-    def history(self) -> list[Fields]:
-        """What was said and announced in the main room, as far as it is kept."""
+    def history(self) -> list[Message]:
+        """What was said and announced in the main room, as far as it is kept; a copy."""
         return self._rooms[""].history
 
     @property
@@ -117,7 +114,7 @@ class ChatServer(Server):
 
     def allow_origin(self, origin: str) -> None:
         """Welcome pages of this origin, as "https://hub.example"; ValueError if it is none."""
-        self.gate.allow_origin(origin)
+        self.admission.allow_origin(origin)
 
     # On the lab's thread
 
@@ -134,15 +131,15 @@ class ChatServer(Server):
         def dropped(member: Member, backlog: int) -> None:
             room.drop(member, f"{backlog} bytes would wait, {self.rules.backlog} are allowed")
 
-        audience = Fanout(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
-        room = Room(audience, name=name, rules=self.rules, log=log, note=self._note, **self._said)
+        hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
+        room = Room(hub, name=name, rules=self.rules, log=log, note=self._note, **self._said)
         self._rooms[name] = room
         return room
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        if (response := self.gate.answer(request)) is not None:
+        if (response := self.admission.answer(request)) is not None:
             return response
-        if (refusal := self.gate.refusal(request)) is not None:
+        if (refusal := self.admission.refusal(request)) is not None:
             self._turned_away[refusal[0]] += 1
             return connection.respond(HTTPStatus.FORBIDDEN, refusal[1])
         name = room_of(request.path)
@@ -153,8 +150,8 @@ class ChatServer(Server):
 
     async def _converse(self, connection: ServerConnection) -> None:
         """Handle one connection: all that happens between its handshake and its end."""
-        assert isinstance(connection, ChatConnection)  # see __init__()
         assert connection.request is not None  # the handshake is done
+        assert connection.response is not None
         room = self._room(room_of(connection.request.path) or "")
         limit = self.rules.members
         if room is None or (limit is not None and sum(map(len, self._rooms.values())) >= limit):
@@ -162,8 +159,9 @@ class ChatServer(Server):
             return
         # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
         connection.request.headers.clear()
+        connection.response.headers.clear()
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
-        cast(Fanout, room.audience).add(member, connection)
+        room.audience.add(connection, PLAIN, member=member)
         delay = 0.0
         async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
             room.enter(member)
@@ -184,8 +182,11 @@ class ChatServer(Server):
         self._turned_away["full"] += 1
         limit = self.rules.members or self.rules.rooms
         text = ERRORS[room.language]["full"].format(limit=limit)
-        await connection.send(json.dumps({"name": SERVER, "text": text}, ensure_ascii=False))
-        await connection.close(TRY_AGAIN_LATER, "the room is full")
+        hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace)
+        hub.add(connection)
+        hub.send(connection, encoded({"name": SERVER, "text": text}))
+        hub.close(connection, TRY_AGAIN_LATER, "the room is full")
+        await connection.wait_closed()
 
     def _note(self, member: Member, kind: str, text: str) -> None:
         self.record(member.number, kind, text)
@@ -208,7 +209,8 @@ def serve(
 
     name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
     language: of notices and errors, "en" or "zh"; English, or Chinese if classic.
-    classic: the document's words and its two fields, nothing more.
+    classic: the words and the two fields of the tutorial (the Chinese article that the course
+        started from), nothing more.
     rules: how much it allows. log: a predecessor's memory (`room.log`), so that members can resume.
     origins: pages that are welcome besides this machine's. token: what ?token= must be, None for
     anything. websockets_options: passed on to `websockets.serve`.
@@ -217,8 +219,8 @@ def serve(
     language = language or ("zh" if classic else "en")
     if language not in NOTICES or (classic and language != "zh"):
         raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
-    gate, rules = Admission(origins, token=token), rules or Rules()
+    admission, rules = Admission(origins, token=token), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
-    server = ChatServer(name, host, gate=gate, rules=rules, log=log, **options)
+    server = ChatServer(name, host, admission=admission, rules=rules, log=log, **options)
     server.replaced = replace(server, port)
     return server

@@ -17,13 +17,57 @@ from dataclasses import replace
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.server import ChatServer, serve
 
-__all__ = ["CLASSROOM", "address_on_the_network", "invitation", "start"]
+__all__ = ["CLASSROOM", "add_chat_options", "address_on_the_network", "invitation", "start"]
 
 EVERYWHERE = "0.0.0.0"
 CLASSROOM = 100  # members, on the network
 
 # No packet is sent to it: "connecting" a UDP socket only asks the system which way it would go.
 ELSEWHERE = ("192.0.2.1", 9)  # RFC 5737: an address that nobody has
+
+
+def add_chat_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the chat server has of its own."""
+    parser.add_argument(
+        "--lan",
+        action="store_true",
+        help="let the whole network in, with a link and a QR code; without it only this machine",
+    )
+    parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
+    parser.add_argument(
+        "--classic",
+        action="store_true",
+        help="the words and fields of the Chinese tutorial that the course started from",
+    )
+    parser.add_argument(
+        "--rate",
+        type=message_rate,
+        default=5.0,
+        metavar="N",
+        help='messages a second of one member, 5 by default; "off" for any number',
+    )
+    parser.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a page elsewhere that may connect, as https://hub.example; may be repeated",
+    )
+
+
+def message_rate(text: str) -> float | None:
+    """Read the value of --rate."""
+    if text == "off":
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a rate: it has to be a number above 0, or "off"'
+        )
+    return rate
 
 
 def start(options: argparse.Namespace) -> ChatServer:

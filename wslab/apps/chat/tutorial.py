@@ -1,4 +1,6 @@
-"""The document's chat server, translated line by line, with its faults: to be broken, not used.
+"""The tutorial's chat server, translated line by line, with its faults: to be broken, not used.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
 
     python -m wslab.apps.chat.tutorial        prints its URL and runs until something kills it
 

@@ -1,4 +1,7 @@
-"""Lesson 07: the tutorial's heartbeat in virtual time, and a server that notices who is gone."""
+"""Lesson 07: the tutorial's heartbeat in virtual time, and a server that notices who is gone.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
+"""
 
 from wslab.apps.heartbeat.server import serve_heartbeat
 from wslab.apps.heartbeat.tutorial import Network, Page

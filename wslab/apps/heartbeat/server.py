@@ -1,17 +1,20 @@
-"""The server for the document's heartbeat page, and what that one lacks: it notices who is gone.
+"""The server for the tutorial's heartbeat page, and what that one lacks: it notices who is gone.
 
-Any message is answered with the document's sentence. `python -m wslab serve heartbeat` runs it.
+The tutorial is the Chinese article on WebSocket that the course started from.
+
+Any message is answered with the tutorial's sentence. `python -m wslab serve heartbeat` runs it.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from wslab import lab
 from wslab.kit.keepalive import Heartbeat, watched
 
-__all__ = ["ANSWER", "heartbeat_handler", "serve_heartbeat"]
+__all__ = ["ANSWER", "heartbeat_handler", "serve_heartbeat", "start_heartbeat"]
 
 ANSWER = "我是服务端，已收到信息"  # "I am the server, the message has arrived"
 
@@ -33,8 +36,13 @@ def heartbeat_handler(heartbeat: Heartbeat | None = None) -> Callable[[Any], Awa
 
 
 def serve_heartbeat(*, host: str = "127.0.0.1", port: int = 0) -> lab.Server:
-    """Start the server; the document's page expects it on port 9000."""
+    """Start the server; the tutorial's page expects it on port 9000."""
     # the library's own keepalive would only ping a second time
     return lab.serve(
         heartbeat_handler(), name="heartbeat", host=host, port=port, ping_interval=None
     )
+
+
+def start_heartbeat(options: argparse.Namespace) -> lab.Server:
+    """Start the server that the command line asks for."""
+    return serve_heartbeat(host=options.host, port=options.port)

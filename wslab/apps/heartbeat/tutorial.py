@@ -1,8 +1,10 @@
-"""The heartbeat page of the course's Chinese source document, line by line, in virtual time.
+"""The tutorial's heartbeat page, line by line, in virtual time.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
 
 `Page` is its script: the same functions, the same variables, both variants of `heartCheck`, and
 what they do wrong. `Network` is what it runs against: a browser's WebSocket and a server that can
-be killed, or fall silent. Times are seconds; the document's are 3000 and 5000 milliseconds.
+be killed, or fall silent. Times are seconds; the tutorial's are 3000 and 5000 milliseconds.
 """
 
 from __future__ import annotations
@@ -84,7 +86,7 @@ class _Socket:
 
 
 class Page:
-    """The document's script.
+    """The tutorial's script.
 
     variant: 1, "three beats without an answer", or 2, "no answer within 5 seconds".
     log: what happened, as (seconds, text).

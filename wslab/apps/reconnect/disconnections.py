@@ -1,7 +1,8 @@
 """The ways in which a connection ends, each of them done: what both ends see, and what follows.
 
-The course's source document knows two kinds, "front end" and "back end". `disconnect` does one of
-`WAYS` to a client and a server that are talking through a cable, and reports.
+The tutorial (the Chinese article on WebSocket that the course started from) knows two kinds,
+"front end" and "back end". `disconnect` does one of `WAYS` to a client and a server that are
+talking through a cable, and reports.
 """
 
 from __future__ import annotations

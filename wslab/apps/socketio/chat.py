@@ -10,6 +10,7 @@ that does not read (until its ping goes unanswered): `wslab.apps.chat` bounds th
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from wslab.apps.socketio.server import serve_socketio
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import WebServer
 
-__all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat"]
+__all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat", "start_socketio"]
 
 EVENT = "chat message"
 PAGE = Path(__file__).parent / "page" / "index.html"
@@ -71,6 +72,11 @@ def serve_chat(
     app = web.Application()
     app.router.add_get("/", page)
     return serve_socketio(make_chat(**options), name=name, host=host, port=port, app=app)
+
+
+def start_socketio(options: argparse.Namespace) -> WebServer:
+    """Start the chat that the command line asks for."""
+    return serve_chat(host=options.host, port=options.port)
 
 
 class SocketIOChatClient:

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from wslab.kit.messages import encoded, parsed
 from wslab.protocol.errors import PeerError
 
 __all__ = [
@@ -205,29 +205,22 @@ class SocketPacket:
         attachments = f"{self.attachments}-" if has_bytes else ""
         namespace = f"{self.namespace}," if self.namespace != "/" else ""
         number = "" if self.id is None else self.id
-        return f"{self.type:d}{attachments}{namespace}{number}{_dump(self.data)}"
+        data = "" if self.data is None else encoded(self.data)
+        return f"{self.type:d}{attachments}{namespace}{number}{data}"
 
 
 def _load(text: str) -> Any:
     if not text:
         return None
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        value = parsed(text)
+    except ValueError:
         raise PeerError(f"not JSON: {text[:40]!r}", SOCKET_IO) from None
     try:
-        _dump(value).encode()
-    except (ValueError, RecursionError):  # "\ud800" is JSON, and nobody could be sent it as UTF-8
+        encoded(value)
+    except ValueError:  # "\ud800" is JSON, and nobody could be sent it as UTF-8
         raise PeerError("half a surrogate pair, which is no Unicode", SOCKET_IO) from None
     return value
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is JavaScript, not JSON")  # NaN or Infinity: Python would take it
-
-
-def _dump(data: Any) -> str:
-    return "" if data is None else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 # Bytes inside JSON: they travel apart, and a placeholder stands where they belong.

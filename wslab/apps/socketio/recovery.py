@@ -10,8 +10,7 @@ plain `websockets` library. A session that is lost is kept for a while, with its
     server → client   42["chat message","说：two","8"]        what it has missed
     server → client   40{"sid":"…","pid":"…"}                the same sid as before, if it worked
 
-To be read, not to be run on the Internet: it sends to one member after the other, so that one who
-does not read holds up the rest, and it asks for no pongs.
+To be read, not to be run on the Internet: it asks for no pongs.
 
 Source: the server and the client of npm's socket.io 4.6 and later; Socket.IO protocol 5 is silent.
 """
@@ -19,8 +18,6 @@ Source: the server and the client of npm's socket.io 4.6 and later; Socket.IO pr
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -28,9 +25,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
 from wslab.apps.socketio.packets import EnginePacket, EngineType, SocketPacket, SocketType
+from wslab.kit.hub import Hub
+from wslab.kit.log import Log, Message
+from wslab.kit.messages import encoded
 from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import PeerError
 
@@ -51,7 +50,7 @@ class RecoverableSession:
 
     sid: str
     pid: str
-    rooms: set[str] = field(default_factory=lambda: {ALL})
+    rooms: dict[str, None] = field(default_factory=lambda: {ALL: None})  # a set with an order
     data: dict[str, Any] = field(default_factory=dict)
     left: float | None = None
 
@@ -59,6 +58,7 @@ class RecoverableSession:
 class SessionStore:
     """What a server remembers: the events of late, and the sessions that were lost of late.
 
+    log: the events, each with its room and its time; an offset is a number of the log.
     patience: seconds for which both are kept. clock: seconds, on any scale that only goes up.
     new_id: makes the ids of sessions, which nobody can guess.
     """
@@ -74,8 +74,7 @@ class SessionStore:
         self.clock = clock
         self.new_id = new_id
         self.sessions: dict[str, RecoverableSession] = {}  # the lost ones, by pid
-        self.log: list[tuple[int, float, str, list[Any]]] = []  # offset, when, room, arguments
-        self._last = 0
+        self.log = Log(KEPT)
 
     def open(self) -> RecoverableSession:
         """Make a session for a client that is new."""
@@ -83,17 +82,13 @@ class SessionStore:
 
     def leave(self, session: RecoverableSession) -> None:
         """Keep the session of a client whose connection was lost."""
+        self._forget()
         session.left = self.clock()
         self.sessions[session.pid] = session
 
     def add(self, room: str, event: list[Any]) -> list[Any]:
         """Put an event on the log; return it as it is sent, its offset added."""
-        self._forget()
-        self._last += 1
-        sent = [*event, str(self._last)]
-        self.log.append((self._last, self.clock(), room, sent))
-        del self.log[:-KEPT]
-        return sent
+        return _sent(self.log.publish({"room": room, "at": self.clock(), "event": event}))
 
     def restore(
         self, pid: object, offset: object
@@ -104,25 +99,31 @@ class SessionStore:
         Returns None if the session is not known (any more), or the log does not reach back to the
         offset; the client then is a new one.
         """
-        self._forget()
+        oldest = self._forget()
         if not isinstance(pid, str) or pid not in self.sessions:
             return None
-        offsets = [str(number) for number, *_ in self.log]
+        known = [each for each in self.log.since(0) if each["at"] >= oldest]
+        offsets = [str(each["seq"]) for each in known]
         if offset not in offsets:
             return None
         session = self.sessions.pop(pid)
         session.left = None
-        later = self.log[offsets.index(offset) + 1 :]
-        return session, [sent for _, _, room, sent in later if room in session.rooms]
+        later = known[offsets.index(offset) + 1 :]
+        return session, [_sent(each) for each in later if each["room"] in session.rooms]
 
-    def _forget(self) -> None:
+    def _forget(self) -> float:
+        """Forget the sessions that were lost too long ago; return what that means now."""
         oldest = self.clock() - self.patience
-        self.log = [entry for entry in self.log if entry[1] >= oldest]
         self.sessions = {
             pid: session
             for pid, session in self.sessions.items()
             if session.left is not None and session.left >= oldest
         }
+        return oldest
+
+
+def _sent(message: Message) -> list[Any]:
+    return [*message["event"], str(message["seq"])]
 
 
 class RecoveringChat:
@@ -143,14 +144,16 @@ class RecoveringChat:
         self.recovery = recovery or SessionStore()
         self.ping_interval, self.ping_timeout = ping_interval, ping_timeout
         self.members: dict[ServerConnection, RecoverableSession] = {}
+        self.hub = Hub()  # its topics are the rooms
 
     async def __call__(self, connection: ServerConnection) -> None:
         """Serve a connection until it ends."""
-        await _send(connection, EnginePacket(EngineType.OPEN, self._greeting()))
+        self.hub.add(connection)
+        self._send(connection, EnginePacket(EngineType.OPEN, self._greeting()))
         pinging = asyncio.create_task(self._ping(connection))
         try:
             async for message in connection:
-                await self._receive(connection, EnginePacket.parse(message))
+                self._receive(connection, EnginePacket.parse(message))
         except PeerError as error:
             await connection.close(CloseCode.PROTOCOL_ERROR, str(error)[:120])
         finally:
@@ -159,22 +162,22 @@ class RecoveringChat:
                 self.recovery.leave(session)
 
     def _greeting(self) -> str:
-        greeting = {
-            "sid": self.recovery.new_id(),
-            "upgrades": [],
-            "pingInterval": round(self.ping_interval * 1000),
-            "pingTimeout": round(self.ping_timeout * 1000),
-            "maxPayload": 1 << 20,
-        }
-        return json.dumps(greeting, separators=(",", ":"))
+        return encoded(
+            {
+                "sid": self.recovery.new_id(),
+                "upgrades": [],
+                "pingInterval": round(self.ping_interval * 1000),
+                "pingTimeout": round(self.ping_timeout * 1000),
+                "maxPayload": 1 << 20,
+            }
+        )
 
     async def _ping(self, connection: ServerConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                await asyncio.sleep(self.ping_interval)
-                await _send(connection, EnginePacket(EngineType.PING))
+        while True:
+            await asyncio.sleep(self.ping_interval)
+            self._send(connection, EnginePacket(EngineType.PING))
 
-    async def _receive(self, connection: ServerConnection, engine: EnginePacket) -> None:
+    def _receive(self, connection: ServerConnection, engine: EnginePacket) -> None:
         if engine.type != EngineType.MESSAGE or not isinstance(engine.data, str):
             return  # a pong, or nothing that this small server knows
         packet = SocketPacket.parse(engine.data)
@@ -182,47 +185,45 @@ class RecoveringChat:
             if packet.type == SocketType.CONNECT:
                 said = {"message": "Invalid namespace"}
                 refusal = SocketPacket(SocketType.CONNECT_ERROR, said, packet.namespace)
-                await _send_socket(connection, refusal)
+                self._send(connection, _message(refusal))
         elif packet.type == SocketType.CONNECT:
-            await self._connect(connection, packet.data or {})
+            self._connect(connection, packet.data or {})
         elif packet.type == SocketType.DISCONNECT:
-            self.members.pop(connection, None)  # on purpose: nothing to restore
+            if (session := self.members.pop(connection, None)) is not None:
+                self.hub.unsubscribe(connection, *session.rooms)  # on purpose: nothing to restore
         elif packet.type == SocketType.EVENT and connection in self.members:
-            await self._event(self.members[connection], packet.data)
+            self._event(connection, packet.data)
 
-    async def _connect(self, connection: ServerConnection, asked: dict[str, Any]) -> None:
+    def _connect(self, connection: ServerConnection, asked: dict[str, Any]) -> None:
         known = self.recovery.restore(asked.get("pid"), asked.get("offset"))
         session, missed = known or (self.recovery.open(), [])
         self.members[connection] = session
         for event in missed:
-            await _send_event(connection, event)
+            self._send(connection, _message(SocketPacket(SocketType.EVENT, event)), asked=True)
         identity = {"sid": session.sid, "pid": session.pid}
-        await _send_socket(connection, SocketPacket(SocketType.CONNECT, identity))
+        self._send(connection, _message(SocketPacket(SocketType.CONNECT, identity)))
+        self.hub.subscribe(connection, *session.rooms)
 
-    async def _event(self, session: RecoverableSession, event: list[Any]) -> None:
+    def _event(self, connection: ServerConnection, event: list[Any]) -> None:
+        rooms = self.members[connection].rooms
         match event:
             case ["chat message", str(text)]:
-                await self._emit(ALL, ["chat message", f"说：{text}"])
-            case ["join", str(room)] if len(session.rooms) <= MAX_ROOMS:
-                session.rooms.add(room)
+                self._emit(ALL, ["chat message", f"说：{text}"])
+            case ["join", str(room)] if len(rooms) <= MAX_ROOMS:
+                rooms[room] = None
+                self.hub.subscribe(connection, room)
             case ["to room", str(room), str(text)]:
-                await self._emit(room, ["room message", room, text])
+                self._emit(room, ["room message", room, text])
 
-    async def _emit(self, room: str, event: list[Any]) -> None:
-        sent = self.recovery.add(room, event)
-        for connection, session in list(self.members.items()):
-            if room in session.rooms:
-                with contextlib.suppress(ConnectionClosed):
-                    await _send_event(connection, sent)
+    def _emit(self, room: str, event: list[Any]) -> None:
+        packet = SocketPacket(SocketType.EVENT, self.recovery.add(room, event))
+        self.hub.publish(_message(packet).serialize(), room)
 
-
-async def _send(connection: ServerConnection, packet: EnginePacket) -> None:
-    await connection.send(packet.serialize())
+    def _send(
+        self, connection: ServerConnection, packet: EnginePacket, *, asked: bool = False
+    ) -> None:
+        self.hub.send(connection, packet.serialize(), asked=asked)
 
 
-async def _send_socket(connection: ServerConnection, packet: SocketPacket) -> None:
-    await _send(connection, EnginePacket(EngineType.MESSAGE, packet.serialize()))
-
-
-async def _send_event(connection: ServerConnection, event: list[Any]) -> None:
-    await _send_socket(connection, SocketPacket(SocketType.EVENT, event))
+def _message(packet: SocketPacket) -> EnginePacket:
+    return EnginePacket(EngineType.MESSAGE, packet.serialize())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from codecs import getincrementaldecoder
 
 from wslab.apps.socketio.packets import (
     SEPARATOR,
@@ -12,19 +11,12 @@ from wslab.apps.socketio.packets import (
     SocketPacket,
     SocketType,
 )
-from wslab.lab.tables import printable
 from wslab.protocol.errors import PeerError
+from wslab.protocol.quoting import decoded_so_far, printable
 
 __all__ = ["EngineIO", "asks_for_engineio", "describe_body", "describe_packet"]
 
 SHOWN = 200  # characters of a packet that a row shows
-
-_Utf8 = getincrementaldecoder("utf-8")
-
-
-def _text(data: bytes, is_complete: bool) -> str:
-    # The beginning of a text may end inside a character: that is no fault of the sender's.
-    return _Utf8("backslashreplace").decode(data, final=is_complete)
 
 
 class EngineIO:
@@ -55,7 +47,7 @@ def asks_for_engineio(head: bytes) -> bool:
 
 def describe_body(body: bytes, *, is_complete: bool) -> str:
     """Say what an HTTP body of packets says, a line for each; the separator begins a line."""
-    text = _text(body, is_complete)
+    text = decoded_so_far(body, is_complete=is_complete)[0]
     if text in ("OK", "ok"):  # the answer to a POST: there is no packet that says so
         return printable(text)
     parts = text.split(SEPARATOR)
@@ -68,7 +60,7 @@ def describe_packet(payload: bytes, *, is_text: bool, is_complete: bool) -> str:
     if not is_text:
         more = "" if is_complete else " …"
         return f"{len(payload)} bytes{more} · message: attachment"
-    return _line(_text(payload, is_complete), is_complete)
+    return _line(decoded_so_far(payload, is_complete=is_complete)[0], is_complete)
 
 
 def _line(text: str, is_complete: bool) -> str:

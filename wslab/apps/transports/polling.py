@@ -13,10 +13,7 @@ last, and gets what it has missed. Here are the feed and its servers; who listen
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import re
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -25,7 +22,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+
+from wslab.kit.hub import Hub
+from wslab.kit.log import Log, Message
+from wslab.kit.messages import encoded
 
 __all__ = ["NewsEvent", "NewsFeed", "application", "websocket_handler"]
 
@@ -48,36 +48,34 @@ class NewsEvent:
         >>> NewsEvent(7, "Hello", 0.0).json
         '{"number":7,"text":"Hello"}'
         """
-        value = {"number": self.number, "text": self.text}
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return encoded({"number": self.number, "text": self.text})
 
 
 class NewsFeed:
     """The events, numbered in the order in which they are published.
 
-    kept: how many it remembers.
+    kept: how many its log remembers.
     Any thread may publish; those who wait share one loop, that of the servers.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
-        if kept < 1:
-            raise ValueError(f"kept is {kept}, a feed remembers at least 1 event")
-        self.kept = kept
-        self.last = 0  # the number of the newest event
-        self._events: list[NewsEvent] = []
-        self._lock = threading.Lock()
+        self.log = Log(kept)
+        self.hub = Hub()  # those to whom it is pushed
+        self._pushed = 0  # the number of the newest event that went to them
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event."""
+        return self.log.last
 
     def publish(self, text: str) -> NewsEvent:
-        """Add an event, and wake up everybody who waits for one."""
-        with self._lock:
-            event = NewsEvent(self.last + 1, text, time.monotonic())
-            self._events.append(event)
-            del self._events[: -self.kept]
-            self.last = event.number
+        """Add an event, and wake up everybody who waits for one. ValueError if it is no Unicode."""
+        encoded(text)
+        event = _event(self.log.publish({"text": text, "published": time.monotonic()}))
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ring)
+            self._loop.call_soon_threadsafe(self._wake)
         return event
 
     async def play(self, schedule: Iterable[tuple[float, str]], start: float | None = None) -> None:
@@ -92,24 +90,37 @@ class NewsFeed:
 
     def since(self, after: int) -> list[NewsEvent]:
         """Return the events after this number, as far as they are remembered."""
-        with self._lock:
-            missed = self.last - after
-            return self._events[-missed:] if missed > 0 else []
+        return [_event(message) for message in self.log.since(after)]
 
     async def wait(self, after: int) -> list[NewsEvent]:
         """Return the events after this number as soon as there are any."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._bell = loop, asyncio.Event()
+        self._settle_in()
         while True:
-            bell = self._bell  # first the bell, then the look: what comes in between rings it
+            changed = self._changed  # first this, then the look: what comes in between sets it
             if events := self.since(after):
                 return events
-            await bell.wait()
+            await changed.wait()
 
-    def _ring(self) -> None:
-        bell, self._bell = self._bell, asyncio.Event()
-        bell.set()
+    def push(self, connection: ServerConnection, after: int) -> None:
+        """Send a connection the events after this number, as long as it lasts; waits for none."""
+        self._settle_in()
+        self._wake()
+        self.hub.add(connection)
+        for event in self.since(after):
+            if event.number <= self._pushed:  # the later ones come with the next push to all
+                self.hub.send(connection, event.json, asked=True)
+
+    def _settle_in(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._changed, self.hub = loop, asyncio.Event(), Hub()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        for event in self.since(self._pushed):
+            self.hub.publish(event.json)
+            self._pushed = event.number
 
     async def follow(self, after: int) -> AsyncIterator[NewsEvent]:
         """Yield the events after this number, for ever."""
@@ -117,6 +128,10 @@ class NewsFeed:
             for event in await self.wait(after):
                 yield event
                 after = event.number
+
+
+def _event(message: Message) -> NewsEvent:
+    return NewsEvent(message["seq"], message["text"], message["published"])
 
 
 def _number(value: str, name: str) -> int:
@@ -189,11 +204,6 @@ def websocket_handler(feed: NewsFeed) -> Callable[[ServerConnection], Awaitable[
     It closes with 1008 (policy violation) where `?after=` is no number.
     """
 
-    async def push(connection: ServerConnection, after: int) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for event in feed.follow(after):
-                await connection.send(event.json)
-
     async def events(connection: ServerConnection) -> None:
         path = connection.request.path if connection.request else ""
         query = parse_qs(urlsplit(path).query, keep_blank_values=True)
@@ -202,11 +212,8 @@ def websocket_handler(feed: NewsFeed) -> Callable[[ServerConnection], Awaitable[
         except ValueError as error:
             await connection.close(1008, str(error)[:123])
             return
-        pushing = asyncio.create_task(push(connection, after))
-        try:
-            async for _ in connection:  # has nothing to say; ends when the client leaves
-                pass
-        finally:
-            pushing.cancel()
+        feed.push(connection, after)
+        async for _ in connection:  # has nothing to say; ends when the client leaves
+            pass
 
     return events

@@ -8,37 +8,16 @@ A `Case` says what the peer sends, or what the application calls, and how the en
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wslab.protocol import RSV1, Close, Frame, Opcode
+from wslab.protocol import Close, Frame, Opcode
 from wslab.protocol.connection import Role
-from wslab.protocol.deflate import Deflate
 from wslab.protocol.events import Binary, Ping, Pong, Text
 from wslab.protocol.messages import Limits
 
-__all__ = [
-    "BINARY",
-    "BOTH",
-    "CLIENT",
-    "CLOSE",
-    "CONTINUATION",
-    "LIMITS",
-    "MASK",
-    "PING",
-    "PONG",
-    "SERVER",
-    "TEXT",
-    "Case",
-    "Make",
-    "TestedEndpoint",
-    "closing",
-    "complaints",
-    "fragment",
-    "raw",
-]
+__all__ = ["Case", "Make", "TestedEndpoint", "breach", "closing", "complaints", "fragment", "raw"]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 
@@ -65,19 +44,18 @@ class TestedEndpoint(Protocol):
 class Case:
     """One rule and how to try it.
 
-    name: what happens. section: where the rule is written. rule: what it says.
+    name: what happens. section: where the rule is written.
     sends: what the peer sends: frames, masked by the runner if the peer is a client, or raw bytes.
     calls: what the application does first: names of methods and their arguments.
     refused: True if the last of these calls must raise and write nothing.
     delivers: the events for the application, of the kinds Text, Binary, Ping and Pong.
     replies: the frames that the endpoint writes, without masks; of a Close only the code counts.
     fails: the close code if the rule is broken by the peer. Whatever follows must be ignored.
-    roles: of the endpoint. deflate: as agreed on in the opening handshake.
+    roles: of the endpoint.
     """
 
     name: str
     section: str
-    rule: str
     sends: tuple[Frame | bytes, ...] = ()
     calls: tuple[tuple[Any, ...], ...] = ()
     refused: bool = False
@@ -85,11 +63,27 @@ class Case:
     replies: tuple[Frame, ...] = ()
     fails: int | None = None
     roles: tuple[Role, ...] = BOTH
-    deflate: Deflate | None = None
     differs: str = ""
 
     def __str__(self) -> str:
         return f"{self.section} {self.name}"
+
+    def written(self, data: bytes, role: Role, *, rsv: int = 0) -> Iterator[Frame]:
+        """Read the frames that the endpoint wrote; ValueError if one is cut off or masked wrongly.
+
+        rsv: the RSV bits that were agreed on.
+        """
+        index = 0
+        while index < len(data):
+            parsed = Frame.parse(data, index, rsv=rsv)
+            if parsed is None:
+                raise ValueError(f"wrote a part of a frame: {data[index:]!r}")
+            frame, index = parsed
+            if (frame.mask is not None) != (role is Role.CLIENT):
+                raise ValueError(
+                    f"wrote {Opcode(frame.opcode).name} with mask {frame.mask!r} (§5.1)"
+                )
+            yield frame
 
 
 Make = Callable[[Role, Case], TestedEndpoint]
@@ -98,7 +92,7 @@ Make = Callable[[Role, Case], TestedEndpoint]
 def complaints(row: Case, role: Role, make: Make, *, chunk: int | None = None) -> list[str]:
     """Run a row against an endpoint; return what is wrong with the reaction, at best nothing.
 
-    make: makes the endpoint, with LIMITS, for a role and the row's deflate.
+    make: makes the endpoint, with LIMITS, for a role and a row.
     chunk: bytes to give it at once; None for one frame at a time.
     """
     endpoint = make(role, row)
@@ -106,15 +100,18 @@ def complaints(row: Case, role: Role, make: Make, *, chunk: int | None = None) -
     events: list[object] = []
     for data in _chunks([_wire(item, role) for item in row.sends], chunk):
         events += endpoint.receive(data)
-    written = list(_frames(endpoint.data_to_send(), role, row, found))
     delivered = tuple(event for event in events if type(event) in (Text, Binary, Ping, Pong))
-    expected = row.replies
-    if row.fails is not None and not any(call[0] == "close" for call in row.calls):
-        expected += (Frame(CLOSE, Close(row.fails).serialize()),)
     if delivered != row.delivers:
         found.append(f"delivered {delivered}, not {row.delivers}")
-    if written != list(map(_essence, expected)):
-        found.append(f"wrote {written}, not {list(map(_essence, expected))}")
+    try:
+        written = [_essence(frame) for frame in row.written(endpoint.data_to_send(), role)]
+    except ValueError as error:
+        return [*found, str(error)]
+    expected = [_essence(frame) for frame in row.replies]
+    if row.fails is not None and not any(call[0] == "close" for call in row.calls):
+        expected.append(_essence(Frame(CLOSE, Close(row.fails).serialize())))
+    if written != expected:
+        found.append(f"wrote {written}, not {expected}")
     if row.fails is not None or any(frame[0] == CLOSE for frame in written):
         found += _still_alive(row, role, endpoint)
     return found
@@ -161,44 +158,17 @@ def _chunks(frames: list[bytes], size: int | None) -> Iterator[bytes]:
         yield from (data[i : i + size] for i in range(0, len(data), size))
 
 
-def _frames(data: bytes, role: Role, row: Case, found: list[str]) -> Iterator[tuple[object, ...]]:
-    """Read what the endpoint wrote: frames, decompressed, without what may vary."""
-    index, inflater = 0, _Window(row.deflate, role) if row.deflate else None
-    while index < len(data):
-        parsed = Frame.parse(data, index, rsv=RSV1 if row.deflate else 0)
-        if parsed is None:
-            found.append(f"wrote a part of a frame: {data[index:]!r}")
-            return
-        frame, index = parsed
-        if (frame.mask is not None) != (role is Role.CLIENT):
-            found.append(f"wrote {Opcode(frame.opcode).name} with mask {frame.mask!r} (§5.1)")
-        if inflater is not None:
-            frame = inflater.read(frame)
-        yield _essence(frame)
-
-
-class _Window:
-    """The least that decompresses an endpoint's messages: zlib, and the four bytes of §7.2.2."""
-
-    def __init__(self, deflate: Deflate, role: Role) -> None:
-        self.bits, self.takeover = deflate.window(server=role is Role.SERVER)
-        self.zlib = zlib.decompressobj(-self.bits)
-        self.compressed = False
-
-    def read(self, frame: Frame) -> Frame:
-        if frame.opcode in (TEXT, BINARY):
-            self.compressed = bool(frame.rsv)
-            if not self.takeover:
-                self.zlib = zlib.decompressobj(-self.bits)
-        if not self.compressed or frame.opcode & 0x8:
-            return frame
-        tail = b"\x00\x00\xff\xff" if frame.fin else b""
-        return frame._replace(payload=self.zlib.decompress(frame.payload + tail))
-
-
 def _essence(frame: Frame) -> tuple[object, ...]:
     payload = frame.payload[:2] if frame.opcode == CLOSE else frame.payload
     return frame.opcode, payload, frame.fin, frame.rsv
+
+
+def breach(name: str, section: str, *sends: Frame | bytes, code: int = 1002, **more: Any) -> Case:
+    """Return a row in which the peer breaks a rule; code: the endpoint fails the connection with.
+
+    more: other fields of the row.
+    """
+    return Case(name, section, sends, fails=code, **more)
 
 
 def raw(text: str) -> bytes:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from wslab.exercises.engine.verdict import Outcome
 
-__all__ = ["Standing", "forget", "location", "note", "standings"]
+__all__ = ["Standing", "forget", "location", "note", "note_prediction", "predictions", "standings"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,13 @@ def forget(task: str) -> None:
         _append(path, {"task": task, "outcome": None})
 
 
-def _append(path: Path, entry: dict[str, str | None]) -> None:
+def note_prediction(question: str, is_right: bool) -> None:
+    """Keep that a prediction was made, and whether it came out so."""
+    if (path := location()) is not None:
+        _append(path, {"prediction": question, "right": is_right})
+
+
+def _append(path: Path, entry: dict[str, str | bool | None]) -> None:
     entry["day"] = datetime.now(UTC).astimezone().date().isoformat()
     line = json.dumps(entry) + "\n"
     try:
@@ -70,22 +78,41 @@ def _is_cut_off(path: Path) -> bool:
     return data not in (b"", b"\n")
 
 
-def standings() -> dict[str, Standing]:
-    """Return what is known of each task that was tried."""
+def _entries() -> Iterator[dict[str, Any]]:
+    """Yield what each line that can be read says."""
     path = location()
     try:
         lines = path.read_bytes().splitlines() if path else []
     except OSError:
-        return {}
-    found: dict[str, Standing] = {}
+        return
     for line in lines:
         try:
             entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def standings() -> dict[str, Standing]:
+    """Return what is known of each task that was tried."""
+    found: dict[str, Standing] = {}
+    for entry in _entries():
+        try:
             task, outcome, day = entry["task"], entry["outcome"], str(entry["day"])
             if outcome is None:
                 found.pop(task, None)
             else:
                 found[task] = Standing(Outcome[outcome], day)
-        except (ValueError, TypeError, KeyError):
+        except (TypeError, KeyError):
             continue
+    return found
+
+
+def predictions() -> dict[str, bool]:
+    """Return for each question that was answered whether the first prediction was right."""
+    found: dict[str, bool] = {}
+    for entry in _entries():
+        if isinstance(question := entry.get("prediction"), str):
+            found.setdefault(question, entry.get("right") is True)
     return found

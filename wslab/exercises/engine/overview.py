@@ -11,12 +11,13 @@ from wslab.exercises import sets
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.task import Task, TaskSet
 from wslab.exercises.engine.verdict import Outcome, stars
+from wslab.exercises.predictions.question import questions
 from wslab.lab.tables import text_table
 
 if TYPE_CHECKING:
     from wslab.exercises.conformance.grid import Grid
 
-__all__ = ["Checks", "Progress", "check", "grid", "progress", "reset"]
+__all__ = ["Checks", "Progress", "check", "grid", "progress"]
 
 
 class Checks:
@@ -52,6 +53,7 @@ class Progress:
 
     tasks: tuple[Task, ...]
     standings: dict[str, journal.Standing]
+    predictions: dict[str, bool]
 
     HEAD = ("lesson", "task", "level", "state", "since")
 
@@ -62,9 +64,11 @@ class Progress:
 
     @property
     def caption(self) -> str:
-        """How many of how many are solved, and whether it is kept."""
+        """What was predicted and solved, and whether it is kept."""
         kept = "" if journal.location() else "; WSLAB_PROGRESS is off, nothing is kept"
-        return f"Solved: {self.solved} of {len(self.tasks)}{kept}"
+        made, right = len(self.predictions), sum(self.predictions.values())
+        predicted = f"Predicted: {made} of {len(questions())}, {right} came out so"
+        return f"{predicted}. Solved: {self.solved} of {len(self.tasks)}{kept}"
 
     def rows(self) -> list[list[str]]:
         """Return the table's cells; the state has a sign, so it needs no colour."""
@@ -92,7 +96,8 @@ def progress(only: str | None = None) -> Progress:
     found = all_sets() if only is None else [getattr(check, only)]
     tasks = tuple(task for one in found for task in one.tasks.values())
     known = journal.standings()
-    return Progress(tasks, {task.id: known[task.id] for task in tasks if task.id in known})
+    solved = {task.id: known[task.id] for task in tasks if task.id in known}
+    return Progress(tasks, solved, journal.predictions())
 
 
 def grid(endpoint: object) -> Grid:
@@ -103,11 +108,3 @@ def grid(endpoint: object) -> Grid:
     from wslab.exercises.sets.connection import SET, table
 
     return SET.endpoint.show(endpoint, table)
-
-
-def reset(task: str) -> None:
-    """Forget the progress on one task, such as "framing.parse"; ValueError if there is none."""
-    names = [one.id for each in all_sets() for one in each.tasks.values()]
-    if task not in names:
-        raise ValueError(f"no task {task!r}; there are {', '.join(names)}")
-    journal.forget(task)

@@ -179,6 +179,13 @@ class Trial:
         self._sockets.append(listener)
         return listener
 
+    def closed_port(self) -> int:
+        """Return a port on which nobody listens, nor can until `close`."""
+        kept = socket.socket()
+        kept.bind(("127.0.0.1", 0))
+        self._sockets.append(kept)
+        return int(kept.getsockname()[1])
+
     @asynccontextmanager
     async def serving(self, handler: Callable[..., Any]) -> AsyncIterator[int]:
         """Serve TCP with the learner's handler; gives the port."""

@@ -22,7 +22,6 @@ __all__ = [
     "keep_little",
     "serving",
     "small_socket",
-    "unreachable",
     "until",
 ]
 
@@ -100,11 +99,3 @@ def keep_little(connection: ServerConnection) -> None:
     """Let the kernel keep little at the server's end, too."""
     kernel = connection.transport.get_extra_info("socket")
     kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
-
-
-def unreachable(trial: Trial) -> str:
-    """Return a URL at which nobody listens."""
-    listener = trial.listen()
-    port = listener.getsockname()[1]
-    listener.close()
-    return f"ws://127.0.0.1:{port}/"

@@ -128,7 +128,11 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
         wire.serving(trial, gone) as dying,
         wire.serving(trial, gone, process_request=refuse) as refusing,
     ):
-        cases = {"nobody listens": wire.unreachable(trial), "HTTP 403": refusing, "reset": dying}
+        cases = {
+            "nobody listens": f"ws://127.0.0.1:{trial.closed_port()}/",
+            "HTTP 403": refusing,
+            "reset": dying,
+        }
         for what, url in cases.items():
             trial.doing = f"a server that does not answer: {what}"
             async with trial.within(2, "no result although the connection is over"):

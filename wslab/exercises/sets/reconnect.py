@@ -29,7 +29,7 @@ SECRET = "an example of a secret"
 @SET.task(
     "Try again?",
     level=1,
-    section="RFC 6455 §7.4.1",
+    section="Lesson 08, section 7",
     takes=("code",),
     hints=(
         "Lesson 08, section 7. Could the same request succeed later? What the server says about "

@@ -71,12 +71,12 @@ class BaseServer:
         self.events = Events()
         self._errors: list[HandlerError] = []
         self._errors_shown = 0  # how many of them `unseen_errors` has returned
-        self.connections: set[Any] = set()
+        self.connections: dict[Any, None] = {}  # a set that keeps the order
         self.numbers = itertools.count(1)
         self.replaced = False
         self.thread: LabThread = lab_thread("servers")
         self._activity = 0
-        self._handlers: set[asyncio.Task[Any]] = set()
+        self._handlers: dict[asyncio.Task[Any], None] = {}
         self._listener: socket.socket | None = None
 
     # What a cell asks
@@ -214,7 +214,7 @@ class BaseServer:
         recorder.set(HandlerRecord(self, number))
         task = asyncio.current_task()
         assert task is not None  # a handler runs as a task of its own
-        self._handlers.add(task)
+        self._handlers[task] = None
         try:
             await handler(*arguments)
         except self.peer_left:
@@ -224,7 +224,7 @@ class BaseServer:
             return False
         finally:
             finish_line()
-            self._handlers.discard(task)
+            self._handlers.pop(task, None)
         return True
 
     def record_error(
@@ -277,9 +277,8 @@ class BaseServer:
             task.cancel()
 
     def _abandon(self) -> None:
-        for other in dict.fromkeys(
-            (self, *servers_on(self.thread))
-        ):  # whoever shares the loop goes with it
+        # Whoever shares the loop goes with it.
+        for other in dict.fromkeys((self, *servers_on(self.thread))):
             other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
             other._close_listener()
             self.thread.loop.call_soon_threadsafe(other._cut_off)

@@ -14,11 +14,15 @@ from wslab.protocol.close import CloseCode
 __all__ = ["RecordedConnection", "WrongLoop", "describe_close"]
 
 
+# Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
+REPLY_LIMIT = 1 << 20
+
+
 class ConnectionLog(Protocol):
     """What a connection tells its server."""
 
     numbers: Iterator[int]
-    connections: set[Any]
+    connections: dict[Any, None]
 
     def record(self, connection: int, kind: str, text: str) -> None:
         """Add an event."""
@@ -57,6 +61,7 @@ class RecordedConnection(ServerConnection):
 
     lab: ConnectionLog
     number: int = 0
+    _replies = 0  # bytes that the library has written by itself while others waited
 
     send = _on_own_loop("send")
     recv = _on_own_loop("recv")
@@ -71,17 +76,26 @@ class RecordedConnection(ServerConnection):
         """Number the connection (asyncio's callback)."""
         super().connection_made(transport)
         self.number = next(self.lab.numbers)
-        self.lab.connections.add(self)
+        self.lab.connections[self] = None
 
     def data_received(self, data: bytes) -> None:
-        """Note that the server is not idle (asyncio's callback)."""
+        """Note that the server is not idle, and bound its replies (asyncio's callback)."""
         self.lab.touch()
+        before = self.transport.get_write_buffer_size()
         super().data_received(data)
+        if not (waiting := self.transport.get_write_buffer_size()):
+            return
+        self._replies = waiting - before + (self._replies if before else 0)
+        if min(self._replies, waiting) > REPLY_LIMIT:
+            self.lab.record(
+                self.number, "dropped", f"{waiting} bytes wait for a peer that does not read"
+            )
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended (asyncio's callback)."""
         super().connection_lost(exc)
-        self.lab.connections.discard(self)
+        self.lab.connections.pop(self, None)
         if self.response is None:
             self.lab.record(self.number, "gone", "left before the opening handshake was done")
         elif self.response.status_code != 101:

@@ -69,7 +69,7 @@ class WebServer(BaseServer):
             nonlocal response
             response = await _respond(request, handler)
 
-        self.connections.add(protocol)
+        self.connections[protocol] = None
         self.touch()
         try:
             if not await self.run_handler(number, work):
@@ -79,7 +79,7 @@ class WebServer(BaseServer):
                 raise ConnectionResetError("the client left before its answer was complete")
             status = response.status
         finally:
-            self.connections.discard(protocol)
+            self.connections.pop(protocol, None)
             self.record(number, "request", f"{request.method} {request.path[:SHOWN]} {status}")
         if isinstance(response, web.HTTPException):
             raise response
@@ -88,8 +88,8 @@ class WebServer(BaseServer):
     def _cut_off(self) -> None:
         # Those that wait for their next request, too; and a handler may outlive its connection.
         server = self._runner.server if self._runner is not None else None
-        known = self.connections.union(server.connections if server is not None else ())
-        self.connections = {one for one in known if one.transport is not None}
+        known = [*self.connections, *(server.connections if server is not None else ())]
+        self.connections = {one: None for one in known if one.transport is not None}
         super()._cut_off()
 
     async def _open(self, listener: socket.socket) -> None:

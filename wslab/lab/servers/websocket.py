@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosed
 
+from wslab.lab.masking import masked_target
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import RecordedConnection
@@ -60,7 +61,8 @@ class Server(BaseServer):
 
     async def _handle(self, connection: ServerConnection) -> None:
         number = connection.number if isinstance(connection, RecordedConnection) else 0
-        self.record(number, "open", connection.request.path if connection.request else "")
+        path = connection.request.path if connection.request else ""
+        self.record(number, "open", masked_target(path))
         if not await self.run_handler(number, self.handler, connection):
             raise RuntimeError("handler failed")  # the library then closes with 1011
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
 from typing import NamedTuple
 
-from wslab.lab.tables import hex_bytes, printable, text_table
+from wslab.lab.tables import hex_bytes, text_table
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError
-from wslab.protocol.frames import Header, Opcode, apply_mask, parse_hex
+from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask, parse_hex
+from wslab.protocol.quoting import decoded_so_far, printable
 
 __all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
 
@@ -16,7 +16,7 @@ MASK_MARKS = ("[", "]")  # around masking keys
 MASKED_MARKS = ("{", "}")  # around masked payloads; the sanitiser of the tests knows both
 
 
-_Utf8 = getincrementaldecoder("utf-8")
+_LATER = bytes(range(0x80, 0xC0))  # all bytes of a character in UTF-8 but its first are of these
 
 
 class Field(NamedTuple):
@@ -76,7 +76,7 @@ def dissect(data: bytes | str) -> Anatomy:
     if extended:
         length = hex_bytes(data[2 : 2 + extended])
         fields.append(
-            Field(_at(2, extended), "length", length, f"{header.length} bytes of payload")
+            Field(_at(2, extended), "length", length, f"{_bytes(header.length)} of payload")
         )
     return Anatomy([*fields, *_payload_fields(data, header)])
 
@@ -88,7 +88,7 @@ def _bit_fields(first: int, second: int, header: Header) -> list[Field]:
     rsv = f"in use: {header.rsv:03b}" if header.rsv else "not used"
     mask = "not masked, as from a server" if header.mask is None else "masked, as from a client"
     codes = {126: "the length is in the next 2 bytes", 127: "the length is in the next 8 bytes"}
-    length = codes.get(code, f"{code} bytes of payload")
+    length = codes.get(code, f"{_bytes(code)} of payload")
     return [
         Field("0", "FIN", f"{one[0]}... ....", fin),
         Field("0", "RSV1-3", f".{one[1:4]} ....", rsv),
@@ -109,7 +109,8 @@ def _payload_fields(data: bytes, header: Header) -> list[Field]:
     if not header.length:
         return fields
     at = _at(header.size, header.length)
-    meaning = describe_payload(header, payload)
+    lead = None if header.opcode == Opcode.CONTINUATION else b""
+    meaning = describe_payload(header, payload, lead)
     if header.mask is None:
         return [*fields, Field(at, "payload", hex_bytes(payload), meaning)]
     fields.append(
@@ -122,23 +123,44 @@ def _at(start: int, size: int) -> str:
     return str(start) if size < 2 else f"{start}–{start + size - 1}"
 
 
-def describe_payload(header: Header, payload: bytes) -> str:
+def describe_payload(header: Header, payload: bytes, lead: bytes | None = b"") -> str:
     """Say in words what a frame's payload, or the beginning of it, means.
 
     payload: unmasked; shorter than header.length if the rest was not kept or has not come.
+    lead: the first bytes of a character that the frame before this one left incomplete; None if
+    nobody can tell.
     """
-    if header.opcode == Opcode.CLOSE and len(payload) == header.length:
+    has_all = len(payload) == header.length
+    if header.opcode == Opcode.CLOSE and has_all:
         return _describe_close(payload)
-    if header.rsv & 0b100:
-        return f"{header.length} bytes, compressed"
+    if header.rsv & RSV1 and header.opcode in (Opcode.TEXT, Opcode.BINARY):
+        return f"{_bytes(header.length)}, compressed"
     if not payload:
         return ""
     if header.opcode == Opcode.BINARY:
-        return f"{header.length} bytes"
-    # What we have may end inside a character: that is no fault of the sender's.
-    text = _Utf8("backslashreplace").decode(payload, final=len(payload) == header.length)
-    more = " …" if len(payload) < header.length and len(text) <= 60 else ""
-    return printable(text) + more
+        return _bytes(header.length)
+    ends = has_all and (header.fin or header.opcode not in (Opcode.TEXT, Opcode.CONTINUATION))
+    return _describe_text(payload, lead, has_all=has_all, ends=ends)
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte{'s' * (count != 1)}"
+
+
+def _describe_text(payload: bytes, lead: bytes | None, *, has_all: bool, ends: bool) -> str:
+    """Quote a fragment of a text; a character that is cut in two belongs to where it ends."""
+    said = []
+    if lead is None:  # then what can only be the end of a character is
+        rest = payload.lstrip(_LATER)
+        if size := len(payload) - len(rest):
+            said, payload = [f"the last {_bytes(size)} of a character"], rest
+    text, begun = decoded_so_far((lead or b"") + payload, is_complete=ends)
+    if text:
+        more = " …" if not has_all and len(text) <= 60 else ""
+        said.append(printable(text) + more + ", begun in the frame before" * bool(lead))
+    if begun and has_all:
+        said.append(f"{_bytes(len(begun))} of a character that goes on")
+    return ", then ".join(said)
 
 
 def _describe_close(payload: bytes) -> str:

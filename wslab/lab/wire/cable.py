@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from wslab.lab.loop import lab_thread, settle
+from wslab.lab.masking import masked_target
 from wslab.lab.registry import LOOPBACK, Listener, accept_no_more, replace
 from wslab.lab.wire.faults import Faults
 from wslab.lab.wire.link import Link, Sides
@@ -83,7 +84,11 @@ class Cable:
 
     def __repr__(self) -> str:
         """Say what it connects."""
-        state = f"{self.url} to {authority(*self.target)}" if self.is_running else "stopped"
+        state = (
+            f"{masked_target(self.url)} to {authority(*self.target)}"
+            if self.is_running
+            else "stopped"
+        )
         return f"<Cable {self.name!r} {state}>"
 
     @property
@@ -281,7 +286,7 @@ def cable(
     name: what it is known by; running the cell again replaces the cable of the same name.
     limit: how many messages it keeps, the newest ones.
     """
-    own_name = name or f"cable to {getattr(target, 'name', target)}"
+    own_name = name or masked_target(f"cable to {getattr(target, 'name', target)}")
     new = Cable(target, own_name, limit)
     replace(new, port)
     return new

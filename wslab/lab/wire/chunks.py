@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["chunk_head"]
+__all__ = ["chunk_head", "is_last_chunk"]
 
 _FIRST_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;[\t -~\x80-\xff]*)?")  # size; extensions
 
@@ -32,3 +32,9 @@ def chunk_head(data: bytes) -> tuple[int, int] | None:
         return len(line) + 2, size
     end = data.find(b"\r\n\r\n") + 4  # after the trailer fields
     return (end, 0) if end >= 4 else None
+
+
+def is_last_chunk(data: bytes) -> bool:
+    """Tell whether the chunk that begins like this is the last one, of size 0."""
+    match = _FIRST_LINE.match(data)
+    return match is not None and not int(match[1], 16)

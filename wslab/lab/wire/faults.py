@@ -39,51 +39,60 @@ class Faults:
 class Flow:
     """Carries bytes to a transport, as late, as slowly, in as small pieces as its faults say.
 
-    write, end: what to do with bytes, and with the end of the stream, once they may pass.
-    pause: called with True when the sender should stop, with False when it may go on.
+    write, end: what to do with bytes, and with the end of the stream, once they may pass; write
+    returns whether it could. pause: called with True when the sender should stop, with False when
+    it may go on. lose: called with the place and the number of bytes that will never arrive.
     """
 
     def __init__(
         self,
         faults: Faults,
         *,
-        write: Callable[[bytes], None],
+        write: Callable[[bytes], bool],
         end: Callable[[], None],
         pause: Callable[[bool], None],
+        lose: Callable[[int, int], None],
     ) -> None:
         self.faults = faults
         self.write = write
         self.end = end
         self.pause = pause
+        self.lose = lose
         self.loop = asyncio.get_running_loop()
-        self.passed = 0  # bytes let through since drop_after was set
-        self.queue: deque[tuple[float, bytes | None]] = deque()  # (when it is due, what)
+        self.pushed = 0  # bytes taken so far
+        self.passed = 0  # of them let through since drop_after was set
+        self.queue: deque[tuple[float, int, bytes | None]] = deque()  # (when due, place, what)
         self.backlog = 0  # bytes in the queue
         self.timer: asyncio.TimerHandle | None = None
 
     def push(self, data: bytes | None) -> None:
         """Take bytes, or None for the end of the stream."""
+        at, size = self.pushed, len(data or b"")
+        self.pushed += size
         limit = self.faults.drop_after
         if limit is not None:
-            if self.passed >= limit:
-                return  # who does not get the data does not get the end either
-            data = data and data[: limit - self.passed]
+            room = max(0, limit - self.passed)
+            if size > room:
+                self.lose(at + room, size - room)
+            if not room:
+                return  # a peer that does not get the data does not get the end either
+            data = data and data[:room]
             self.passed += len(data or b"")
         if not self.queue and not self.faults.holds_back:
-            self._out(data)
+            self._out(at, data)
             return
-        self.queue.append((self.loop.time() + self.faults.delay, data))
+        self.queue.append((self.loop.time() + self.faults.delay, at, data))
         self.backlog += len(data or b"")
         if self.backlog > BACKLOG:
             self.pause(True)
         if self.timer is None:
             self.pump()
 
-    def _out(self, data: bytes | None) -> None:
+    def _out(self, at: int, data: bytes | None) -> None:
         if data is None:
             self.end()
-        else:
-            self.write(data)
+        elif not self.write(data):
+            self.lose(at, len(data))
 
     def changed(self) -> None:
         """Look again, after the faults have changed."""
@@ -95,7 +104,7 @@ class Flow:
         """Let pass what is due, and come back when more is."""
         self.timer = None
         while self.queue and not self.faults.frozen:
-            due, data = self.queue[0]
+            due, at, data = self.queue[0]
             wait = due - self.loop.time()
             if wait > 0 and self.faults.delay:
                 self.timer = self.loop.call_later(wait, self.pump)
@@ -103,10 +112,10 @@ class Flow:
             self.queue.popleft()
             size, pause = self._step(len(data or b""))
             if data is not None and size < len(data):
-                self.queue.appendleft((due, data[size:]))
+                self.queue.appendleft((due, at + size, data[size:]))
                 data = data[:size]
             self.backlog -= len(data or b"")
-            self._out(data)
+            self._out(at, data)
             if pause:  # also for what is still to come
                 self.timer = self.loop.call_later(pause, self.pump)
                 return
@@ -124,9 +133,12 @@ class Flow:
         return size, pause
 
     def close(self) -> None:
-        """Forget what is still held back."""
+        """Lose what is still held back."""
         if self.timer is not None:
             self.timer.cancel()
         self.timer = None
+        for _, at, data in self.queue:
+            if data:
+                self.lose(at, len(data))
         self.queue.clear()
         self.backlog = 0

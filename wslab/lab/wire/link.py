@@ -7,10 +7,12 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from wslab.lab.wire.faults import Faults, Flow
-from wslab.lab.wire.tape import Side, Tape, Tracker
+from wslab.lab.wire.tape import Side, Tape
+from wslab.lab.wire.tracker import Tracker, trackers
 
 __all__ = ["Link", "Sides"]
 
@@ -23,11 +25,11 @@ _RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() 
 class End(asyncio.Protocol):
     """One end of a relayed connection: the socket towards the client, or towards the server."""
 
-    def __init__(self, link: Link, side: Side) -> None:
+    def __init__(self, link: Link, tracker: Tracker) -> None:
         self.link = link
-        self.side: Side = side
+        self.side: Side = tracker.side
         self.transport: asyncio.Transport | None = None
-        self.tracker = Tracker(link.tape, link.number, side)
+        self.tracker = tracker
         self.flow: Flow  # what this end's peer sends, on its way to the other end
         self.reasons: set[str] = set()  # why nothing is read from this end at the moment
         self.early: list[bytes] = []  # what is to be written before there is a connection
@@ -85,14 +87,15 @@ class End(asyncio.Protocol):
             return  # after FIN there is nothing to read but the same FIN again
         (self.transport.pause_reading if self.reasons else self.transport.resume_reading)()
 
-    def write(self, data: bytes) -> None:
-        """Send to this end's peer; what nobody can get any more is lost."""
+    def write(self, data: bytes) -> bool:
+        """Send to this end's peer; return whether there is still one that can get it."""
         if self.ended:
-            return
+            return False
         if self.transport is None:
             self.early.append(data)
         else:
             self.transport.write(data)
+        return True
 
     def write_eof(self) -> None:
         """Tell this end's peer that no more will come."""
@@ -140,16 +143,17 @@ class Link:
         self.tape = tape
         self.faults = faults
         self.links = links
-        self.client = End(self, "client")
-        self.server = End(self, "server")
-        self.client.tracker.other = self.server.tracker
-        self.server.tracker.other = self.client.tracker
+        self.client, self.server = (End(self, each) for each in trackers(tape, number))
         self.halves = 0  # directions that have ended
         self.dial: asyncio.Task[None] | None = None
         for end in (self.client, self.server):
             far = self.other(end)
             end.flow = Flow(
-                faults[end.side], write=far.write, end=far.write_eof, pause=self._pause(end)
+                faults[end.side],
+                write=far.write,
+                end=far.write_eof,
+                pause=self._pause(end),
+                lose=partial(tape.lose, number, end.side),
             )
 
     def _pause(self, end: End) -> Callable[[bool], None]:
@@ -179,6 +183,7 @@ class Link:
             await loop.create_connection(lambda: self.server, *self.target)
         except OSError as error:
             self.note("server", f"cannot be reached: {error.strerror or error}")
+            self.tape.lose(self.number, "client", 0, sum(map(len, self.server.early)))
             self.end("client", reset=True)
 
     def half_closed(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import NamedTuple
 
-from wslab.lab.tables import escaped, hex_bytes, printable, text_table
+from wslab.lab.masking import masked_field, masked_target
+from wslab.lab.tables import hex_bytes, text_table
 from wslab.lab.wire.anatomy import (
     MASK_MARKS,
     MASKED_MARKS,
@@ -14,12 +16,14 @@ from wslab.lab.wire.anatomy import (
     dissect,
     opcode_name,
 )
+from wslab.lab.wire.bitgrid import BitGrid
 from wslab.lab.wire.chunks import chunk_head
 from wslab.lab.wire.dissectors import Dissector
 from wslab.lab.wire.tape import Piece
 from wslab.protocol.close import Close
 from wslab.protocol.errors import PeerError
 from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask, check_header
+from wslab.protocol.quoting import decoded_so_far, escaped, printable
 
 __all__ = ["HEAD", "Context", "Row"]
 
@@ -27,8 +31,9 @@ HEAD = ("#", "who", "kind", "size", "what")
 
 SHOWN = 16  # bytes of a payload that a row shows
 LINE = 200  # characters of a header line
-# Notebooks are saved and shared: what these fields say lets others in. A row's `wire` has it.
-SECRET = ("authorization", "cookie", "proxy-authorization", "set-cookie")
+LINES = 50  # of a header
+_FIRST = "RFC 7692 §6"
+_RECORDS = {20: "TLS change of keys", 21: "TLS alert", 22: "TLS handshake", 23: "ciphertext"}
 
 
 class Context(NamedTuple):
@@ -36,14 +41,18 @@ class Context(NamedTuple):
 
     rsv: the reserved bits that the handshake agreed on.
     message: the first frame of the message that a continuation frame goes on with.
+    lead: the beginning of a character at the end of the fragment before; None if not known.
     several: whether more than one connection is on the tape.
     dissector: what reads the messages of this connection's application, if its protocol is known.
+    lost: bytes of it that the cable did not deliver.
     """
 
     rsv: int = RSV1
     message: Header | None = None
+    lead: bytes | None = b""
     several: bool = False
     dissector: Dissector | None = None
+    lost: int = 0
 
 
 class Row:
@@ -51,7 +60,7 @@ class Row:
 
     number: its place on the tape. who: "client", "server" or "cable". size: bytes.
     kind: "HTTP", "body", "chunk", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG",
-    "raw", "TLS" or "note".
+    "raw", "TLS", "note", or "early": what a client sent before the answer that says what it is.
     wire: its bytes, or the first of them.
     payload: of a frame, unmasked; of a chunk, its data; of the rest, wire.
     """
@@ -95,7 +104,9 @@ class Row:
     @property
     def is_complete(self) -> bool:
         """Whether all of it has passed."""
-        has_end = self.piece.kind in ("http", "chunk", "frame") or self.piece.total is not None
+        has_end = (
+            self.piece.kind in ("http", "chunk", "frame", "tls") or self.piece.total is not None
+        )
         return not has_end or self.piece.total == self.size
 
     @property
@@ -103,8 +114,11 @@ class Row:
         """The rule that this frame breaks by itself, with its section; empty if none."""
         if self.header is None:
             return ""
+        rsv = self.context.rsv
+        if self.header.rsv & rsv and self.header.opcode not in (Opcode.TEXT, Opcode.BINARY):
+            return f"RSV1 is set on {self.kind}, only a message's first frame has it ({_FIRST})"
         try:
-            check_header(self.header, self.who == "client", self.context.rsv)
+            check_header(self.header, self.who == "client", rsv)
             if self.header.opcode == Opcode.CLOSE and self.is_complete:
                 Close.parse(self.payload)
         except PeerError as error:
@@ -127,37 +141,52 @@ class Row:
     @property
     def meaning(self) -> str:
         """What it says, in words."""
-        kind = self.piece.kind
-        if kind == "http":
-            lines = self.wire.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-            said = "\n".join(map(_header_line, lines))
-        elif kind == "tls":
-            what = "TLS handshake" if self.wire[:1] == b"\x16" else "ciphertext"  # RFC 8446 §5.1
-            said = f"{self.size} bytes of {what}"
-        elif kind == "chunk":  # with its size, which is text
-            said = printable(self.wire.decode("utf-8", "backslashreplace"))
-            said += ", the last chunk" * (self.is_complete and not self.payload)
-        elif kind == "body" and self.context.dissector is not None:
-            said = self.context.dissector.body(self.payload, is_complete=self._has_all)
-            said = said or printable(self.text)
-        elif kind in ("body", "raw"):
-            said = printable(self.text)
-        elif kind == "note":
-            said = self.text
-        elif self.header is None:
-            said = "part of a header"
-        else:
-            header = self.header
-            if header.opcode == Opcode.CONTINUATION and self.context.message is not None:
-                first = self.context.message
-                header = header._replace(opcode=first.opcode, rsv=first.rsv)
-            parts = [self._dissected or describe_payload(header, self.payload)]
-            parts += ["more follows"] * (not self.header.fin)
-            said = ", ".join(filter(None, parts))
+        said = self._said
         if not self.is_complete:
             total = f" of {self.piece.total}" if self.piece.total else ""
             said += f"\nnot complete: {self.size}{total} B so far"
+        if lost := self.context.lost:
+            said += f"\nlost on the way: {lost} of {self.size} B"
         return said + (f"\nnot allowed: {self.problem}" if self.problem else "")
+
+    @property
+    def _said(self) -> str:
+        match self.piece.kind:
+            case "http":
+                return _describe_head(self.wire)
+            case "tls":  # RFC 8446 §5.1
+                what = _RECORDS.get(self.wire[0], "TLS")
+                return f"{self.size} bytes of {what}"
+            case "chunk":  # with its size, which is text
+                text = decoded_so_far(self.wire, is_complete=self._has_all)[0]
+                is_last = self.is_complete and not self.payload
+                return printable(text) + ", the last chunk" * is_last
+            case "note":
+                return self.text
+            case "early":
+                return "sent before the server's answer"
+            case "frame":
+                return self._frame_said
+        body = self.piece.kind == "body" and self.context.dissector
+        said = body.body(self.payload, is_complete=self._has_all) if body else ""
+        return said or printable(
+            masked_target(decoded_so_far(self.wire, is_complete=self._has_all)[0])
+        )
+
+    @property
+    def _frame_said(self) -> str:
+        header, first, agreed = self.header, self.context.message, self.context.rsv
+        if header is None:
+            return "part of a header"
+        header = header._replace(rsv=header.rsv & agreed)
+        lead: bytes | None = b""
+        if header.opcode == Opcode.CONTINUATION:
+            lead = self.context.lead
+            if first is not None:
+                header = header._replace(opcode=first.opcode, rsv=first.rsv & agreed)
+        parts = [self._dissected or describe_payload(header, self.payload, lead)]
+        parts += ["more follows"] * (not header.fin)
+        return ", ".join(filter(None, parts))
 
     @property
     def _has_all(self) -> bool:
@@ -182,6 +211,13 @@ class Row:
             raise ValueError(f"row {self.number} is {self.kind}, only frames have an anatomy")
         return dissect(self.wire)
 
+    @property
+    def grid(self) -> BitGrid:
+        """The frame's bits as the RFC draws them."""
+        if self.header is None:
+            raise ValueError(f"row {self.number} is {self.kind}, only frames have bits to draw")
+        return BitGrid(self.wire)
+
     def cells(self) -> tuple[str, str, str, str, str, str]:
         """Return what a table shows: number, who, kind, size, bytes, meaning."""
         size = f"{self.size} B" if self.piece.kind != "note" else ""
@@ -200,8 +236,17 @@ class Row:
         return f"{table}\n\n{self.anatomy!r}" if self.header is not None else table
 
 
+def _describe_head(head: bytes) -> str:
+    lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    said = [_header_line(line) for line in lines[:LINES]]
+    if more := len(lines) - LINES:
+        said += [f"… {more} more lines, see the row's wire"] * (more > 0)
+    return "\n".join(said)
+
+
 def _header_line(line: str) -> str:
-    name, colon, value = line.partition(":")
-    if colon and name.lower() in SECRET:
-        return f"{escaped(name)}: ({len(value.strip())} characters, not shown)"
-    return escaped(line[:LINE]) + (" …" if len(line) > LINE else "")
+    """Write a field, or the start line, without its secrets."""
+    found = re.match(r"([^\s:]+):\s*", line)
+    line = found[0] + masked_field(found[1], line[found.end() :]) if found else masked_target(line)
+    shown = escaped(line[:LINE].replace("\\", r"\\"))
+    return shown + (" …" if len(line) > LINE else "")

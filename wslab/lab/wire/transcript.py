@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from wslab.lab.tables import text_table
+from wslab.lab.wire.diagram import SequenceDiagram, of_rows
 from wslab.lab.wire.dissectors import Dissector, dissector_of
 from wslab.lab.wire.row import HEAD, Context, Row
 from wslab.lab.wire.tape import Piece, Side, Tape, Who
-from wslab.protocol.frames import RSV1, Header, Opcode
+from wslab.protocol.deflate import NAME
+from wslab.protocol.errors import HandshakeError
+from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask
+from wslab.protocol.handshake import parse_extensions
+from wslab.protocol.http import parse_head
+from wslab.protocol.quoting import decoded_so_far
 
-__all__ = ["Row", "Transcript", "is_refusal"]
+__all__ = ["Row", "Transcript"]
 
 
 class Transcript(Sequence[Row]):
@@ -24,11 +30,13 @@ class Transcript(Sequence[Row]):
         self.tape = tape
         self.dropped = tape.dropped
         if rows is None:
-            pieces = tape.pieces.copy()
+            # What waited for a decision is on the tape later than it came.
+            pieces = sorted(tape.pieces.copy(), key=lambda piece: piece.time)
             first = self.dropped = tape.count - len(pieces)
+            found = zip(pieces, contexts(pieces), strict=True)
             rows = [
-                Row(first + i, piece, tape.started, context)
-                for i, (piece, context) in enumerate(zip(pieces, contexts(pieces), strict=True))
+                Row(first + i, piece, tape.started, context._replace(lost=tape.lost_of(piece)))
+                for i, (piece, context) in enumerate(found)
             ]
         self.rows = rows
 
@@ -108,6 +116,11 @@ class Transcript(Sequence[Row]):
         """Bytes that each side has sent through the cable, whatever rows are kept."""
         return dict(self.tape.sent)
 
+    @property
+    def diagram(self) -> SequenceDiagram:
+        """These rows as a sequence diagram: who sent what to whom, from top to bottom."""
+        return of_rows(self.rows)
+
     def __repr__(self) -> str:
         """Render as a table, the same every time but for what is random on the wire."""
         if not self.rows:
@@ -117,32 +130,46 @@ class Transcript(Sequence[Row]):
         return f"{lost}\n{table}" if self.dropped else table
 
 
-def is_refusal(head: bytes) -> bool:
-    """Tell whether a response with this header says no: its body is then not the application's."""
-    return head.split(b" ")[1:2] not in ([b"200"], [b"101"])
-
-
 def contexts(pieces: Iterable[Piece]) -> Iterator[Context]:
     """Yield for each piece what those before it say about it."""
     pieces = list(pieces)
     several = any(piece.connection > 1 for piece in pieces)
     rsv: dict[int, int] = {}  # connection: the reserved bits agreed on, unknown without the 101
-    first: dict[tuple[int, Who], Header] = {}  # of the message that is under way
+    messages: dict[tuple[int, Who], tuple[Header | None, bytes | None]] = {}  # under way
     speaking: dict[int, Dissector | None] = {}  # connection: what its last request began
     for piece in pieces:
         where = (piece.connection, piece.side)
-        header = Header.parse(piece.head) if piece.kind == "frame" else None
         if piece.kind == "http" and piece.side == "server":
-            rsv[piece.connection] = RSV1 if b"permessage-deflate" in piece.head.lower() else 0
-            if is_refusal(piece.head):
-                speaking[piece.connection] = None
+            rsv[piece.connection] = RSV1 if _agrees_to_deflate(piece.head) else 0
+            if piece.head[9:10] != b"1" and piece.head[9:12] != b"200":
+                speaking[piece.connection] = None  # the body of a refusal is not the application's
         elif piece.kind == "http":
             speaking[piece.connection] = dissector_of(piece.head)
+        first, lead = messages.get(where, (None, None))
         yield Context(
-            rsv.get(piece.connection, RSV1),
-            first.get(where),
-            several,
-            speaking.get(piece.connection),
+            rsv.get(piece.connection, RSV1), first, lead, several, speaking.get(piece.connection)
         )
-        if header is not None and header.opcode in (Opcode.TEXT, Opcode.BINARY):
-            first[where] = header
+        header = Header.parse(piece.head) if piece.kind == "frame" else None
+        if header is not None and header.opcode < 8:
+            if header.opcode != Opcode.CONTINUATION:
+                first, lead = header, b""
+            messages[where] = first, _cut_off(header, piece.head, lead)
+
+
+def _agrees_to_deflate(head: bytes) -> bool:
+    """Tell whether a response accepts permessage-deflate (RFC 7692 §5)."""
+    try:
+        parsed = parse_head(head)
+        return parsed is not None and any(each.name == NAME for each in parse_extensions(parsed[1]))
+    except HandshakeError:
+        return False
+
+
+def _cut_off(header: Header, wire: bytes, lead: bytes | None) -> bytes | None:
+    """Return the beginning of a character at the end of a fragment; None if nobody can tell."""
+    payload = wire[header.size :]
+    if header.fin or lead is None or len(payload) < header.length:
+        return None
+    if header.mask is not None:
+        payload = apply_mask(payload, header.mask)
+    return decoded_so_far(lead + payload, is_complete=False)[1]

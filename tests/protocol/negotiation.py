@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from wslab.exercises.conformance.compression import FORGET, NARROW
 from wslab.protocol.deflate import Deflate
+
+from .compression import FORGET, NARROW
 
 __all__ = ["ANSWERS", "OFFERS", "Answer", "Offer"]
 

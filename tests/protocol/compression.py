@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from wslab.exercises.conformance.row import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Case,
-    fragment,
-    raw,
-)
+from wslab.exercises.conformance.row import Case, fragment, raw
 from wslab.protocol import RSV1, RSV2, RSV3, Frame, Opcode
+from wslab.protocol.connection import Role
 from wslab.protocol.deflate import Deflate
 from wslab.protocol.events import Binary, Ping, Text
 
-__all__ = ["COMPRESSION", "DEFLATE", "FORGET", "NARROW"]
+__all__ = ["COMPRESSION", "DEFLATE", "FORGET", "NARROW", "Compressed"]
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 
 DEFLATE = Deflate()
 FORGET = Deflate(server_no_context_takeover=True, client_no_context_takeover=True)
 NARROW = Deflate(server_max_window_bits=9, client_max_window_bits=9)
 HELLO = raw("f248cdc9c90700")
+
+
+@dataclass(frozen=True)
+class Compressed(Case):
+    """A row for a connection that compresses, as agreed on in the opening handshake."""
+
+    deflate: Deflate = DEFLATE
+
+    def written(self, data: bytes, role: Role, *, rsv: int = RSV1) -> Iterator[Frame]:
+        """Read what the endpoint wrote, decompressed: zlib, and the four bytes of §7.2.2."""
+        bits, takeover = self.deflate.window(server=role is Role.SERVER)
+        inflater, compressed = zlib.decompressobj(-bits), False
+        for frame in super().written(data, role, rsv=rsv):
+            if frame.opcode in (TEXT, BINARY):
+                compressed = bool(frame.rsv)
+                if not takeover:
+                    inflater = zlib.decompressobj(-bits)
+            if compressed and frame.opcode < CLOSE:
+                tail = b"\x00\x00\xff\xff" if frame.fin else b""
+                frame = frame._replace(payload=inflater.decompress(frame.payload + tail))
+            yield frame
 
 
 def squeezed(data: bytes, opcode: Opcode = TEXT, fin: bool = True) -> Frame:
@@ -55,24 +71,24 @@ def _far_back() -> tuple[Frame, Frame]:
 
 
 COMPRESSION = [
-    Case(
+    # RSV1 on the first frame tells that the message is compressed.
+    Compressed(
         "a compressed message",
         "RFC 7692 §7.2.3.1",
-        "RSV1 on the first frame tells that the message is compressed.",
         sends=(squeezed(HELLO),),
         delivers=(Text("Hello"),),
     ),
-    Case(
+    # Without RSV1 a message is taken as it is.
+    Compressed(
         "a message that is not compressed",
         "RFC 7692 §6",
-        "Without RSV1 a message is taken as it is.",
         sends=(Frame(TEXT, b"Hello"), squeezed(HELLO)),
         delivers=(Text("Hello"), Text("Hello")),
     ),
-    Case(
+    # Only the first fragment has RSV1; control frames are not compressed.
+    Compressed(
         "a compressed message in fragments, control frames between them",
         "RFC 7692 §6.1, §7.2.3.1",
-        "Only the first fragment has RSV1; control frames are not compressed.",
         sends=(
             squeezed(HELLO[:3], fin=False),
             Frame(PING, b"1"),
@@ -82,68 +98,68 @@ COMPRESSION = [
         delivers=(Ping(b"1"), Text("Hello")),
         replies=(Frame(PONG, b"1"),),
     ),
-    Case(
+    # RSV1 MUST NOT be set on later fragments.
+    Compressed(
         "CONTINUATION with RSV1",
         "RFC 7692 §6.1",
-        "RSV1 MUST NOT be set on later fragments.",
         sends=(squeezed(HELLO[:3], fin=False), Frame(CONTINUATION, HELLO[3:], rsv=RSV1)),
         fails=1002,
     ),
     *(
-        Case(
+        # An endpoint MUST NOT set RSV1 of control frames, a receiver MUST fail.
+        Compressed(
             f"{opcode.name} with RSV1",
             "RFC 7692 §6",
-            "An endpoint MUST NOT set RSV1 of control frames, a receiver MUST fail.",
             sends=(Frame(opcode, b"", rsv=RSV1),),
             fails=1002,
         )
         for opcode in (PING, PONG, CLOSE)
     ),
     *(
-        Case(
+        # RSV MUST be 0 unless an extension is negotiated that defines meanings for it.
+        Compressed(
             f"RSV bits {rsv:03b} with compression agreed on",
             "RFC 6455 §5.2",
-            "RSV MUST be 0 unless an extension is negotiated that defines meanings for it.",
             sends=(Frame(TEXT, HELLO, rsv=rsv),),
             fails=1002,
         )
         for rsv in (RSV2, RSV3, RSV1 | RSV2)
     ),
-    Case(
+    # The window is kept between messages, unless the sender agreed to empty it.
+    Compressed(
         "a message that refers to the one before",
         "RFC 7692 §7.2.3.2",
-        "The window is kept between messages, unless the sender agreed to empty it.",
         sends=(squeezed(HELLO), squeezed(raw("f200110000"))),
         delivers=(Text("Hello"), Text("Hello")),
     ),
-    Case(
+    # A message that is not compressed leaves the window alone.
+    Compressed(
         "a message that refers to the one before the last, not compressed itself",
         "RFC 7692 §7.2.2",
-        "A message that is not compressed leaves the window alone.",
         sends=(squeezed(HELLO), Frame(TEXT, b"between"), squeezed(raw("f200110000"))),
         delivers=(Text("Hello"), Text("between"), Text("Hello")),
     ),
-    Case(
+    # A sender that agreed to *_no_context_takeover MUST NOT use the window again.
+    Compressed(
         "a message that refers to the one before, against the agreement",
         "RFC 7692 §7.1.1",
-        "A sender that agreed to *_no_context_takeover MUST NOT use the window again.",
         sends=(squeezed(HELLO), squeezed(raw("f200110000"))),
         delivers=(Text("Hello"),),
         fails=1007,
         deflate=FORGET,
         differs="the library answers 1002",
     ),
-    Case(
+    # Any kind of DEFLATE block may be used.
+    Compressed(
         "a message without compression in its blocks",
         "RFC 7692 §7.2.3.3",
-        "Any kind of DEFLATE block may be used.",
         sends=(squeezed(raw("000500faff48656c6c6f00")),),
         delivers=(Text("Hello"),),
     ),
-    Case(
+    # A sender may flush with a final block; the next message is decompressed as ever.
+    Compressed(
         "messages with a final block",
         "RFC 7692 §7.2.3.4",
-        "A sender may flush with a final block; the next message is decompressed as ever.",
         sends=(
             squeezed(raw("f348cdc9c9070000")),
             squeezed(HELLO),
@@ -152,74 +168,74 @@ COMPRESSION = [
         delivers=(Text("Hello"),) * 3,
         differs="the library takes the first message, and from then on every one for empty",
     ),
-    Case(
+    # A message may have any number of DEFLATE blocks.
+    Compressed(
         "a message of two blocks",
         "RFC 7692 §7.2.3.5",
-        "A message may have any number of DEFLATE blocks.",
         sends=(squeezed(raw("f248050000 00ffffcac9c90700")),),
         delivers=(Text("Hello"),),
     ),
-    Case(
+    # An empty message is one byte, 0x00.
+    Compressed(
         "empty messages",
         "RFC 7692 §7.2.3.6",
-        "An empty message is one byte, 0x00.",
         sends=(squeezed(b"\0"), squeezed(b"\0"), squeezed(HELLO)),
         delivers=(Text(""), Text(""), Text("Hello")),
     ),
     *(
-        Case(
+        # What cannot be decompressed fails the connection: 1007, its type is not what it says.
+        Compressed(
             f"not deflated data: {payload.hex(' ')}",
             "RFC 7692 §7.2.2; RFC 6455 §7.4.1",
-            "What cannot be decompressed fails the connection: 1007, its type is not what it says.",
             sends=(squeezed(payload),),
             fails=1007,
             differs="the library answers 1002; RFC 7692 names no code, wsproto and ws say 1007",
         )
         for payload in (raw("ffffffff"), raw("07"), raw("000500000048656c6c6f"))
     ),
-    Case(
+    # Upon text that is not valid UTF-8, an endpoint MUST _Fail the Connection_.
+    Compressed(
         "text that is not UTF-8 when decompressed",
         "RFC 6455 §8.1",
-        "Upon text that is not valid UTF-8, an endpoint MUST _Fail the Connection_.",
         sends=(squeezed(deflated(raw("ceba ff"))),),
         fails=1007,
     ),
-    Case(
+    # Implementations MUST impose limits on the size after reassembly.
+    Compressed(
         "a bomb: 1 KB that becomes 1 MB",
         "RFC 6455 §10.4",
-        "Implementations MUST impose limits on the size after reassembly.",
         sends=(squeezed(deflated(bytes(1_000_000)), BINARY),),
         fails=1009,
     ),
-    Case(
+    # Implementations MUST impose limits on the size after reassembly.
+    Compressed(
         "a bomb in a frame that has not ended",
         "RFC 6455 §10.4",
-        "Implementations MUST impose limits on the size after reassembly.",
         sends=(squeezed(deflated(bytes(1_000_000)), BINARY, fin=False),),
         fails=1009,
     ),
-    Case(
+    # A sender MUST NOT use a larger window than agreed.
+    Compressed(
         "a message that refers back further than the window",
         "RFC 7692 §7.1.2",
-        "A sender MUST NOT use a larger window than agreed.",
         sends=_far_back(),
         delivers=(Binary(inflated(_far_back()[0].payload)),),
         fails=1007,
         deflate=NARROW,
         differs="the library answers 1002",
     ),
-    Case(
+    # RSV1 is set on the first fragment only.
+    Compressed(
         "we send compressed fragments",
         "RFC 7692 §6.1",
-        "RSV1 is set on the first fragment only.",
         calls=(("send_text", "Hel", {"fin": False}), ("ping", b"1"), ("send_text", "lo")),
         replies=(squeezed(b"Hel", fin=False), Frame(PING, b"1"), Frame(CONTINUATION, b"lo")),
     ),
     *(
-        Case(
+        # A sender keeps to the window that was agreed on.
+        Compressed(
             f"we send messages, the last one empty: {name}",
             "RFC 7692 §7.1, §7.2.1",
-            "A sender keeps to the window that was agreed on.",
             calls=(*(("send_binary", data) for data in messages),),
             replies=(*(squeezed(data, BINARY) for data in messages),),
             deflate=deflate,

@@ -2,6 +2,6 @@
 
 import os
 
-collect_ignore = ["kit.py", "nbgrader_config.py"]  # no tests in these
+collect_ignore = ["exercises/kit.py", "exercises/nbgrader_config.py"]  # no tests in these
 
 os.environ["WSLAB_PROGRESS"] = "off"

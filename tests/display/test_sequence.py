@@ -1,0 +1,41 @@
+"""A sequence diagram in HTML: the same words as in its text, nothing that a peer can break."""
+
+from __future__ import annotations
+
+import re
+
+from wslab.display.sequence import sequence
+from wslab.lab.wire.diagram import SequenceDiagram, Step
+
+HOSTILE = "<script>x</script>$\\phantom{1}$\u202e"
+
+
+def words(html):
+    return re.sub(r"<[^>]+>", " ", html).split()
+
+
+def test_words_and_arrow_heads_are_left_where_styles_are_lost():
+    steps = (
+        Step(0, 1, "TEXT hi · 8 B", "TEXT", 0.0124),
+        Step(3, 2, "PING · 2 B", "PING", 0.5),
+        Step(0, 3, "cut (both)", "fault", 1),
+    )
+    html = sequence(SequenceDiagram(("client 1", "server 1", "client 2", "server 2"), steps, True))
+    expected = "time client 1 server 1 client 2 server 2"
+    expected += " +12 ms TEXT hi · 8 B ▶ +500 ms PING · 2 B ◀ +1000 ms ✂ cut (both)"
+    assert words(html) == expected.split()
+    for line in html.splitlines():
+        if "<tr><td" in line:
+            assert sum(map(int, re.findall(r'colspan="(\d)"', line))) + line.count("14px") == 5
+
+
+def test_steps_of_a_lesson_have_no_times():
+    html = sequence(SequenceDiagram(("a", "b", "c"), (Step(2, 0, "x"), Step(1, 1, "waits"))))
+    assert words(html) == ["a", "b", "c", "x", "◀", "waits"]
+
+
+def test_what_a_peer_said_is_text():
+    html = sequence(SequenceDiagram(("a", HOSTILE), (Step(0, 1, HOSTILE),)))
+    assert "<script" not in html
+    assert "\u202e" not in html
+    assert "mathjax_ignore" in html  # `$…$` is not typeset

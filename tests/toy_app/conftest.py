@@ -1,0 +1,3 @@
+"""The application itself holds no tests."""
+
+collect_ignore = ["dice"]

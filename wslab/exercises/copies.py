@@ -1,0 +1,117 @@
+"""The learner's own copies of the notebooks: in `work/`, without outputs, theirs to change.
+
+A copy remembers which version it was made from. It is never overwritten; where the course has a
+newer version, that one is put beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+__all__ = ["make_copies", "reset"]
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = "work"
+Notebook = dict[str, Any]
+
+
+def make_copies(root: Path = ROOT) -> list[Path]:
+    """Copy what is not there yet from `notebooks/` to `work/`; return what was made.
+
+    root: the folder of the course. A copy keeps its place, so its links work as before.
+    Raises FileNotFoundError if root has no notebooks.
+    """
+    made = []
+    for source in _sources(root):
+        copy = root / WORK / source.relative_to(root / "notebooks")
+        if not copy.exists():
+            made.append(_write(copy, _blank(source)))
+        elif source.suffix == ".ipynb" and _version_of(copy) != _hash(_read(source)):
+            beside = copy.with_suffix(".new.ipynb")
+            if _version_of(beside) != _hash(_read(source)) and not _is_edited(beside):
+                made.append(_write(beside, _blank(source)))
+    return made
+
+
+def reset(name: str, root: Path = ROOT) -> Path:
+    """Restore one of your copies, such as "03_framing" or "exercises/03_framing".
+
+    What you had is kept beside it, in a file that ends in `.old.ipynb`. Close the notebook without
+    saving, and open it again. ValueError if there is no notebook of this name.
+    """
+    source = root / "notebooks" / f"{name}.ipynb"
+    if source not in (known := _sources(root)):
+        names = [path.relative_to(root / "notebooks").with_suffix("").as_posix() for path in known]
+        raise ValueError(f"there is no notebook {name!r}; there are {', '.join(names)}")
+    copy = root / WORK / f"{name}.ipynb"
+    if copy.exists() and _is_edited(copy):
+        shutil.move(copy, copy.with_suffix(".old.ipynb"))
+    return _write(copy, _blank(source))
+
+
+def _sources(root: Path) -> list[Path]:
+    """Return the lessons and the student copies of the exercises, with what they link to."""
+    folder = root / "notebooks"
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{root} has no folder `notebooks`; run this in the course's folder"
+        )
+    found = [*folder.glob("*.ipynb"), *(folder / "exercises").glob("*.ipynb")]
+    readme = folder / "exercises" / "README.md"
+    return sorted(
+        path
+        for path in [*found, *[readme] * readme.exists()]
+        if "untitled" not in path.name.lower()
+    )
+
+
+def _read(path: Path) -> Notebook:
+    found: Notebook = json.loads(path.read_text(encoding="utf-8-sig"))
+    return found
+
+
+def _hash(notebook: Notebook) -> str:
+    """Return a fingerprint of what a person can edit: kinds and sources of the cells."""
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
+
+
+def _blank(source: Path) -> str:
+    """Return a file's text, a notebook without outputs and with the version it was made from."""
+    if source.suffix != ".ipynb":
+        return source.read_text(encoding="utf-8")
+    notebook = _read(source)
+    notebook["metadata"]["wslab"] = {"copied": _hash(notebook)}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _version_of(copy: Path) -> str | None:
+    """Return the version that a copy was made from; None if it cannot be told."""
+    try:
+        version = _read(copy)["metadata"]["wslab"]["copied"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(version)
+
+
+def _is_edited(copy: Path) -> bool:
+    """Tell whether somebody has changed a copy; one that cannot be read counts as changed."""
+    try:
+        return _version_of(copy) != _hash(_read(copy))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path

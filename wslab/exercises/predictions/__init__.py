@@ -1,0 +1,13 @@
+"""Predictions: a question before a cell, its answer and the reasons after it.
+
+    from wslab import predict
+
+    predict("00.bytes")          the cell before the one that shows the answer
+
+The questions of a lesson are one readable file beside this one, `NN_topic.toml`.
+"""
+
+from wslab.exercises.predictions.prediction import Prediction, predict
+from wslab.exercises.predictions.question import Choice, Question, questions
+
+__all__ = ["Choice", "Prediction", "Question", "predict", "questions"]

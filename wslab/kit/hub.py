@@ -1,0 +1,221 @@
+"""One message to many members: framed once, one write per member and turn, and nobody waits.
+
+    hub = Hub()
+    hub.add(ws, "AAPL")                                 # in a handler; it ends with its connection
+    hub.publish(encoded(quote), "AAPL", key="AAPL")     # to all who listen to this topic
+    hub.send(ws, encoded(answer))                       # to one member, in its place
+
+What is published within one turn of the event loop goes out at the end of the turn, in one write
+per member. Members who listen to the same topics get the same bytes, which are joined once. For a
+member that cannot keep up messages wait; `drop_member`, `keep_latest` or `thin_out` says what
+happens when more than the backlog would wait (`wslab.kit.line`).
+
+A connection is the library's, or an endpoint of `wslab.scratch`: anything with `transport`, `state`
+and `close`. The hub's frames go past its `send`, so nothing else may send a message in fragments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from wslab.kit.line import Line, Outgoing, Stream, WhenFull, drop_member, keep_latest, thin_out
+
+__all__ = ["TRY_AGAIN_LATER", "Hub", "drop_member", "keep_latest", "thin_out"]
+
+TRY_AGAIN_LATER = 1013  # in IANA's registry of close codes
+TURN = 32 * 1024  # bytes of frames that are held back until the end of a turn, at most
+
+
+class Hub:
+    """Members, the topics that they listen to, and what goes out to them. It belongs to one loop.
+
+    backlog: bytes that may wait for one member once its transport is full.
+    when_full: what happens if more would; `drop_member`, `keep_latest`, `thin_out`, or another
+    function that leaves messages out. grace: seconds until a connection that is closed is aborted.
+    on_drop: called with a member that is dropped (1013), and the number of bytes that would wait.
+    left_out: how many messages were left out.
+    """
+
+    def __init__(
+        self,
+        *,
+        backlog: int = 256 * 1024,
+        when_full: WhenFull = drop_member,
+        grace: float = 2.0,
+        on_drop: Callable[[Any, int], None] = lambda member, size: None,
+    ) -> None:
+        self.backlog, self.when_full = backlog, when_full
+        self.grace, self.on_drop = grace, on_drop
+        self.left_out = 0
+        self._lines: dict[Hashable, Line] = {}
+        self._streams: dict[frozenset[Hashable], Stream] = {}
+        self._by_topic: dict[Hashable, dict[Stream, None]] = {}
+        self._busy: dict[Stream, None] = {}  # those that get something in this turn
+        self._own: dict[Line, None] = {}  # those that get something else than their stream
+        self._size = 0  # bytes of frames in this turn
+        self._scheduled: asyncio.Handle | None = None
+        self._closing: dict[asyncio.Task[None], None] = {}  # the loop itself would forget them
+
+    def __len__(self) -> int:
+        """How many members there are."""
+        return len(self._lines)
+
+    # Members and topics
+
+    def add(self, connection: Any, *topics: Hashable, member: Hashable = None) -> None:
+        """Take a connection as a member, until it ends or is removed.
+
+        topics: what it listens to. member: what the other calls know it by; the connection itself
+        if left out. Raises ValueError if there is this member already.
+        """
+        member = connection if member is None else member
+        if member in self._lines:
+            raise ValueError(f"{member!r:.60} is a member already: subscribe() adds topics")
+        line = Line(self, member, connection, self._stream(frozenset(topics)))
+        self._lines[member] = line
+        self._own[line] = None
+        self._listen(line, line.stream)
+        self._schedule()
+
+    def remove(self, member: Hashable) -> None:
+        """Send this member nothing more; once more does nothing."""
+        if (line := self._lines.pop(member, None)) is not None:
+            self._leave(line)
+            self._own.pop(line, None)
+
+    def subscribe(self, member: Hashable, *topics: Hashable) -> None:
+        """Send this member these topics too, from now on."""
+        if (line := self._lines.get(member)) is not None:
+            self._move(line, line.stream.topics.union(topics))
+
+    def unsubscribe(self, member: Hashable, *topics: Hashable) -> None:
+        """Send this member these topics no more."""
+        if (line := self._lines.get(member)) is not None:
+            self._move(line, line.stream.topics.difference(topics))
+
+    # What goes out
+
+    def publish(
+        self, message: str | bytes, topic: Hashable = None, *, key: Hashable = None
+    ) -> None:
+        """Send to all who listen to a topic, or to every member, at the end of this turn.
+
+        key: what the message is about, if it may be left out for a member that cannot keep up;
+        a later one of the same key replaces it. None: it must arrive, or the member is dropped.
+        Raises TypeError or ValueError for what is no message, and sends nothing then.
+        """
+        outgoing = Outgoing.of(message, key)
+        for stream in self._streams.values() if topic is None else self._by_topic.get(topic, ()):
+            stream.turn.append(outgoing)
+            self._busy[stream] = None
+        self._size += len(outgoing.frame)
+        self._schedule()
+        if self._size > TURN:
+            self.flush()
+
+    def send(
+        self, member: Hashable, message: str | bytes, *, key: Hashable = None, asked: bool = False
+    ) -> None:
+        """Send to one member, after all that was published before. Raises as `publish` does.
+
+        asked: whether it has asked for so much, as for a history; that does not count as backlog.
+        """
+        outgoing = Outgoing.of(message, key)
+        if (line := self._lines.get(member)) is not None:
+            line.credit += len(outgoing.frame) if asked else 0
+            self._catch_up(line).append(outgoing)
+
+    def close(self, member: Hashable, code: int = 1000, reason: str = "") -> None:
+        """Send what this member still has to get, and close its connection; wait for nothing."""
+        if (line := self._lines.get(member)) is not None:
+            rest = line.waiting + self._catch_up(line)
+            self.remove(member)
+            line.write(rest)
+            self._end(line, code, reason)
+
+    def flush(self) -> None:
+        """Write now what this turn has brought."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        for line in self._own:
+            self._catch_up(line)
+        busy, own = self._busy, self._own
+        self._busy, self._own, self._size = {}, {}, 0
+        for stream in busy:
+            turn, stream.turn = stream.turn, []
+            stream.write(turn)
+        for line in own:
+            messages, line.own = line.own, None
+            line.sort()
+            line.push(messages or [])
+
+    # What lines tell
+
+    def drop(self, line: Line, size: int) -> None:
+        """Close the connection of a member that is too slow; cut it off if that has begun."""
+        if self._lines.get(line.member) is not line:
+            line.transport.abort()
+            return
+        self.remove(line.member)
+        line.waiting = []
+        self._end(line, TRY_AGAIN_LATER, f"too slow: {size} bytes would wait")
+        asyncio.get_running_loop().call_soon(self.on_drop, line.member, size)
+
+    def forget(self, line: Line) -> None:
+        """Take note that a connection has ended."""
+        if self._lines.get(line.member) is line:
+            self.remove(line.member)
+
+    def _end(self, line: Line, code: int, reason: str) -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(line.connection.close(code, reason))
+        self._closing[task] = None
+        task.add_done_callback(self._closing.pop)
+        loop.call_later(self.grace, line.transport.abort)
+
+    def _schedule(self) -> None:
+        if self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self.flush)
+
+    # Streams
+
+    def _catch_up(self, line: Line) -> list[Outgoing]:
+        """Give a member of its own all that its stream got in this turn so far."""
+        if line.own is None:
+            line.own, line.start = [], 0
+            line.sort()
+            self._own[line] = None
+            self._schedule()
+        line.own += line.stream.turn[line.start :]
+        line.start = len(line.stream.turn)
+        return line.own
+
+    def _move(self, line: Line, topics: frozenset[Hashable]) -> None:
+        self._catch_up(line)
+        self._leave(line)
+        self._listen(line, self._stream(topics))
+
+    def _stream(self, topics: frozenset[Hashable]) -> Stream:
+        if (stream := self._streams.get(topics)) is None:
+            stream = self._streams[topics] = Stream(topics)
+            for topic in topics:
+                self._by_topic.setdefault(topic, {})[stream] = None
+        return stream
+
+    def _listen(self, line: Line, stream: Stream) -> None:
+        stream.lines[line] = None
+        line.stream, line.start = stream, len(stream.turn)
+
+    def _leave(self, line: Line) -> None:
+        stream = line.stream
+        del stream.lines[line]
+        line.sort()
+        if not stream.lines:
+            del self._streams[stream.topics]
+            for topic in stream.topics:
+                del self._by_topic[topic][stream]
+                if not self._by_topic[topic]:
+                    del self._by_topic[topic]
