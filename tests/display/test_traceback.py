@@ -47,6 +47,11 @@ def test_a_function_of_another_cell(run):
     assert "deeper" not in "".join(shown)
 
 
+def test_a_peers_words_cannot_act_on_what_shows_them(run):
+    shown = run("raise ConnectionError('reason: \\x1b]0;x\\x07\\x1b[31m\\u202e')")
+    assert shown[-1] == r"ConnectionError: reason: \x1b]0;x\x07\x1b[31m\u202e"
+
+
 def test_everything_is_still_there(run):
     run("import json\njson.loads('{')")
     assert "raw_decode" in "".join(run("%tb"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from html import escape
 
+from wslab.display.html import CLASSES
 from wslab.lab.tables import escaped
 from wslab.lab.wire.diagram import SequenceDiagram, Step
 
@@ -29,7 +30,7 @@ def sequence(value: SequenceDiagram) -> str:
     time = f'<th style="{_TIME}">time</th>' if has_times else ""
     rows = "\n".join(_row(value, step, has_times) for step in value.steps)
     return (
-        '<table class="wslab mathjax_ignore" style="border-collapse: collapse">\n'
+        f'<table class="{CLASSES}" style="border-collapse: collapse">\n'
         f"<thead><tr>{time}{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
     )
 

@@ -7,6 +7,8 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from wslab.lab.tables import LAYOUT, escaped
+
 __all__ = ["short_traceback", "show_short_traceback"]
 
 AROUND = 2  # lines shown before the one that failed
@@ -46,7 +48,8 @@ def short_traceback(
     inside = len(frames) - 1 - frames.index(cells[-1]) if cells else 0
     if inside:
         found.append(f"      … and {inside} calls deeper, in libraries: `%tb` shows everything")
-    last = "".join(traceback.format_exception_only(error)).rstrip()
+    # A library's exception may quote a peer, such as the reason of its Close frame.
+    last = escaped("".join(traceback.format_exception_only(error)).rstrip(), keep=LAYOUT)
     return [*found, "", last + _waited_for(namespace, error)]
 
 

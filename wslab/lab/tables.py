@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from wslab.protocol.quoting import escaped, printable
 
-__all__ = ["LAYOUT", "Table", "escaped", "excerpt", "hex_bytes", "printable", "shortened"]
-__all__ += ["text_table"]
+__all__ = ["LAYOUT", "ROWS", "Table", "escaped", "excerpt", "hex_bytes", "printable"]
+__all__ += ["shortened", "text_table"]
 
 LAYOUT = "\n\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"  # kept in tables
 ROWS, CELL, CHARACTERS = 200, 4000, 200_000  # that a table shows; of a cell; of all its cells

@@ -12,10 +12,10 @@ from wslab import lab
 from wslab.lab.wire.diagram import LABEL, Step, of_rows
 
 
-def row(who, kind, meaning, *, connection=1, size=0, is_complete=True):
+def row(who, kind, meaning, *, connection=1, size=0, is_complete=True, lost=0):
     """A row of a transcript, as far as a diagram looks at it."""
     fields = {"who": who, "kind": kind, "meaning": meaning, "connection": connection}
-    return SimpleNamespace(**fields, size=size, is_complete=is_complete, seconds=0.0)
+    return SimpleNamespace(**fields, size=size, is_complete=is_complete, lost=lost, seconds=0.0)
 
 
 def opened(connection):
@@ -61,6 +61,7 @@ def test_one_connection_needs_no_number():
     [
         (row("client", "TEXT", f'"{"x" * 200}" …', size=70_014), "… · 70014 B"),
         (row("client", "TEXT", "y" * 60, size=30, is_complete=False), "… · 30 B, not complete"),
+        (row("client", "TEXT", "y" * 60, size=30, lost=3), "… · 30 B, lost"),
         (row("server", "note", "cannot be reached: " + "z" * 60), "z…"),
     ],
 )
@@ -70,6 +71,12 @@ def test_a_long_label_is_cut_and_its_size_stays(one, end):
     assert len(step.label) == LABEL
     assert step.label.endswith(end)
     assert {len(line) for line in repr(diagram).split("\n")} == {LABEL + 8}
+
+
+def test_very_many_rows_are_drawn_in_part():
+    diagram = of_rows([row("client", "TEXT", "x") for _ in range(1234)])
+    assert len(diagram.steps) == 201
+    assert diagram.steps[-1].label == "… 1,034 rows are left out: draw a slice"
 
 
 def test_nothing_has_passed():

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wslab.lab.tables import ROWS
 from wslab.lab.wire.row import Row
 
 __all__ = ["SequenceDiagram", "Step", "sequence"]
@@ -118,7 +119,9 @@ def of_rows(rows: Iterable[Row]) -> SequenceDiagram:
         for number in connections
         for side in ("client", "server")
     ]
-    steps = [_step(row, connections) for row in rows]
+    steps = [_step(row, connections) for row in rows[:ROWS]]
+    if more := len(rows) - len(steps):
+        steps.append(Step(0, 0, f"… {more:,} rows are left out: draw a slice", "note"))
     return SequenceDiagram(tuple(names), tuple(steps), pairs=True)
 
 
@@ -136,6 +139,7 @@ def _step(row: Row, connections: list[int]) -> Step:
         said = said.replace(" HTTP/1.1", "").removeprefix("HTTP/1.1 ")
         said = said if kind == "HTTP" else f"{kind} {said}".rstrip()
         size = f" · {row.size} B" + ("" if row.is_complete else ", not complete")
+        size += ", lost" * (row.lost > 0)
     room = LABEL - len(size)
     said = said if len(said) <= room else f"{said[: room - 1]}…"
     return Step(start, end, said + size, kind, row.seconds)

@@ -61,7 +61,7 @@ class Row:
     number: its place on the tape. who: "client", "server" or "cable". size: bytes.
     kind: "HTTP", "body", "chunk", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG",
     "raw", "TLS", "note", or "early": what a client sent before the answer that says what it is.
-    wire: its bytes, or the first of them.
+    wire: its bytes, or the first of them. lost: how many of them the cable did not deliver.
     payload: of a frame, unmasked; of a chunk, its data; of the rest, wire.
     """
 
@@ -74,6 +74,7 @@ class Row:
         self.who = piece.side
         self.connection = piece.connection
         self.size = piece.size
+        self.lost = self.context.lost
         self.wire = bytes(piece.head)
         self.seconds = piece.time - started
         self.header = Header.parse(self.wire) if piece.kind == "frame" else None
@@ -145,8 +146,8 @@ class Row:
         if not self.is_complete:
             total = f" of {self.piece.total}" if self.piece.total else ""
             said += f"\nnot complete: {self.size}{total} B so far"
-        if lost := self.context.lost:
-            said += f"\nlost on the way: {lost} of {self.size} B"
+        if self.lost:
+            said += f"\nlost on the way: {self.lost} of {self.size} B"
         return said + (f"\nnot allowed: {self.problem}" if self.problem else "")
 
     @property
