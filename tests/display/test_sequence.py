@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from wslab.display.sequence import sequence
-from wslab.lab.wire.diagram import SequenceDiagram, Step
+from wslab.display.sequence import sequence_html
+from wslab.lab.wire.diagram import Arrow, SequenceDiagram
 
 HOSTILE = "<script>x</script>$\\phantom{1}$\u202e"
 
@@ -16,11 +16,13 @@ def words(html):
 
 def test_words_and_arrow_heads_are_left_where_styles_are_lost():
     steps = (
-        Step(0, 1, "TEXT hi · 8 B", "TEXT", 0.0124),
-        Step(3, 2, "PING · 2 B", "PING", 0.5),
-        Step(0, 3, "cut (both)", "fault", 1),
+        Arrow(0, 1, "TEXT hi · 8 B", "TEXT", 0.0124),
+        Arrow(3, 2, "PING · 2 B", "PING", 0.5),
+        Arrow(0, 3, "cut (both)", "fault", 1),
     )
-    html = sequence(SequenceDiagram(("client 1", "server 1", "client 2", "server 2"), steps, True))
+    html = sequence_html(
+        SequenceDiagram(("client 1", "server 1", "client 2", "server 2"), steps, True)
+    )
     expected = "time client 1 server 1 client 2 server 2"
     expected += " +12 ms TEXT hi · 8 B ▶ +500 ms PING · 2 B ◀ +1000 ms ✂ cut (both)"
     assert words(html) == expected.split()
@@ -30,12 +32,12 @@ def test_words_and_arrow_heads_are_left_where_styles_are_lost():
 
 
 def test_steps_of_a_lesson_have_no_times():
-    html = sequence(SequenceDiagram(("a", "b", "c"), (Step(2, 0, "x"), Step(1, 1, "waits"))))
+    html = sequence_html(SequenceDiagram(("a", "b", "c"), (Arrow(2, 0, "x"), Arrow(1, 1, "waits"))))
     assert words(html) == ["a", "b", "c", "x", "◀", "waits"]
 
 
 def test_what_a_peer_said_is_text():
-    html = sequence(SequenceDiagram(("a", HOSTILE), (Step(0, 1, HOSTILE),)))
+    html = sequence_html(SequenceDiagram(("a", HOSTILE), (Arrow(0, 1, HOSTILE),)))
     assert "<script" not in html
     assert "\u202e" not in html
     assert "mathjax_ignore" in html  # `$…$` is not typeset

@@ -14,7 +14,7 @@ from wslab.display import exercises, html
 from wslab.display.bitgrid import bitgrid
 from wslab.display.diagram import state_diagram
 from wslab.display.figure import describe, png
-from wslab.display.sequence import sequence
+from wslab.display.sequence import sequence_html
 from wslab.display.traceback import show_short_traceback
 from wslab.lab.doctor import Checkup
 from wslab.lab.loop import let_stop_reach_awaits, process_global
@@ -35,7 +35,7 @@ RENDERERS = {
     Checkup: html.checkup,
     Events: html.events,
     Row: html.row,
-    SequenceDiagram: sequence,
+    SequenceDiagram: sequence_html,
     Table: html.plain_table,
     Transcript: html.transcript,
 }

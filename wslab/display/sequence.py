@@ -9,9 +9,9 @@ from html import escape
 
 from wslab.display.html import CLASSES
 from wslab.lab.tables import escaped
-from wslab.lab.wire.diagram import SequenceDiagram, Step
+from wslab.lab.wire.diagram import Arrow, SequenceDiagram
 
-__all__ = ["sequence"]
+__all__ = ["sequence_html"]
 
 # Readable on white and on black; the words say the same.
 COLOURS = {"HTTP": "#8a6d00", "CLOSE": "#c2410c", "PING": "#7c6fd0", "PONG": "#7c6fd0"}
@@ -23,7 +23,7 @@ _TIME = "padding: 2px 10px 2px 0; text-align: right; white-space: nowrap; border
 _GAP = '<td style="padding: 0 14px; border: none"></td>'
 
 
-def sequence(value: SequenceDiagram) -> str:
+def sequence_html(value: SequenceDiagram) -> str:
     """Show who sent what to whom, from top to bottom."""
     has_times = any(step.seconds is not None for step in value.steps)
     heads = "".join(_head(value, place) for place in range(len(value.names)))
@@ -45,7 +45,7 @@ def _head(value: SequenceDiagram, place: int) -> str:
     return f'<th colspan="2" style="text-align: left; padding: 0 8px 0 0">{name}</th>'
 
 
-def _row(value: SequenceDiagram, step: Step, has_times: bool) -> str:
+def _row(value: SequenceDiagram, step: Arrow, has_times: bool) -> str:
     """Fill the lanes from left to right; the step takes all those that it crosses."""
     left, right = sorted((step.start, step.end))
     right = max(right, left + 1)  # what happens to one participant stands on its right
@@ -66,7 +66,7 @@ def _row(value: SequenceDiagram, step: Step, has_times: bool) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _drawn(step: Step) -> str:
+def _drawn(step: Arrow) -> str:
     """Draw an arrow with its label above; a fault of the cable goes across, without a head."""
     label = escape(escaped(step.label))
     if step.kind == "fault":

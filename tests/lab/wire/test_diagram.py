@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from wslab import lab
-from wslab.lab.wire.diagram import LABEL, Step, of_rows
+from wslab.lab.wire.diagram import LABEL, Arrow, of_rows
 
 
 def row(who, kind, meaning, *, connection=1, size=0, is_complete=True, lost=0):
@@ -93,7 +93,7 @@ def test_a_lesson_draws_its_own_steps():
         ("server", "server", "forgets"),
     )
     assert diagram.names == ("page", "proxy", "server")
-    assert diagram.steps[-2] == Step(0, 2, "cut", "fault")
+    assert diagram.steps[-2] == Arrow(0, 2, "cut", "fault")
     assert repr(diagram).split("\n") == [
         "page           proxy     server",
         "│ ── POST ───▶ │              │",

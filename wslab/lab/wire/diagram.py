@@ -14,13 +14,13 @@ from typing import NamedTuple
 from wslab.lab.tables import ROWS
 from wslab.lab.wire.row import Row
 
-__all__ = ["SequenceDiagram", "Step", "sequence"]
+__all__ = ["Arrow", "SequenceDiagram", "sequence"]
 
 LABEL = 42  # characters that an arrow of a transcript carries
 GAP = 3  # characters between two connections, in text
 
 
-class Step(NamedTuple):
+class Arrow(NamedTuple):
     """One message, or one thing that happened.
 
     start, end: the lifelines' places, from sender to receiver; the same for what happens to one
@@ -43,7 +43,7 @@ class SequenceDiagram:
     """
 
     names: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Arrow, ...]
     pairs: bool = False
 
     def is_gap(self, lane: int) -> bool:
@@ -70,7 +70,7 @@ class SequenceDiagram:
         return any(step.start == step.end == len(self.names) - 1 for step in self.steps)
 
 
-def _line(places: list[int], end: int, step: Step) -> str:
+def _line(places: list[int], end: int, step: Arrow) -> str:
     """Draw one step across the lifelines."""
     line = ["│" if place in places else " " for place in range(end + 1)]
     left, right = sorted((places[step.start], places[step.end]))
@@ -100,7 +100,7 @@ def sequence(*steps: tuple[str, str, str]) -> SequenceDiagram:
     return SequenceDiagram(
         tuple(names),
         tuple(
-            Step(
+            Arrow(
                 *(names.index(start), names.index(end), label.removeprefix("✂ ")),
                 kind="fault" if label.startswith("✂ ") else "TEXT",
             )
@@ -121,11 +121,11 @@ def of_rows(rows: Iterable[Row]) -> SequenceDiagram:
     ]
     steps = [_step(row, connections) for row in rows[:ROWS]]
     if more := len(rows) - len(steps):
-        steps.append(Step(0, 0, f"… {more:,} rows are left out: draw a slice", "note"))
+        steps.append(Arrow(0, 0, f"… {more:,} rows are left out: draw a slice", "note"))
     return SequenceDiagram(tuple(names), tuple(steps), pairs=True)
 
 
-def _step(row: Row, connections: list[int]) -> Step:
+def _step(row: Row, connections: list[int]) -> Arrow:
     if row.connection:
         client = 2 * connections.index(row.connection)
         server = client + 1
@@ -142,4 +142,4 @@ def _step(row: Row, connections: list[int]) -> Step:
         size += ", lost" * (row.lost > 0)
     room = LABEL - len(size)
     said = said if len(said) <= room else f"{said[: room - 1]}…"
-    return Step(start, end, said + size, kind, row.seconds)
+    return Arrow(start, end, said + size, kind, row.seconds)
