@@ -355,8 +355,8 @@ class TestServers:
     async def test_the_same_client_on_another_connection(self, connect):
         """The newer one takes over, the older one is told, and does not fight for its place."""
         async with Bench(connect) as bench:
-            secret = bench.client.client
-            other = ReconnectingClient(bench.cable.url, connect=connect, client=secret)
+            other = ReconnectingClient(bench.cable.url)
+            other.settings = bench.client.settings
             async with other:
                 await bench.until(lambda: bench.client.state is ClientState.FAILED)
                 assert "4001" in bench.client.status
