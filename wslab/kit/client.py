@@ -129,6 +129,7 @@ class ReconnectingClient:
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._start = 0.0
+        self._is_closed = False  # by `close`
 
     # What an application does
 
@@ -205,6 +206,7 @@ class ReconnectingClient:
 
         `outbox.keys` are the keys of what was not delivered; wait for `delivered` before.
         """
+        self._is_closed = True
         if self._task is None:
             return
         self._task.cancel()
@@ -223,7 +225,7 @@ class ReconnectingClient:
         itself, is not held up.
         """
         try:
-            if kind is None and self.state is not ClientState.CLOSED:
+            if kind is None and not self._is_closed:
                 async with self._changed:
                     self.queue = math.inf  # nobody takes events any more
                     self._changed.notify_all()
