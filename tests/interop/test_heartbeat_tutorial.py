@@ -20,7 +20,8 @@ from wslab import lab
 from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
-from wslab.kit.client import ClientState, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Received
 from wslab.kit.keepalive import Heartbeat
 from wslab.scratch.client import connect_from_scratch
 from wslab.scratch.server import serve_from_scratch

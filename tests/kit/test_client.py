@@ -28,15 +28,8 @@ from websockets.http11 import Response
 
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Attempts, Backoff, Decorrelated, Fixed, LibraryDefault, delays
-from wslab.kit.client import (
-    ClientState,
-    Failed,
-    Missed,
-    NotDelivered,
-    Received,
-    ReconnectingClient,
-    Refused,
-)
+from wslab.kit.client import NotDelivered, ReconnectingClient
+from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.outbox import OutboxFull, SequenceGap
 from wslab.kit.resume import Log, ResumeError, Session

@@ -22,7 +22,8 @@ from wslab import lab
 from wslab.apps.reconnect.feed import Feed
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff, delays
-from wslab.kit.client import ClientState, Failed, Missed, Received, ReconnectingClient, Refused
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.resume import Log
 from wslab.kit.retry import of_status

@@ -48,6 +48,9 @@ def step(box: Any, name: str, args: list[Any]) -> Any:
             return one(numbered=False)
         case "take":
             return list(iter(one, None))
+        case "limit":
+            (box.limit,) = args
+            return None
         case "delay":
             return Backoff().delay(*args, 0)
         case "resumed" if isinstance(box, Outbox):

@@ -16,7 +16,7 @@ function spoil(value) {
 }
 
 const makers = {
-  outbox: (limit) => new Outbox({ limit }),
+  outbox: () => new Outbox(),
   inbox: (history) => new Inbox({ history }),
   backoff: () => null,
 };
@@ -31,6 +31,7 @@ function step(box, name, args) {
     for (let message = one(); message !== null; message = one()) taken.push(message);
     return taken;
   }
+  if (name === "limit") return void ([box.limit] = args) ?? null;
   if (name === "delay") return delay(args[0], { first: 1, factor: 2, limit: 30, quick: 6 }, () => args[1]);
   const found = box[names[name] ?? name];
   const result = typeof found === "function" ? found.apply(box, args) : found;

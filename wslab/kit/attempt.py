@@ -154,7 +154,10 @@ class Attempt:
                 async with task_group() as group:
                     group.create_task(self._send())
                     while True:
-                        await self._receive(await self.ws.recv())
+                        events = self._heard(await self.ws.recv())
+                        self.is_reading = False
+                        await self._emit(*events)
+                        self.is_reading = True
             finally:
                 self.is_silent = watchdog.is_dead
 
@@ -170,25 +173,20 @@ class Attempt:
                         self.outbox.acknowledged(self.outbox.acked + 1)
                         await self._emit()
 
-    async def _receive(self, data: str | bytes) -> None:
+    def _heard(self, data: str | bytes) -> list[ClientEvent]:
+        """Take what the server says; return what of it is for the application."""
         if self.settings.client is None:
-            await self._tell(Received(data))
-            return
+            return [Received(data)]
         message = decoded(data)
         if message.get("type") == "ack":
             self.outbox.acknowledged(message.get("id"))
-            await self._tell()
         elif "error" in message and "id" in message:
             keys = self.outbox.acknowledged(message["id"])
             error, text = str(message["error"]), str(message.get("text", ""))
-            await self._tell(*(Refused(key, error, text) for key in keys[-1:]))
+            return [Refused(key, error, text) for key in keys[-1:]]
         elif self.inbox.receive(message):
-            await self._tell(Received(message))
-
-    async def _tell(self, *events: ClientEvent) -> None:
-        self.is_reading = False
-        await self._emit(*events)
-        self.is_reading = True
+            return [Received(message)]
+        return []
 
 
 async def leave(ws: Any, code: int = 1000) -> None:

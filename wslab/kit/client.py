@@ -31,29 +31,12 @@ from typing import Any, Self
 
 from wslab.kit.attempt import Attempt, ClientSettings, Online, Setup, library_connect
 from wslab.kit.backoff import Attempts, Backoff, Policy
-from wslab.kit.client_events import (
-    Change,
-    ClientEvent,
-    ClientState,
-    Failed,
-    Missed,
-    Received,
-    Refused,
-)
+from wslab.kit.client_events import Change, ClientEvent, ClientState, Failed, Received
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.outbox import Inbox, Outbox
 from wslab.kit.retry import Ending
 
-__all__ = [
-    "Change",
-    "ClientState",
-    "Failed",
-    "Missed",
-    "NotDelivered",
-    "Received",
-    "ReconnectingClient",
-    "Refused",
-]
+__all__ = ["NotDelivered", "ReconnectingClient"]
 
 LONGEST_WAIT = 3600.0  # seconds: what a server asks for beyond that is not heard
 CHANGES = 1000  # how many changes of state a client remembers

@@ -19,6 +19,7 @@ from wslab.kit.messages import Message, encoded
 
 __all__ = ["Log", "Refusal"]
 
+CLIENTS = 1000  # that a log remembers
 WINDOW = 1000  # messages that a client may send before the first of them is answered
 REFUSALS = 10_000  # that a log remembers, of all clients together
 EPOCHS = 100  # earlier ones that a log remembers
@@ -55,8 +56,8 @@ class _Client:
 class Log:
     """A server's memory: the last messages, and how far each client has got. One value.
 
-    limit: how many messages it keeps. clients: how many clients it remembers; those that were not
-    heard of for the longest time go first.
+    limit: how many messages it keeps. Of clients it remembers 1000; those that were not heard of
+    for the longest time go first.
     epoch: random, for the life of this log. last: the number of the newest message.
     sessions: the server's side of each client's newest connection.
     A server that is handed the log of its predecessor goes on where that stopped.
@@ -64,11 +65,10 @@ class Log:
     returns is a snapshot: nobody changes history through it.
     """
 
-    def __init__(self, limit: int = 1000, *, clients: int = 1000) -> None:
-        for name, value in (("limit", limit), ("clients", clients)):
-            if not is_number(value, 1):
-                raise ValueError(f"{name} is {value!r}, a log keeps at least 1")
-        self.limit, self.clients = limit, clients
+    def __init__(self, limit: int = 1000) -> None:
+        if not is_number(limit, 1):
+            raise ValueError(f"limit is {limit!r}, a log keeps at least 1 message")
+        self.limit = limit
         self.epoch = secrets.token_urlsafe(12)
         self.last = 0
         self.sessions: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -76,11 +76,6 @@ class Log:
         self._clients: OrderedDict[str, _Client] = OrderedDict()
         self._earlier: dict[str, int] = {}  # epochs, and their last number that is also this log's
         self._lock = threading.RLock()
-
-    def __repr__(self) -> str:
-        """Say how much it holds; no secrets."""
-        held, known = len(self._texts), len(self._clients)
-        return f"<Log epoch {self.epoch!r}, last {self.last}, {held} messages, {known} clients>"
 
     def __len__(self) -> int:
         """How many messages it holds."""
@@ -149,13 +144,12 @@ class Log:
             if isinstance(outcome, Refusal):
                 known.refused[id] = outcome
                 known.refused.pop(id - WINDOW, None)
+                # A client without its refusals would be misled; one that is forgotten is told so.
+                while sum(len(each.refused) for each in self._clients.values()) > REFUSALS:
+                    self._clients.popitem(last=False)
             else:
                 known.seq = outcome
-            # A client that is forgotten is told so when it comes; one without its refusals is not.
-            while len(self._clients) > self.clients or (
-                isinstance(outcome, Refusal)
-                and sum(len(each.refused) for each in self._clients.values()) > REFUSALS
-            ):
+            if len(self._clients) > CLIENTS:
                 self._clients.popitem(last=False)
 
     def dump(self) -> Message:
@@ -166,7 +160,6 @@ class Log:
                 "earlier": dict(self._earlier),
                 "last": self.last,
                 "limit": self.limit,
-                "clients": self.clients,
                 "messages": self.since(0),
                 "seen": [
                     [client, known.id, known.seq, [[id, *why] for id, why in known.refused.items()]]
@@ -183,7 +176,7 @@ class Log:
         gap if it has nothing that the dump lacks; any other one is told "epoch".
         """
         try:
-            log = cls(value["limit"], clients=value["clients"])
+            log = cls(value["limit"])
             log._texts.extend(encoded(message) for message in value["messages"])
             for client, id, seq, *rest in value["seen"]:
                 refused = {number: Refusal(*why) for number, *why in rest[0]} if rest else {}

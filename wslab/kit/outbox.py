@@ -101,17 +101,14 @@ class Resent(NamedTuple):
 class Outbox:
     """What the client has sent, or is about to, and does not know to have taken effect.
 
-    limit: how many messages it holds, at most 1000: for no more a server remembers its answers.
+    limit: how many messages it holds: for no more than 1000 a server remembers its answers.
     acked: the highest id that was answered; the message that is held first has the next one.
     A message has a key, 1, 2, 3 … for the life of this outbox, and on the wire an id, which is the
     same number until a server forgets the client. It is encoded once, when it is added.
     """
 
-    def __init__(self, limit: int = WINDOW) -> None:
-        if limit not in range(1, WINDOW + 1):
-            raise ValueError(f"limit is {limit!r}, an outbox holds 1 to {WINDOW} messages")
-        self.limit = limit
-        self.acked = 0
+    def __init__(self) -> None:
+        self.limit, self.acked = WINDOW, 0
         self._held: deque[tuple[int, str]] = deque()  # key, and the message without its id
         self._added = 0  # keys that were given out
         self._sent = 0  # how many of those held were sent on this connection

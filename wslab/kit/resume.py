@@ -55,7 +55,7 @@ this holds as long as
       server can be handed). A server without it has another epoch, which the client is told;
       messages that were on the way then may take effect twice: `Outbox.resumed` says which.
     - the client misses no more than `limit` messages. If it does, it is told how many.
-    - no more than `clients` others have come since the client was last heard of.
+    - no more than 1000 other clients have come since the client was last heard of.
 Everything here is a value: no sockets, no clock.
 """
 

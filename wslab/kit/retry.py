@@ -25,16 +25,7 @@ from wslab.protocol.errors import HandshakeError
 from wslab.protocol.quoting import escaped
 from wslab.scratch.endpoint import ConnectionEnded
 
-__all__ = [
-    "CLOSE_CODES",
-    "STATUSES",
-    "TOO_BIG",
-    "Ending",
-    "classify",
-    "of_code",
-    "of_status",
-    "retry_after",
-]
+__all__ = ["CLOSE_CODES", "TOO_BIG", "Ending", "classify", "of_code", "of_status", "retry_after"]
 
 TOO_BIG = 1009  # close code
 
@@ -83,8 +74,8 @@ CLOSE_CODES: dict[int, tuple[bool, str]] = {
     4002: (True, "the numbers of the messages did not fit: resume again"),
 }
 
-# Statuses of a refused opening handshake that may change later; 5xx too, but for FINAL_5XX.
-STATUSES = {408: "too slow", 425: "too early", 429: "too many requests"}
+# Of the statuses of a refused opening handshake these may change later, and 5xx but for two.
+PASSING_4XX = (408, 425, 429)  # too slow, too early, too many requests
 FINAL_5XX = (501, 505)  # what is not implemented, or not this version of HTTP
 
 
@@ -100,7 +91,7 @@ def of_code(code: int, reason: str = "") -> Ending:
 def of_status(status: int, wait: float = 0.0) -> Ending:
     """Classify a status that the opening handshake was refused with."""
     phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "of no known meaning"
-    retry = status in STATUSES or (500 <= status < 600 and status not in FINAL_5XX)
+    retry = status in PASSING_4XX or (500 <= status < 600 and status not in FINAL_5XX)
     why = "it may pass" if retry else "it will be the same next time"
     if status == 101:
         phrase, why = "but not to WebSocket", "this is not a WebSocket server"

@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from wslab import lab
 from wslab.apps.reconnect.feed import Feed
-from wslab.kit.client import Missed, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import Missed, Received
 from wslab.kit.resume import Log
 from wslab.scratch.server import serve_from_scratch
 

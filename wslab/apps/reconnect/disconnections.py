@@ -18,7 +18,8 @@ from wslab import lab
 from wslab.apps.reconnect.feed import Feed
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
-from wslab.kit.client import ClientState, Missed, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Missed, Received
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.resume import Log
 

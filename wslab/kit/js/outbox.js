@@ -51,9 +51,9 @@ export class Inbox {
 
 /** What the client has sent, or is about to, and does not know to have taken effect. */
 export class Outbox {
-  /** limit: how many messages it holds, at most 1000. saved: what `save` of an earlier one returned. */
-  constructor({ limit = WINDOW, saved = null } = {}) {
-    this.limit = Math.min(limit, WINDOW);
+  /** saved: what `save` of an earlier one returned. */
+  constructor({ saved = null } = {}) {
+    this.limit = WINDOW; // how many messages it holds
     this.acked = saved?.acked ?? 0; // the highest id that was answered; the next one comes first
     this.held = saved?.held ?? []; // {key, text}, in order; text: JSON without the id
     this.added = saved?.added ?? 0; // keys that were given out
