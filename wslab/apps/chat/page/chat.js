@@ -57,7 +57,7 @@ export class Chat {
     return this.attempt(() => {
       const key = this.connection.send({ type: "chat", text });
       // Without resume nobody acknowledges it, so it does not wait.
-      if (this.connection.outbox.holds(key)) this.waiting.push({ key, text, state: "sending" });
+      if (this.connection.outbox.keys.includes(key)) this.waiting.push({ key, text, state: "sending" });
     });
   }
 
