@@ -375,7 +375,8 @@ class World:
         async def run():
             client = await self.client(**options).start()
             listening = asyncio.create_task(self.listen(client))
-            await scene(client)
+            async with asyncio.timeout(100_000):
+                await scene(client)
             await client.close()
             await listening
             assert asyncio.all_tasks() == {asyncio.current_task()}
