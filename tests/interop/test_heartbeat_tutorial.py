@@ -1,4 +1,7 @@
-"""Beats between ours and the document's: its page against our server, our client against its."""
+"""Beats between ours and the tutorial's: its page against our server, our client against its.
+
+The tutorial is the Chinese article on WebSocket that the course started from.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from wslab import __main__ as cli
 from wslab import lab
-from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler
+from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler, start_heartbeat
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
 from wslab.kit.client import ReconnectingClient
@@ -32,15 +34,13 @@ BEAT = "123456789"
 SERVES: dict[str, Callable[..., Any]] = {
     "library": lambda handler: lab.serve(handler, ping_interval=None),
     "from scratch": serve_from_scratch,
-    "command line": lambda handler: cli.SERVERS["heartbeat"].start(
-        argparse.Namespace(host="127.0.0.1", port=0)
-    ),
+    "command line": lambda handler: start_heartbeat(argparse.Namespace(host="127.0.0.1", port=0)),
 }
 
 
 @contextmanager
-def document_server(node: Path) -> Iterator[str]:
-    """Run the document's server in Node; gives its URL."""
+def tutorial_server(node: Path) -> Iterator[str]:
+    """Run the tutorial's server in Node; gives its URL."""
     command = (str(node), str(HERE / "heartbeat_server.js"))
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -54,7 +54,7 @@ def document_server(node: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("variant", ["1", "2"])
 @pytest.mark.parametrize("name", SERVES)
-async def test_the_documents_page_against_our_server(node: Path, name: str, variant: str) -> None:
+async def test_the_tutorials_page_against_our_server(node: Path, name: str, variant: str) -> None:
     async with SERVES[name](heartbeat_handler()) as server:
         command = (str(node), str(HERE / "heartbeat_client.js"), server.url, variant)
         done = await asyncio.to_thread(
@@ -82,10 +82,10 @@ async def test_our_server_pings_who_is_silent() -> None:
 
 
 @pytest.mark.parametrize("connect", [library_connect, connect_from_scratch])
-async def test_our_client_against_the_documents_server(node: Path, connect: Any) -> None:
+async def test_our_client_against_the_tutorials_server(node: Path, connect: Any) -> None:
     """Through a cut cable, and a frozen one; Node's library answers its Pings."""
     heartbeat = Heartbeat(0.1, misses=3)
-    with document_server(node) as url:
+    with tutorial_server(node) as url:
         async with lab.cable(url) as cable:
             client = ReconnectingClient(
                 cable.url,

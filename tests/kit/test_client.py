@@ -240,6 +240,8 @@ class TestClassify:
         assert "'no'" in of_code(1008, "no").text
         assert len(of_code(1008, "x" * 120).text) < 140
         assert "\x1b" not in of_code(1008, "\x1b[31m").text
+        library = InvalidUpgrade("Upgrade", "\x9b31m\udc9b\u202e")
+        assert classify(library).text.isprintable()
 
 
 class Fake:
@@ -666,7 +668,7 @@ class TestClient:
         clock.run_virtual(run())
 
     def test_a_server_that_knows_no_resume(self):
-        """The document's: any text is answered, and nothing is acknowledged."""
+        """The tutorial's: any text is answered, and nothing is acknowledged."""
         world = World()
         world.knows_resume = False
 
