@@ -43,7 +43,8 @@ from websockets.exceptions import ConnectionClosed
 from wslab import lab
 from wslab.apps.heartbeat.tutorial import Network, Page
 from wslab.apps.reconnect.feed import Feed
-from wslab.kit.client import ClientState, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Received
 from wslab.kit.keepalive import Heartbeat, library_bounds
 from wslab.net.clock import Timers
 

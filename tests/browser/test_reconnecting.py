@@ -1,6 +1,6 @@
 """reconnecting.js in Chromium, under every fault: nothing is lost, nothing doubled.
 
-The browser's column of the fault matrix; tests/apps/test_fault_matrix.py has the others. Bounds of
+The browser's column of the fault matrix; tests/kit/test_fault_matrix.py has the others. Bounds of
 time are asserted where time is virtual; the ceilings of the real runs are generous.
 """
 
@@ -19,8 +19,7 @@ from playwright.sync_api import Page
 from wslab import lab
 from wslab.apps.reconnect.feed import Feed
 from wslab.kit.keepalive import Heartbeat
-from wslab.kit.outbox import Inbox, Outbox, OutboxFull, SequenceGap
-from wslab.kit.resume import Log, ResumeError
+from wslab.kit.resume import Log
 from wslab.kit.retry import CLOSE_CODES, of_status
 from wslab.lab.registry import registry
 
@@ -369,8 +368,8 @@ class TestServers:
 
         bench.stop()
         server = lab.serve_tcp(silent, name="silent", port=bench.port)
-        bench.page.evaluate("Object.assign(client, { openTimeout: 300, attempts: 2 })")
-        assert bench.until_state("failed") == "gave up after 2 attempts: no answer"
+        bench.page.evaluate("client.openTimeout = 300")
+        bench.until("states.some(([state, text]) => state === 'waiting' && text === 'no answer')")
         server.stop_now()
 
     def test_the_same_client_on_another_connection(self, bench, page):
@@ -412,6 +411,56 @@ class TestServers:
         bench.page.evaluate("client.send({ type: 'nonsense' })")
         bench.until("refused.length")
         assert bench.get("[refused, client.outbox.held.length]") == [[[4, "bad message"]], 0]
+
+    def test_refusals_that_cross_a_break(self, bench):
+        """Every key ends as one of: acknowledged, or refused with the reason."""
+        keys = []
+        for number in range(20):
+            if number % 3:
+                bench.say()
+            else:
+                keys.append(bench.get("client.send({ type: 'nonsense' })"))
+            if number % 5 == 4:
+                getattr(bench.cable, ("cut", "reset")[number % 2])()
+        bench.publish()
+        bench.settle()
+        bench.check()
+        assert bench.get("refused") == [[key, "bad message"] for key in keys]
+
+    def test_what_is_too_big_is_named_and_blocks_nothing(self, bench):
+        bench.stop()
+        bench.start(bench.feed.log, max_size=10_000)
+        bench.say(2)
+        key = bench.get("client.send({ type: 'note', text: 'x'.repeat(20_000) })")
+        bench.say(2)
+        bench.publish()
+        bench.settle()
+        bench.check()
+        assert bench.get("refused") == [[key, "too_big"]]
+
+    @pytest.mark.parametrize("url", ["client.url", "null"])
+    def test_a_hook_to_renew_a_token(self, bench, url):
+        renew = f"async (code) => {{ asked.push(code); return {url}; }}"
+        bench.page.evaluate(f"() => {{ window.asked = []; client.renew = {renew}; }}")
+        bench.close_all(4001)
+        bench.until("asked.length")
+        assert bench.get("asked") == [4001]
+        if url == "null":
+            assert "4001" in bench.until_state("failed")
+        else:
+            bench.say(1)
+            bench.publish(1)
+            bench.settle()
+            bench.check()
+
+    def test_what_a_connection_has_to_be_told_comes_first(self, bench):
+        setup = "({ seen }) => [{ type: 'note', text: `seen ${seen}` }]"
+        bench.page.evaluate(f"() => {{ client.setup = {setup}; }}")
+        bench.cable.cut()
+        bench.say(2)
+        bench.publish(1)
+        bench.settle()
+        assert bench.feed.notes == ["1", "2", "3", "seen 3", "4", "5"]
 
 
 def idle_proxy(port: int, seconds: float):
@@ -637,117 +686,6 @@ class TestInVirtualTime:
             died,
         )
         assert 10_000 <= noticed - died <= 30_000
-
-    def test_backoff_is_that_of_the_python_client(self, modules):
-        from wslab.kit.backoff import Backoff
-
-        ours = modules.evaluate(
-            """async () => {
-                const { delay } = await import('./policies.js');
-                const policy = { first: 1, factor: 2, limit: 30, quick: 6 };
-                return Array.from({ length: 14 }, (_, n) => delay(n, policy, () => 0.75));
-            }"""
-        )
-        assert ours == [Backoff().delay(n, 0.75, 0) for n in range(14)]
-
-
-class TestTheMailbox:
-    """outbox.js does what outbox.py does, whatever happens to both."""
-
-    @pytest.fixture
-    def modules(self, page):
-        server = lab.serve(lab.echo, name="modules", process_request=give_page)
-        load(page, server.url.replace("ws", "http"))
-        return page
-
-    @pytest.mark.parametrize("seed", range(5))
-    def test_outbox(self, modules, seed):
-        rng = random.Random(seed)
-        weights = {"add": 5, "take": 4, "acknowledged": 4, "resumed": 2}
-        steps = []
-        for kind in rng.choices(list(weights), list(weights.values()), k=500):
-            steps.append([kind, rng.randint(0, 40), rng.random() < 0.2])
-        ours = modules.evaluate(
-            """async (steps) => {
-                const { Outbox } = await import('./outbox.js');
-                const box = new Outbox({ limit: 20 });
-                const act = (kind, n, flag) => {
-                    // an id that is near what can be, sometimes beyond
-                    const id = box.settled + (n % 8) - 2;
-                    if (kind === 'add') return box.add({ n });
-                    if (kind === 'take') return box.take();
-                    if (kind === 'acknowledged') return box.acknowledged(id);
-                    const { arrived, doubtful } = box.resumed(Math.max(-1, id), flag);
-                    return [arrived, doubtful];
-                };
-                return steps.map((step) => {
-                    try { return [act(...step), box.settled, box.held.length]; }
-                    catch { return ['error', box.settled, box.held.length]; }
-                });
-            }""",
-            steps,
-        )
-        assert ours == list(outbox_of_python(steps))
-        assert {"error"} < {str(result[0]) for result in ours}
-
-    @pytest.mark.parametrize("seed", range(5))
-    def test_inbox(self, modules, seed):
-        rng = random.Random(seed)
-        steps = []
-        for _ in range(300):
-            epoch, gap = rng.choice("ab"), rng.choice([None, None, None, 3, "epoch"])
-            steps.append([rng.random() < 0.1, epoch, gap, rng.choice([-2, 0, 1, 1, 1, 1, 2])])
-        ours = modules.evaluate(
-            """async (steps) => {
-                const { Inbox, SequenceGap } = await import('./outbox.js');
-                const box = new Inbox();
-                return steps.map(([resumed, epoch, gap, ahead]) => {
-                    const number = (box.last ?? 0) + ahead;
-                    try {
-                        return resumed
-                            ? [box.resumed({ epoch, after: number, gap }), box.last]
-                            : [box.receive({ seq: number }), box.last];
-                    } catch (error) {
-                        return [error instanceof SequenceGap ? 'hole' : 'error', box.last];
-                    }
-                });
-            }""",
-            steps,
-        )
-        assert ours == list(inbox_of_python(steps))
-
-
-def outbox_of_python(steps: list[list[object]]) -> Iterator[list[object]]:
-    box = Outbox(20)
-    for kind, n, flag in steps:
-        settled = box._gone - box._shift
-        id = settled + (n % 8) - 2
-        try:
-            if kind == "resumed":
-                result = list(box.resumed(max(-1, id), new_epoch=flag))
-            elif kind == "acknowledged":
-                result = box.acknowledged(id)
-            else:
-                result = box.take() if kind == "take" else box.add({"n": n})
-        except (OutboxFull, ResumeError):
-            result = "error"
-        yield [result, box._gone - box._shift, len(box)]
-
-
-def inbox_of_python(steps: list[list[object]]) -> Iterator[list[object]]:
-    box = Inbox()
-    for resumed, epoch, gap, ahead in steps:
-        number = (box.last or 0) + ahead
-        try:
-            if resumed:
-                result = box.resumed({"epoch": epoch, "after": number, "gap": gap})
-            else:
-                result = box.receive({"seq": number})
-        except SequenceGap:
-            result = "hole"
-        except ResumeError:
-            result = "error"
-        yield [result, box.last]
 
 
 ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -11,8 +10,6 @@ from websockets.asyncio.client import connect
 from wslab import lab
 from wslab.apps import chat
 from wslab.apps.reconnect.feed import Feed
-from wslab.kit.client import ClientState, Received, ReconnectingClient
-from wslab.kit.keepalive import Heartbeat
 
 BEAT = '{"type":"beat"}'
 RESUME = '{"type":"resume","epoch":null,"after":0,"client":"0123456789abcdef"}'
@@ -45,16 +42,3 @@ async def test_a_classic_room_does_not_know_it():
         await ws.send(BEAT)
         await ws.send('{"type":"setName","text":"Ada"}')
         assert json.loads(await ws.recv()) == {"name": "Server", "text": "Ada加入了房间"}
-
-
-async def test_the_answer_to_a_beat_is_nothing_for_the_application() -> None:
-    async with lab.serve(Feed(), name="beats") as server:
-        beat = Heartbeat(0.05, timeout=5)
-        async with ReconnectingClient(server.url, beat='{"type":"beat"}', heartbeat=beat) as client:
-            await client.until(ClientState.ONLINE)
-            await server.settle(quiet=0)
-            await asyncio.sleep(0.2)  # a few beats
-            client.send({"type": "say", "text": "Hello"})
-            event = await anext(client)
-            assert isinstance(event, Received)
-            assert event.message["text"] == "Hello"

@@ -28,14 +28,8 @@ from websockets.http11 import Response
 
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Attempts, Backoff, Decorrelated, Fixed, LibraryDefault, delays
-from wslab.kit.client import (
-    ClientState,
-    Failed,
-    Missed,
-    Received,
-    ReconnectingClient,
-    Refused,
-)
+from wslab.kit.client import NotDelivered, ReconnectingClient
+from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.outbox import OutboxFull, SequenceGap
 from wslab.kit.resume import Log, ResumeError, Session
@@ -111,21 +105,16 @@ class TestPolicies:
 
 
 class TestAttempts:
-    def attempts(self, **options):
+    def attempts(self):
         policy = Backoff(first=1, quick=1, jitter=False)
-        return Attempts(policy, rng=random.Random(1), **options)
+        return Attempts(policy, rng=random.Random(1), stable_after=5)
 
     def test_a_success_begins_anew(self):
-        attempts = self.attempts(stable_after=5)
+        attempts = self.attempts()
         assert [attempts.ended() for _ in range(3)] == [1, 2, 4]
         assert attempts.ended(4.9) == 8  # a server that accepts and closes is no success
         assert attempts.ended(5) == 1
         assert attempts.number == 1
-
-    def test_may_be_bounded(self):
-        attempts = self.attempts(limit=2)
-        assert [attempts.ended() for _ in range(3)] == [1, 2, None]
-        assert attempts.ended(60) == 1
 
 
 def closed(code=None, sent=None, reason=""):
@@ -151,7 +140,7 @@ def certificate():
     return error
 
 
-class TestEndings:
+class TestClassify:
     @pytest.mark.parametrize(
         ("error", "way", "retry"),
         [
@@ -178,10 +167,23 @@ class TestEndings:
             (SequenceGap("x"), "confused", True),
         ],
     )
-    def test_are_judged(self, error, way, retry):
+    def test_endings(self, error, way, retry):
         ending = classify(error)
         assert (ending.way, ending.retry) == (way, retry)
         assert ending.text
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (refused(401), 401),
+            (HandshakeError("x", "§4.1", 403), 403),
+            (closed(4001), 4001),
+            (ConnectionEnded(1009, "", True), 1009),
+            (ConnectionRefusedError(), 0),
+        ],
+    )
+    def test_their_codes(self, error, code):
+        assert classify(error).code == code
 
     def test_a_mistake_in_the_program_is_none(self):
         assert classify(TypeError()) is None
@@ -248,12 +250,31 @@ class Fake:
     def __init__(self, world):
         self.world, self.session = world, Session(world.log)
         self.inbox = asyncio.Queue()
-        self.transport, self.end = self, None
+        self.transport, self.end, self.protocol = self, None, self
         self.closes, self.is_aborted = [], False
         world.connections.append(self)
 
+    def get_protocol(self):
+        return self.protocol
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+    def is_closing(self):
+        return self.end is not None
+
+    def data_received(self, data):
+        """Take part of a message, or a Pong: nothing for the application."""
+
     async def send(self, text):
         if self.end:
+            raise self.end
+        if self.world.limit is not None and len(text) > self.world.limit:
+            self.stop(closed(1009, 1009))
+            raise self.end
+        if self.world.breaks_at is not None and len(self.world.seen) == self.world.breaks_at:
+            self.world.breaks_at = None
+            self.stop(closed())
             raise self.end
         if self.world.is_silent:
             return
@@ -277,6 +298,7 @@ class Fake:
             self.put(reply)
 
     def put(self, message):
+        self.protocol.data_received(b"all of it")
         self.inbox.put_nowait(message if isinstance(message, str) else json.dumps(message))
 
     async def recv(self):
@@ -292,7 +314,13 @@ class Fake:
 
     async def ping(self):
         self.world.pings += 1
-        return asyncio.sleep(0.01) if not self.world.is_silent else asyncio.Event().wait()
+        return self.pong()
+
+    async def pong(self):
+        if self.world.is_silent or not self.world.answers_pings:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.01)
+        self.protocol.data_received(b"a Pong")
 
     def stop(self, error):
         self.end = self.end or error
@@ -315,7 +343,8 @@ class World:
     def __init__(self, *fails, **options):
         self.log, self.fails = Log(), list(fails)
         self.connections, self.seen, self.applied, self.attempts = [], [], [], []
-        self.is_silent, self.knows_resume, self.pings = False, True, 0
+        self.is_silent, self.knows_resume, self.answers_pings, self.pings = False, True, True, 0
+        self.limit = self.breaks_at = None  # bytes of a message; how many messages a connection has
         self.options = options
         self.got = []
 
@@ -335,7 +364,7 @@ class World:
 
     def client(self, **options):
         policy = Backoff(first=1, quick=1, jitter=False)
-        options = {"policy": policy, "client": "c" * 16, **self.options, **options}
+        options = {"policy": policy, **self.options, **options}
         return ReconnectingClient("ws://x/", connect=self.connect, **options)
 
     async def listen(self, client):
@@ -346,9 +375,11 @@ class World:
         """Run a scene with a client whose events are taken; nothing must be left of it."""
 
         async def run():
-            async with self.client(**options) as client:
-                listening = asyncio.create_task(self.listen(client))
+            client = await self.client(**options).start()
+            listening = asyncio.create_task(self.listen(client))
+            async with asyncio.timeout(100_000):
                 await scene(client)
+            await client.close()
             await listening
             assert asyncio.all_tasks() == {asyncio.current_task()}
             return client
@@ -432,17 +463,6 @@ class TestClient:
         assert isinstance(world.got[-1], Failed)
         assert client.state is ClientState.FAILED
         assert "403 Forbidden" in client.status
-
-    def test_gives_up_after_so_many_attempts(self):
-        world = World(*[ConnectionRefusedError()] * 9)
-
-        async def scene(client):
-            await client.until(ClientState.FAILED)
-
-        client = world.play(scene, attempts=3)
-        assert world.attempts == [0, 1, 3, 7]
-        assert world.got[-1].ending.way == "refused"
-        assert client.status == "failed: gave up; refused: nothing listens there"
 
     @pytest.mark.parametrize("way", ["accepts and closes", "lasts"])
     def test_only_a_connection_that_lasted_resets_the_wait(self, way):
@@ -604,20 +624,21 @@ class TestClient:
 
         async def scene(client):
             client.send({"n": 1})
-            with pytest.raises(RuntimeError, match="1 messages are not delivered: failed: refused"):
+            with pytest.raises(NotDelivered, match="1 messages are not delivered") as caught:
                 await client.delivered()
+            assert caught.value.keys == [1]
 
         world.play(scene)
 
     def test_its_outbox_is_bounded(self):
         async def scene(client):
-            client.send({})
-            client.send({})
+            for _ in range(1000):
+                client.send({})
             with pytest.raises(OutboxFull):
                 client.send({})
             await client.delivered()
 
-        World().play(scene, outbox=2)
+        World().play(scene)
 
     def test_what_is_no_json_is_refused_at_once(self):
         async def scene(client):
@@ -632,7 +653,8 @@ class TestClient:
         world = World()
 
         async def run():
-            async with world.client(queue=3, heartbeat=Heartbeat(2)) as client:
+            async with world.client(heartbeat=Heartbeat(2)) as client:
+                client.queue = 3
                 await client.until(ClientState.ONLINE)
                 for n in range(20):
                     world.publish(p=n)
@@ -646,7 +668,7 @@ class TestClient:
         clock.run_virtual(run())
 
     def test_a_server_that_knows_no_resume(self):
-        """The tutorial's: any text is answered; its own text is the beat."""
+        """The tutorial's: any text is answered, and nothing is acknowledged."""
         world = World()
         world.knows_resume = False
 
@@ -655,25 +677,20 @@ class TestClient:
             client.send({"text": "Hello"})
             await client.delivered()
             world.connections[-1].put("我是服务端，已收到信息")
-            await asyncio.sleep(7)
+            await asyncio.sleep(0.1)
 
-        world.play(scene, resume=False, heartbeat=Heartbeat(3, misses=3), beat="123456789")
-        assert world.seen == ['{"text":"Hello"}', "123456789", "123456789"]
+        world.play(scene, resume=False)
+        assert world.seen == ['{"text":"Hello"}']
         assert world.got == [Received("我是服务端，已收到信息")]
-        assert world.pings == 0
 
     def test_a_mistake_in_connect_is_no_network_failure(self):
         async def connect(url):
             raise TypeError("no such option")
 
         async def run():
-            client = ReconnectingClient("ws://x/", connect=connect)
-            await client.start()
-            events = [event async for event in client]
-            await client.close()
+            async with ReconnectingClient("ws://x/", connect=connect) as client:
+                events = [event async for event in client]
             assert events[0].ending.text == "TypeError: no such option"
-            with pytest.raises(TypeError):
-                client._task.result()
 
         clock.run_virtual(run())
 
@@ -696,9 +713,295 @@ class TestClient:
         clock.run_virtual(run())
 
     def test_secrets_are_random(self):
-        made = [ReconnectingClient("ws://x/").client for _ in range(50)]
+        made = [ReconnectingClient("ws://x/").settings.client for _ in range(50)]
         assert len(set(made)) == 50
         assert all(16 <= len(secret) <= 64 for secret in made)
+
+
+class TestWithoutResume:
+    def test_what_could_not_be_sent_is_sent_again(self):
+        """The second message fails; the third one's success says nothing about it."""
+        world = World()
+        world.knows_resume, world.breaks_at = False, 1
+
+        async def scene(client):
+            for n in (1, 2, 3):
+                client.send({"n": n})
+            await client.delivered()
+
+        world.play(scene, resume=False)
+        assert [json.loads(text) for text in world.seen] == [{"n": 1}, {"n": 2}, {"n": 3}]
+        assert len(world.connections) == 2
+
+
+class TestMessages:
+    def test_are_encoded_when_they_are_accepted(self):
+        world, fields = World(), {"list": [1]}
+
+        async def scene(client):
+            client.send(fields)
+            fields["list"].append({2, 3})
+            await client.delivered()
+
+        world.play(scene)
+        assert world.applied == [{"list": [1], "id": 1}]
+
+    def test_a_sender_that_fails_is_no_quiet_network(self):
+        """A mistake in the connection's own code ends the client, and says so."""
+        world = World()
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+
+            async def send(text):
+                raise TypeError("not a message")
+
+            world.connections[-1].send = send
+            client.send({})
+            await client.until(ClientState.FAILED)
+
+        world.play(scene)
+        assert world.got[-1].ending.text == "TypeError: not a message"
+
+    @pytest.mark.parametrize("cut", ["before", "after"])
+    def test_a_refusal_that_crosses_a_break(self, cut):
+        """Its answer is on the way when the connection ends, or the message is."""
+        world = World()
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+            connection = world.connections[-1]
+            answer = connection.put
+            connection.put = lambda message: None  # what the server says is lost
+            for n, bad in ((1, False), (2, True), (3, False), (4, True)):
+                client.send({"n": n, "bad": bad})
+                if (n, cut) == (2, "before"):
+                    await asyncio.sleep(0.1)
+                    connection.abort()
+            await asyncio.sleep(0.1)
+            connection.put = answer
+            connection.abort()
+            await client.until(ClientState.WAITING)
+            await client.delivered()
+            await asyncio.sleep(0.1)
+
+        world.play(scene)
+        assert world.got == [Refused(2, "bad", "not this"), Refused(4, "bad", "not this")]
+        assert [message["n"] for message in world.applied] == [1, 3]
+
+    @pytest.mark.parametrize("sizes", [[100], [1, 100, 1], [100, 1, 200, 1, 150]])
+    def test_what_is_too_big_is_named_and_blocks_nothing(self, sizes):
+        world = World()
+        world.limit = 140
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+            world.limit = 90
+            for size in sizes:
+                client.send({"x": "x" * size})
+            await client.until(ClientState.WAITING)
+            world.limit = 140
+            await client.delivered()
+            await asyncio.sleep(0.1)
+
+        world.play(scene)
+        big = [key for key, size in enumerate(sizes, 1) if size >= 100]
+        lost = [event.key for event in world.got]
+        assert set(lost) <= set(big)
+        assert {event.error for event in world.got} == {"too_big"}
+        assert [len(message["x"]) for message in world.applied] == [
+            size for key, size in enumerate(sizes, 1) if key not in lost
+        ]
+
+    def test_a_server_that_finds_nothing_too_big(self):
+        world = World(closed(1009))
+
+        async def scene(client):
+            await client.until(ClientState.FAILED)
+
+        world.play(scene)
+        assert world.got[-1].ending.code == 1009
+
+    def test_what_a_connection_has_to_be_told(self):
+        """It goes before what waits, on each connection, and is not numbered."""
+        world, resumed = World(), []
+
+        def setup(message):
+            resumed.append(message["seen"])
+            return [{"name": "Ada"}]
+
+        async def scene(client):
+            client.send({"n": 1})
+            await client.delivered()
+            world.connections[-1].abort()
+            client.send({"n": 2})
+            await client.until(ClientState.WAITING)
+            await client.delivered()
+
+        world.play(scene, setup=setup)
+        said = [json.loads(text) for text in world.seen]
+        name = {"name": "Ada"}
+        assert [each for each in said if "type" not in each] == [
+            name,
+            {"n": 1, "id": 1},
+            name,
+            {"n": 2, "id": 2},
+        ]
+        assert resumed == [0, 1]
+
+
+class TestTheEndOfABlock:
+    def test_waits_for_what_was_said(self):
+        world = World(*[ConnectionRefusedError()] * 3)
+
+        async def run():
+            async with world.client() as client:
+                client.send({"n": 1})
+            return client.state
+
+        assert clock.run_virtual(run()) is ClientState.CLOSED
+        assert world.applied == [{"n": 1, "id": 1}]
+
+    def test_even_if_nobody_takes_what_is_heard(self):
+        world = World()
+
+        async def run():
+            async with world.client() as client:
+                client.queue = 1
+                await client.until(ClientState.ONLINE)
+                for n in range(5):
+                    world.publish(p=n)
+                client.send({"n": 1})
+
+        clock.run_virtual(run())
+        assert world.applied == [{"n": 1, "id": 1}]
+
+    @pytest.mark.parametrize("fails", [ConnectionRefusedError(), refused(403)])
+    def test_names_what_was_not_delivered(self, fails):
+        world = World(*[fails] * 20)
+
+        async def run():
+            async with world.client() as client:
+                client.send({"n": 1})
+                client.send({"n": 2})
+
+        with pytest.raises(NotDelivered, match="2 messages are not delivered") as caught:
+            clock.run_virtual(run())
+        assert caught.value.keys == [1, 2]
+
+    def test_an_error_in_the_block_is_not_held_up(self):
+        world = World(*[ConnectionRefusedError()] * 20)
+
+        async def run():
+            loop = asyncio.get_running_loop()
+            try:
+                async with world.client() as client:
+                    client.send({"n": 1})
+                    raise ZeroDivisionError
+            except ZeroDivisionError:
+                return loop.time()
+
+        assert clock.run_virtual(run()) == 0
+
+    def test_close_is_close(self):
+        async def run():
+            async with World(*[ConnectionRefusedError()] * 20).client() as client:
+                client.send({"n": 1})
+                await client.close()
+            return client.outbox.keys
+
+        assert clock.run_virtual(run()) == [1]
+
+
+class TestAPersonsWill:
+    def test_retries_now(self):
+        world = World(ConnectionRefusedError(), refused(503, Retry_After="3000"))
+
+        async def scene(client):
+            client.retry_now()  # it does not wait: nothing to hurry
+            for _ in range(2):
+                await asyncio.sleep(0.25)
+                assert client.state is ClientState.WAITING
+                client.retry_now()
+            await client.until(ClientState.ONLINE)
+
+        world.play(scene)
+        assert world.attempts == [0, 0.25, 0.5]
+
+    @pytest.mark.parametrize("final", [refused(401), closed(4001, 4001)])
+    def test_renews_a_token(self, final):
+        world, seen = World(final), []
+
+        async def renew(ending):
+            seen.append(ending.code)
+            await asyncio.sleep(5)  # asks somebody
+            return "ws://x/?token=new"
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+            assert client.url == "ws://x/?token=new"
+
+        world.play(scene, renew=renew)
+        assert (len(seen), world.attempts) == (1, [0, 6])
+        assert seen[0] in (401, 4001)
+
+    def test_renews_nothing_for_ever(self):
+        """A token that is refused again and again costs no more attempts than a quiet network."""
+        world = World(*[refused(401)] * 4)
+
+        async def renew(ending):
+            return "ws://x/" if len(world.attempts) < 4 else None
+
+        async def scene(client):
+            await client.until(ClientState.FAILED)
+
+        world.play(scene, renew=renew)
+        assert world.attempts == [0, 1, 3, 7]
+        assert world.got[-1].ending.code == 401
+
+    def test_a_mistake_in_renew_is_told(self):
+        async def renew(ending):
+            raise KeyError("token")
+
+        async def scene(client):
+            await client.until(ClientState.FAILED)
+            assert client.status == "failed: KeyError: 'token'"
+
+        World(refused(401)).play(scene, renew=renew)
+
+
+class TestSignsOfLife:
+    def test_arriving_bytes_are_one(self):
+        """A message that takes longer than the limit to arrive."""
+        world = World()
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+            world.is_silent = True  # nothing else gets through
+            for _ in range(200):
+                await asyncio.sleep(0.9)
+                world.connections[-1].protocol.data_received(b"a part")
+            world.is_silent = False
+            world.publish(text="all of it")
+            await asyncio.sleep(0.1)
+
+        world.play(scene, heartbeat=Heartbeat(0.5, timeout=0.5))
+        assert (len(world.connections), len(world.got)) == (1, 1)
+
+    def test_a_peer_that_ignores_pings_costs_one_task(self):
+        world = World()
+        world.answers_pings = False
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+            before = len(asyncio.all_tasks())
+            for _ in range(20 * 3600 // 25):
+                await asyncio.sleep(25)
+                world.publish(p=1)
+            assert len(asyncio.all_tasks()) <= before + 1
+
+        world.play(scene, heartbeat=Heartbeat(20, timeout=10))
+        assert (world.pings, len(world.connections)) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Every fault of a cable and of a server, under both clients: noticed, recovered, nothing lost.
 
 Real sockets, servers and cables. What is asserted here of time are generous ceilings; the bounds
-themselves are asserted in virtual time, in test_heartbeat.py and test_reconnect.py.
+themselves are asserted in virtual time, in test_keepalive.py and test_client.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from wslab import lab
 from wslab.apps.reconnect.feed import Feed
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff, delays
-from wslab.kit.client import ClientState, Failed, Missed, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.resume import Log
 from wslab.kit.retry import of_status
@@ -355,8 +356,8 @@ class TestServers:
     async def test_the_same_client_on_another_connection(self, connect):
         """The newer one takes over, the older one is told, and does not fight for its place."""
         async with Bench(connect) as bench:
-            secret = bench.client.client
-            other = ReconnectingClient(bench.cable.url, connect=connect, client=secret)
+            other = ReconnectingClient(bench.cable.url)
+            other.settings = bench.client.settings
             async with other:
                 await bench.until(lambda: bench.client.state is ClientState.FAILED)
                 assert "4001" in bench.client.status
@@ -368,22 +369,62 @@ class TestServers:
 
         async with lab.serve_tcp(silent) as server:
             url = f"ws://127.0.0.1:{server.port}/"
-            policy = Backoff(first=0.02, limit=0.02)
-            async with ReconnectingClient(
-                url, connect=connect, policy=policy, attempts=2, open_timeout=0.1
-            ) as client:
+            async with ReconnectingClient(url, connect=connect, open_timeout=0.1) as client:
                 async with asyncio.timeout(CEILING):
-                    events = [event async for event in client]
-        assert [(event.ending.way, event.ending.text) for event in events] == [
-            ("silent", "no answer in time")
-        ]
+                    await client.until(ClientState.WAITING)
+                ending = client.changes[-1].ending
+        assert (ending.way, ending.text) == ("silent", "no answer in time")
 
     async def test_a_name_that_nobody_knows(self, connect):
         async with ReconnectingClient(
-            "ws://no-such-host.invalid/", connect=connect, attempts=0, open_timeout=5
+            "ws://no-such-host.invalid/", connect=connect, open_timeout=5
         ) as client:
-            events = [event async for event in client]
-        assert events[-1].ending.way in ("not found", "silent")
+            async with asyncio.timeout(CEILING):
+                await client.until(ClientState.WAITING)
+            assert client.changes[-1].ending.way in ("not found", "silent")
+
+    async def test_a_message_that_takes_longer_than_the_limit(self, connect):
+        """200 kB at 100 kB/s; a limit of a second; a server that watches its clients as well."""
+        limit = Heartbeat(0.5, timeout=0.5)
+        async with Bench(connect, heartbeat=limit, watch=limit) as bench:
+            again = online_again(bench)
+            bench.cable.throttle(100_000)
+            noise = random.Random(1).randbytes(100_000).hex()  # nothing to compress
+            bench.published += 1
+            bench.feed.publish({"n": bench.published, "noise": noise})
+            await bench.settle()
+            assert not again()
+            bench.check()
+
+    async def test_refusals_that_cross_a_break(self, connect):
+        """Every id ends as one of: applied, or refused with the reason."""
+        async with Bench(connect) as bench:
+            keys = {}
+            for number in range(40):
+                if number % 3:
+                    bench.say()
+                else:
+                    keys[bench.client.send({"type": "nonsense"})] = number
+                if number % 5 == 4:
+                    getattr(bench.cable, ("cut", "reset")[number % 2])()
+                await asyncio.sleep(0.005)
+            bench.publish()
+            await bench.settle()
+            bench.check()
+            refused = [event.key for event in bench.events if isinstance(event, Refused)]
+            assert refused == list(keys)
+
+    async def test_a_message_that_is_too_big_for_the_server(self, connect):
+        """It is named, and those after it arrive."""
+        bench = Bench(connect, serve=partial(lab.serve, max_size=10_000))
+        async with bench:
+            bench.say(2)
+            key = bench.client.send({"type": "note", "text": "x" * 20_000})
+            bench.say(2)
+            bench.publish()
+            await bench.settle()
+            bench.check()
+            assert [event.key for event in bench.events if isinstance(event, Refused)] == [key]
 
 
 def idle_proxy(port, seconds):

@@ -52,15 +52,32 @@ class Wire:
     def __init__(self, answer):
         self.answer = answer  # seconds that the next pong takes, None: it never comes
         self.cut_at = None
-        self.pings = []
-        self.transport = self
+        self.pings, self.received = [], []
+        self.transport = self.protocol = self
+
+    def get_protocol(self):
+        return self.protocol
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+    def is_closing(self):
+        return self.cut_at is not None
+
+    def data_received(self, data):
+        self.received.append(data)
+
+    def deliver(self, pong):
+        self.protocol.data_received(b"a Pong")
+        if not pong.done():
+            pong.set_result(None)
 
     async def ping(self):
         loop = asyncio.get_running_loop()
         self.pings.append(loop.time())
         pong = loop.create_future()
         if (delay := self.answer()) is not None:
-            loop.call_later(delay, lambda: pong.done() or pong.set_result(None))
+            loop.call_later(delay, self.deliver, pong)
         return pong
 
     def abort(self):
@@ -217,17 +234,58 @@ class TestWatched:
         assert gaps == pytest.approx([heartbeat.interval + 0.01] * len(gaps))
         assert len(gaps) > 30
 
-    def test_messages_are_signs_too(self):
+    def test_arriving_bytes_are_signs_too(self):
+        """Also those of a message that is not complete yet; and the protocol gets all of them."""
         wire = Wire(lambda: None)
 
         async def watch():
-            async with watched(wire, Heartbeat(3)) as watchdog:
-                for _ in range(1000):
+            async with watched(wire, Heartbeat(3)):
+                for number in range(1000):
                     await asyncio.sleep(2.9)
-                    watchdog.sign()
+                    wire.protocol.data_received(number)
 
         clock.run_virtual(watch())
         assert (wire.pings, wire.cut_at) == ([], None)
+        assert wire.received == list(range(1000))
+        assert wire.protocol is wire  # as if nobody had watched
+
+    def test_a_peer_that_never_answers_pings_costs_one(self):
+        wire = Wire(lambda: None)
+
+        async def watch():
+            async with watched(wire, Heartbeat(20, timeout=10)):
+                before = len(asyncio.all_tasks())
+                for _ in range(20 * 3600 // 25):
+                    await asyncio.sleep(25)
+                    wire.protocol.data_received(b"it talks")
+                return len(asyncio.all_tasks()) - before
+
+        assert clock.run_virtual(watch()) <= 1
+        assert (len(wire.pings), wire.cut_at) == (1, None)
+
+    def test_a_beat_with_a_mistake_ends_the_block(self):
+        """It must not die unseen, or nobody watches any more."""
+
+        async def watch():
+            async def beat():
+                raise TypeError("a mistake")
+
+            async with watched(Wire(lambda: None), Heartbeat(3), beat):
+                await asyncio.sleep(100)
+
+        with pytest.raises(TypeError, match="a mistake"):
+            clock.run_virtual(watch())
+
+    def test_what_the_block_raises_comes_out_as_it_is(self):
+        error = ConnectionEnded(1006, "", False)
+
+        async def watch():
+            async with watched(Wire(lambda: None), Heartbeat(3)):
+                raise error
+
+        with pytest.raises(ConnectionEnded) as caught:
+            clock.run_virtual(watch())
+        assert caught.value is error
 
     def test_who_does_not_read_cannot_complain_of_silence(self):
         wire, busy = Wire(lambda: None), True
@@ -306,6 +364,23 @@ class TestReal:
                     await asyncio.wait_for(ws.recv(), 0.5)
                 await ws.send("Hello")
                 assert await ws.recv() == "Hello"
+            await ws.close()
+
+    @pytest.mark.parametrize("name", CONNECTS)
+    async def test_a_message_that_takes_longer_than_the_limit(self, name):
+        """200 kB at 100 kB/s, when silence of a second means death."""
+        text = "x" * 200_000
+
+        async def handler(ws):
+            await ws.send(text)
+            await ws.wait_closed()
+
+        async with lab.serve(handler, compression=None) as server, lab.cable(server) as cable:
+            cable.throttle(100_000, "server")
+            ws = await CONNECTS[name](cable.url)
+            async with watched(ws, Heartbeat(0.5, timeout=0.5)):
+                assert await asyncio.wait_for(ws.recv(), 60) == text
+            cable.mend()
             await ws.close()
 
     @pytest.mark.parametrize("start", [lab.serve, serve_from_scratch])

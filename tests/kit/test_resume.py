@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -12,14 +15,15 @@ from hypothesis import strategies as st
 
 from wslab.kit import resume
 from wslab.kit.log import Log
-from wslab.kit.outbox import Inbox, Outbox, OutboxFull, Resent, SequenceGap
+from wslab.kit.outbox import Inbox, Outbox
 from wslab.kit.resume import ResumeError, Session
 
 ME, YOU = "me" * 8, "you!" * 4
 
 
 def log(count=0, **options):
-    made = Log(**{"epoch": "E", **options})
+    made = Log(**options)
+    made.epoch = "E"
     for number in range(1, count + 1):
         made.publish({"text": f"m{number}"})
     return made
@@ -50,9 +54,11 @@ class TestLog:
         assert (made.last, len(made), made.forgotten) == (5, 3, 2)
 
     def test_remembers_who_was_heard_of_last(self):
-        made = log(clients=2)
+        made = log()
         made.note("a", 7, 1)
         made.note("b", 1, None)
+        for number in range(998):
+            made.note(f"{number}", 1, None)
         assert made.seen("a") == 7  # heard of, so b is now the one to go
         made.note("c", 1, None)
         assert [made.seen(name) for name in "abc"] == [7, 0, 1]
@@ -61,8 +67,54 @@ class TestLog:
         made = log()
         made.note("a", 1, 5)
         made.note("a", 2, 6)
-        assert [made.seq_of("a", id) for id in (1, 2, 3)] == [None, 6, None]
-        assert made.seq_of("b", 1) is None
+        assert [made.outcome("a", id) for id in (1, 2, 3)] == [None, 6, None]
+        assert made.outcome("b", 1) is None
+
+    def test_what_is_no_json_changes_nothing(self):
+        made = log(1)
+        for value, error in (
+            ({1, 2}, TypeError),
+            (float("nan"), ValueError),
+            ("\ud800", ValueError),
+        ):
+            with pytest.raises(error):
+                made.publish({"text": value})
+        assert (made.last, numbers(made.since(0))) == (1, [1])
+
+    def test_nobody_changes_history(self):
+        fields = {"list": [1]}
+        made = log()
+        published = made.publish(fields)
+        fields["list"].append(2)
+        published["list"].append(3)
+        made.since(0)[0]["list"].append(4)
+        made.dump()["messages"][0]["list"].append(5)
+        assert made.since(0) == [{"list": [1], "seq": 1}]
+
+    def test_another_thread_reads_no_gaps(self):
+        """A cell asks for the history while the server's thread goes on."""
+        made, done = log(limit=50), threading.Event()
+
+        def publish():
+            while not done.is_set():
+                made.publish({})
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(1) as thread:
+            publishing = thread.submit(publish)
+            try:
+                for _ in range(2000):
+                    after = made.last - 10
+                    found = numbers(made.since(after))
+                    assert found == list(range(found[0], found[0] + len(found))) if found else True
+                    assert found[:1] <= [max(after, made.forgotten) + 1]  # none was left out
+                    dump = made.dump()
+                    assert numbers(dump["messages"])[-1:] in ([dump["last"]], [])
+            finally:
+                done.set()
+                sys.setswitchinterval(interval)
+            publishing.result()
 
     def test_an_empty_one_is_not_nothing(self):
         assert log()
@@ -70,19 +122,11 @@ class TestLog:
     def test_epochs_are_random(self):
         assert len({Log().epoch for _ in range(100)}) == 100
 
-    def test_it_prints_no_secret(self):
-        made = log(3, limit=2)
-        made.note(ME, 1, 1)
-        assert repr(made) == "<Log epoch 'E', last 3, 2 messages, 1 clients>"
-
     @pytest.mark.parametrize(
         ("options", "message"),
         [
             ({"limit": 0}, "limit is 0, a log keeps at least 1"),
             ({"limit": True}, "limit is True"),
-            ({"clients": 0}, "clients is 0"),
-            ({"epoch": ""}, "epoch is '', it has 1 to 64 characters"),
-            ({"epoch": "x" * 65}, "1 to 64 characters"),
         ],
     )
     def test_what_cannot_be(self, options, message):
@@ -93,18 +137,56 @@ class TestLog:
 class TestDump:
     @pytest.mark.parametrize("count", [0, 2, 9])
     def test_a_restarted_server_goes_on(self, count):
-        made = log(count, limit=3, clients=2)
+        made = log(count, limit=3)
         made.note("a", 4, 2)
         made.note("b", 1, None)
         dumped = json.loads(json.dumps(made.dump()))
         copy = Log.load(dumped)
-        assert repr(copy) == repr(made)
-        assert copy.dump() == dumped
+        own = {"epoch": copy.epoch, "earlier": {"E": count}}
+        assert copy.dump() == {**dumped, **own}
         for each in (made, copy):
             each.publish({"text": "next"})
             each.note("c", 1, 1)
-        assert copy.dump() == made.dump()
-        assert (copy.seen("a"), copy.seen("b"), copy.limit, copy.clients) == (0, 1, 3, 2)
+        assert copy.dump() == {**made.dump(), **own}
+        assert (copy.seen("a"), copy.seen("b"), copy.limit) == (4, 1, 3)
+
+    def test_a_dump_of_an_earlier_version_can_be_read(self):
+        dumped = log(2).dump()
+        del dumped["earlier"]
+        dumped["seen"] = [[ME, 4, 2]]
+        copy = Log.load(dumped)
+        assert (copy.last, copy.seen(ME), copy.outcome(ME, 4)) == (2, 4, 2)
+
+    def test_a_client_that_had_more_than_the_dump_is_told(self):
+        """The numbers after the dump are given out again, to other messages."""
+        made = log(8)
+        dumped = made.dump()
+        for _ in range(2):
+            made.publish({"text": "lost with the server"})
+        copy = Log.load(dumped)
+        for _ in range(4):
+            copy.publish({"text": "new"})
+        answers = {}
+        for after in (7, 8, 9, 10):
+            resumed, *missed = Session(copy).resume(hello("E", after))
+            answers[after] = (resumed["after"], resumed["gap"], [m["text"] for m in missed])
+            assert resumed["epoch"] == copy.epoch != "E"
+        assert answers == {
+            7: (7, None, ["m8", *["new"] * 4]),
+            8: (8, None, ["new"] * 4),
+            9: (8, "epoch", ["new"] * 4),
+            10: (8, "epoch", ["new"] * 4),
+        }
+
+    def test_restarts_in_a_row_are_no_gap(self):
+        made = log(2)
+        for _ in range(3):
+            made = Log.load(made.dump())
+            made.publish({"text": "next"})
+        resumed, *missed = Session(made).resume(hello("E", 1))
+        assert (resumed["after"], resumed["gap"], len(missed)) == (1, None, 4)
+        resumed, *missed = Session(made).resume(hello("E", 3))
+        assert (resumed["after"], resumed["gap"], len(missed)) == (2, "epoch", 3)
 
     @pytest.mark.parametrize(
         "change",
@@ -127,7 +209,7 @@ class TestDump:
             Log.load({**log(3).dump(), **change})
 
     def test_what_lacks_something(self):
-        with pytest.raises(ValueError, match="no dump of a log: KeyError 'clients'"):
+        with pytest.raises(ValueError, match="no dump of a log: KeyError 'messages'"):
             Log.load({"limit": 1})
 
 
@@ -243,8 +325,51 @@ class TestIds:
             "error": "too long",
             "id": 1,
         }
-        assert session.duplicate({"id": 1}) == {"type": "ack", "id": 1, "seq": None}
+        assert session.log.seen(ME) == 1
+        assert session.duplicate({"id": 1}) == reply  # and not as one that took effect
         assert "id" not in session.refused({}, "too long", "at most 3 characters")
+
+    def test_refusals_are_told_until_they_are_known(self):
+        made = log()
+        session = self.session(made)
+        for id in range(1, 6):
+            session.refused({"id": id}, "bad", f"{id}") if id != 3 else session.applied({"id": 3})
+        made = Log.load(json.loads(json.dumps(made.dump())))
+        for acked, ids in ((0, [1, 2, 4, 5]), (1, [2, 4, 5]), (1, [2, 4, 5]), (4, [5])):
+            (resumed,) = Session(made).resume({**hello(client=ME), "acked": acked})
+            told = [{"id": id, "error": "bad", "text": f"{id}"} for id in ids]
+            assert (resumed["seen"], resumed["refused"]) == (5, told)
+        (resumed,) = Session(made).resume({**hello(client=ME), "acked": 5})
+        assert "refused" not in resumed
+
+    def test_refusals_are_bounded(self):
+        """A client that sends no more than it may is told of each; the oldest client goes first."""
+        made = log()
+        for client in range(12):
+            session = self.session(made, f"{client:016}")
+            for id in range(1, 1201):
+                session.refused({"id": id}, "bad", "")
+        told = []
+        for client in range(12):
+            (resumed,) = Session(made).resume(hello(client=f"{client:016}"))
+            told.append((resumed["seen"], [each["id"] for each in resumed.get("refused", [])]))
+        assert told == [(0, [])] * 2 + [(1200, list(range(201, 1201)))] * 10
+
+    @pytest.mark.parametrize("acked", [-1, True, "1", None])
+    def test_acked_is_a_number(self, acked):
+        with pytest.raises(ResumeError, match="acked is"):
+            Session(log()).resume({**hello(client=ME), "acked": acked})
+
+    def test_an_older_connection_has_no_effect_any_more(self):
+        """What was under way on it is sent again, and perhaps with another id."""
+        made = log()
+        older = self.session(made)
+        older.applied({"id": 1})
+        newer = self.session(made)
+        with pytest.raises(ResumeError, match="taken over") as caught:
+            older.duplicate({"id": 2})
+        assert caught.value.close_code == resume.TAKEN_OVER
+        assert newer.duplicate({"id": 2}) is None
 
     def test_what_skips_one_is_an_error(self):
         session = self.session()
@@ -280,164 +405,11 @@ class TestIds:
         assert self.session(made, YOU).duplicate({"id": 1}) is None
 
 
-class TestInbox:
-    def resumed(self, **fields):
-        return {"type": "resumed", "epoch": "E", "after": 0, "last": 0, "gap": None, **fields}
-
-    def test_says_what_it_has(self):
-        inbox = Inbox()
-        assert inbox.resume() == hello()
-        assert inbox.resumed(self.resumed(after=7)) is None
-        assert inbox.receive({"seq": 8})
-        assert inbox.resume(ME) == hello("E", 8, ME)
-
-    def test_a_newcomer_without_history(self):
-        inbox = Inbox(history=False)
-        assert inbox.resume() == hello(after=None)
-        with pytest.raises(ResumeError, match="before resumed"):
-            inbox.receive({"seq": 1})
-        assert inbox.resumed(self.resumed(after=7)) is None
-        assert inbox.resume() == hello("E", 7)
-
-    def test_drops_what_it_has_and_notices_what_is_missing(self):
-        inbox = Inbox()
-        inbox.resumed(self.resumed())
-        found = [inbox.receive({"seq": seq}) for seq in (1, 2, 2, 1, 3)]
-        assert found == [True, True, False, False, True]
-        with pytest.raises(SequenceGap, match="number 5 came after 3"):
-            inbox.receive({"seq": 5})
-        assert inbox.last == 3
-
-    def test_what_it_has_stays_had(self):
-        inbox = Inbox()
-        inbox.resumed(self.resumed(after=4))
-        assert inbox.resumed(self.resumed(after=2)) is None  # the server says too much again
-        assert [inbox.receive({"seq": seq}) for seq in (3, 4, 5)] == [False, False, True]
-
-    def test_what_has_no_number_is_new(self):
-        assert Inbox().receive({"type": "pong"})
-
-    @pytest.mark.parametrize(
-        ("answer", "gap"),
-        [
-            ({"after": 4}, None),
-            ({"after": 6, "gap": 2}, 2),
-            ({"after": 6}, 2),  # the server does not say so, but the numbers do
-            ({"after": 0, "gap": "epoch"}, "epoch"),
-            ({"epoch": "F"}, "epoch"),
-        ],
-    )
-    def test_reports_a_gap(self, answer, gap):
-        inbox = Inbox()
-        inbox.resumed(self.resumed(after=4))
-        assert inbox.resumed(self.resumed(**answer)) == gap
-        assert inbox.last == answer.get("after", 0)
-
-    @pytest.mark.parametrize(
-        "fields",
-        [{"epoch": None}, {"after": None}, {"after": -1}, {"gap": "x"}, {"gap": -1}, {"gap": True}],
-    )
-    def test_what_is_no_answer(self, fields):
-        with pytest.raises(ResumeError, match="bad resumed"):
-            Inbox().resumed(self.resumed(**fields))
-
-    @pytest.mark.parametrize("seq", [0, -1, "1", True, 1.5])
-    def test_what_is_no_number(self, seq):
-        with pytest.raises(ResumeError, match="bad seq"):
-            Inbox().receive({"seq": seq})
-
-
-class TestOutbox:
-    def outbox(self, count, **options):
-        outbox = Outbox(**options)
-        assert [outbox.add({"n": n}) for n in range(1, count + 1)] == list(range(1, count + 1))
-        return outbox
-
-    def ids(self, messages):
-        return [(message["id"], message["n"]) for message in messages]
-
-    def test_gives_ids_once(self):
-        outbox = self.outbox(2)
-        assert self.ids(outbox.take()) == [(1, 1), (2, 2)]
-        assert outbox.take() == []
-        outbox.add({"n": 3})
-        assert self.ids(outbox.take()) == [(3, 3)]
-        assert len(outbox) == 3
-
-    def test_keeps_what_is_not_acknowledged(self):
-        outbox = self.outbox(4)
-        outbox.take()
-        assert outbox.acknowledged(1) == [1]
-        assert outbox.acknowledged(3) == [2, 3]  # the server takes them in order
-        assert outbox.acknowledged(2) == []
-        assert len(outbox) == 1
-
-    def test_sends_the_rest_again(self):
-        outbox = self.outbox(4)
-        outbox.take()
-        outbox.acknowledged(1)
-        assert outbox.resumed(2) == Resent([2], [])
-        assert self.ids(outbox.take()) == [(3, 3), (4, 4)]
-
-    def test_what_was_never_sent_is_not_doubtful(self):
-        outbox = self.outbox(1)
-        outbox.take()
-        outbox.add({"n": 2})
-        assert outbox.resumed(0, new_epoch=True) == Resent([], [1])
-        assert self.ids(outbox.take()) == [(1, 1), (2, 2)]
-
-    @pytest.mark.parametrize("seen", [0, 1, 9])
-    def test_a_server_that_has_forgotten(self, seen):
-        """It expects seen+1 next; what was on the way may have taken effect."""
-        outbox = self.outbox(5)
-        outbox.take()
-        outbox.acknowledged(3)
-        assert outbox.resumed(seen) == Resent([], [4, 5])
-        assert self.ids(outbox.take()) == [(seen + 1, 4), (seen + 2, 5)]
-        assert outbox.acknowledged(seen + 1) == [4]
-        assert outbox.resumed(seen + 2) == Resent([5], [])
-        assert outbox.add({"n": 6}) == 6
-        assert self.ids(outbox.take()) == [(seen + 3, 6)]
-
-    def test_is_bounded(self):
-        outbox = self.outbox(2, limit=2)
-        assert outbox.is_full
-        with pytest.raises(OutboxFull, match="2 messages wait"):
-            outbox.add({})
-        outbox.take()
-        outbox.acknowledged(1)
-        assert outbox.add({}) == 3
-
-    @pytest.mark.parametrize("id", [0, 3, -1, None, True, "1", 1.0])
-    def test_acknowledgements_that_cannot_be(self, id):
-        outbox = self.outbox(2)
-        outbox.take()
-        outbox.resumed(0)
-        outbox.take()
-        with pytest.raises(ResumeError, match="bad ack"):
-            outbox.acknowledged(id)
-
-    def test_an_acknowledgement_for_what_was_not_sent_here(self):
-        outbox = self.outbox(1)
-        outbox.take()
-        outbox.resumed(0)
-        with pytest.raises(ResumeError, match="id is 1, which was not sent"):
-            outbox.acknowledged(1)
-
-    @pytest.mark.parametrize("seen", [-1, None, True, "0"])
-    def test_seen_is_a_number(self, seen):
-        with pytest.raises(ResumeError, match="seen is"):
-            self.outbox(1).resumed(seen)
-
-    def test_what_cannot_be_sent(self):
-        with pytest.raises(ValueError, match="limit is 0"):
-            Outbox(0)
-        with pytest.raises(ValueError, match="gets its id from the outbox"):
-            Outbox().add({"id": 1})
-
-
 class World:
-    """A server and a client with a wire between them that loses what is on the way."""
+    """A server and a client with a wire between them that loses what is on the way.
+
+    Every third message is refused. outcomes: what the client was told of each of its messages.
+    """
 
     def __init__(self, *, limit=10_000, keeps_log=True):
         self.limit, self.keeps_log = limit, keeps_log
@@ -447,7 +419,7 @@ class World:
         self.up, self.down = deque(), deque()
         self.said = self.published = 0
         self.applied, self.got, self.doubtful = [], [], set()
-        self.gaps = 0
+        self.outcomes, self.gaps = {}, 0
 
     def say(self):
         self.said += 1
@@ -463,7 +435,7 @@ class World:
     def connect(self):
         if self.session is None:
             self.session = Session(self.log)
-            self.up.append(self.inbox.resume(ME))
+            self.up.append(self.inbox.resume(ME, self.outbox.acked))
 
     def cut(self):
         self.session, self.synced = None, False
@@ -475,8 +447,8 @@ class World:
         self.log = Log.load(json.loads(json.dumps(self.log.dump()))) if self.keeps_log else Log()
 
     def flush(self):
-        if self.synced:
-            self.up.extend(self.outbox.take())
+        while self.synced and (text := self.outbox.take()) is not None:
+            self.up.append(json.loads(text))
 
     def server_reads(self):
         if not self.up or self.session is None:
@@ -486,6 +458,8 @@ class World:
             self.down.extend(self.session.resume(message))
         elif (reply := self.session.duplicate(message)) is not None:
             self.down.append(reply)
+        elif message["n"] % 3 == 0:
+            self.down.append(self.session.refused(message, "bad", str(message["n"])))
         else:
             self.applied.append(message["n"])
             self.down.append(self.session.applied(message))
@@ -497,20 +471,38 @@ class World:
         if message.get("type") == "resumed":
             gap = self.inbox.resumed(message)
             self.gaps += gap is not None
-            recovery = self.outbox.resumed(message["seen"], new_epoch=gap == "epoch")
-            self.doubtful.update(recovery.doubtful)
+            resent = self.outbox.resumed(message, new_epoch=gap == "epoch")
+            self.doubtful.update(resent.doubtful)
+            self.note(resent.arrived, "applied")
+            for key, why in resent.refused.items():
+                assert why == ("bad", str(key))
+            self.note(resent.refused, "refused")
             self.synced = True
             self.flush()
         elif message.get("type") == "ack":
-            self.outbox.acknowledged(message["id"])
+            self.note(self.outbox.acknowledged(message["id"]), "applied")
+        elif "error" in message:
+            (key,) = self.outbox.acknowledged(message["id"])
+            self.note([key], "refused")
         elif self.inbox.receive(message):
             self.got.append(message["p"])
+
+    def note(self, keys, outcome):
+        for key in keys:
+            assert key not in self.outcomes
+            self.outcomes[key] = outcome
 
     def heal(self):
         self.connect()
         while self.up or self.down:
             self.server_reads()
             self.client_reads()
+        wanted = {n: "applied" if n % 3 else "refused" for n in range(1, self.said + 1)}
+        assert self.outcomes == wanted
+
+    @property
+    def accepted(self):
+        return [n for n in range(1, self.said + 1) if n % 3]
 
 
 STEPS = ("say", "publish", "connect", "cut", "restart", "server_reads", "client_reads")
@@ -525,7 +517,7 @@ class TestAnyInterleaving:
         for step in steps:
             getattr(world, step)()
         world.heal()
-        assert world.applied == list(range(1, world.said + 1))
+        assert world.applied == world.accepted
         assert world.got == list(range(1, world.published + 1))
         assert (len(world.outbox), world.doubtful, world.gaps) == (0, set(), 0)
 
@@ -538,7 +530,7 @@ class TestAnyInterleaving:
             getattr(world, step)()
         world.heal()
         twice = {n for n in world.applied if world.applied.count(n) > 1}
-        assert set(world.applied) == set(range(1, world.said + 1))
+        assert set(world.applied) == set(world.accepted)
         assert twice <= world.doubtful
         assert all(a < b for a, b in pairwise(world.got))  # in order, none twice
         if len(world.got) < world.published and world.got:
@@ -552,7 +544,7 @@ class TestAnyInterleaving:
         for step in steps:
             getattr(world, step)()
         world.heal()
-        assert world.applied == list(range(1, world.said + 1))
+        assert world.applied == world.accepted
         assert all(a < b for a, b in pairwise(world.got))
         if world.got:
             first = world.got[0]  # a newcomer gets what there is

@@ -66,7 +66,7 @@ class Newspaper(Judge):
         super().__init__()
         self.asked: list[dict[str, Any]] = []
 
-    FAULTS = ("restart", "reset", "again", "hole", "refuse")
+    FAULTS = ("restart", "reset", "again", "gap", "refuse")
 
     async def __call__(self, connection: ServerConnection) -> None:
         """Serve a connection, each with another fault; the last ones with none."""
@@ -88,7 +88,7 @@ class Newspaper(Judge):
         after = resumed["after"]
         if fault == "again" and after:
             missed.insert(0, self.log.since(after - 1)[0])
-        if fault == "hole":
+        if fault == "gap":
             lost = ", ".join(str(message["seq"]) for message in missed[1:2])
             del missed[1:2]
             self.fate = f"connection {number} is open, but message {lost} has not come on it"
@@ -101,12 +101,12 @@ class Newspaper(Judge):
             await self.publish(connection, missed, fault)
 
     async def publish(self, connection: ServerConnection, missed: Any, fault: str) -> None:
-        """Send some of what is missed, and end; after a hole, and in the end, stay."""
-        for message in missed if fault in ("", "hole") else missed[:3]:
+        """Send some of what is missed, and end; after a gap, and in the end, stay."""
+        for message in missed if fault in ("", "gap") else missed[:3]:
             await connection.send(json.dumps(message))
         if fault == "reset":
             connection.transport.abort()
-        elif fault in ("", "hole"):
+        elif fault in ("", "gap"):
             await connection.wait_closed()
         else:
             await connection.close(SERVICE_RESTART)

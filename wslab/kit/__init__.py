@@ -11,7 +11,7 @@ client that comes back; `messages` is JSON in and out; `js/` has the same for a 
 """
 
 from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, delays
-from wslab.kit.client import ReconnectingClient
+from wslab.kit.client import NotDelivered, ReconnectingClient
 from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
 from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
@@ -31,6 +31,7 @@ __all__ = [
     "LibraryDefault",
     "Log",
     "Missed",
+    "NotDelivered",
     "Received",
     "ReconnectingClient",
     "Refused",

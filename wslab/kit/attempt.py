@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 
-from wslab.kit.client_events import ClientState, Missed, Received, Refused
-from wslab.kit.keepalive import watched
-from wslab.kit.messages import decoded, encoded
-from wslab.kit.outbox import SequenceGap
-from wslab.kit.resume import OUT_OF_ORDER, Message, ResumeError
-from wslab.kit.retry import Ending, classify
+from wslab.kit.client_events import ClientEvent, Missed, Received, Refused
+from wslab.kit.keepalive import Heartbeat, task_group, watched
+from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError, decoded, encoded
+from wslab.kit.outbox import Inbox, Outbox, SequenceGap
+from wslab.kit.retry import TOO_BIG, Ending, classify
 from wslab.net.address import is_loopback
 from wslab.protocol.url import parse_url
 
-if TYPE_CHECKING:
-    from wslab.kit.client import ReconnectingClient
+__all__ = ["Attempt", "ClientSettings", "Online", "Setup", "leave", "library_connect"]
 
-__all__ = ["Attempt", "leave", "library_connect"]
+Setup = Callable[[Message], Iterable[Mapping[str, Any]]]
 
 LEAVE = 1.0  # seconds for the closing handshake; a peer that needs longer is left without
 
@@ -47,25 +46,58 @@ def library_connect(url: str, **options: Any) -> connect:
     return connect(str(address), **{**defaults, **options})
 
 
-class Attempt:
-    """One connection of a client."""
+class Online(NamedTuple):
+    """An attempt has succeeded: from now on messages are exchanged. text: how, for a person."""
 
-    def __init__(self, client: ReconnectingClient) -> None:
-        self.client = client
+    text: str
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """What all attempts of a client have in common: options of `ReconnectingClient`.
+
+    client: the secret of its life; None for a server that does not know `wslab.kit.resume`.
+    """
+
+    connect: Callable[[str], Awaitable[Any]]
+    client: str | None
+    heartbeat: Heartbeat
+    open_timeout: float
+    setup: Setup
+
+
+class Attempt:
+    """One connection of a client.
+
+    settings, inbox, outbox: the client's. emit: takes what happens, and waits while the
+    application has not taken what happened before. to_send: set when the outbox has got something.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        inbox: Inbox,
+        outbox: Outbox,
+        emit: Callable[..., Awaitable[None]],
+    ) -> None:
+        self.settings, self.inbox, self.outbox, self._emit = settings, inbox, outbox, emit
+        self.to_send = asyncio.Event()
+        self.to_send.set()
         self.ws: Any = None
         self.is_silent = False  # the peer, by the watchdog's verdict
+        self.is_reading = True  # False while the application does not take its events
         self.began: float | None = None  # when it was online
 
-    async def run(self) -> tuple[Ending, float | None]:
+    async def run(self, url: str) -> tuple[Ending, float | None]:
         """Connect, resume, exchange messages; return how it ended, and the seconds it lasted.
 
         None seconds: it was never online. Cancelled, it closes the connection.
         """
         code = 1000
         try:
-            async with asyncio.timeout(self.client.open_timeout):
-                self.ws = await self.client.connect(self.client.url)
-                await self._resume()
+            async with asyncio.timeout(self.settings.open_timeout):
+                self.ws = await self.settings.connect(url)
+                await self._begin()
             self.began = asyncio.get_running_loop().time()
             await self._exchange()
         except Exception as error:
@@ -74,96 +106,88 @@ class Attempt:
                 raise
             if isinstance(error, (SequenceGap, ResumeError)):
                 code = OUT_OF_ORDER
-            return self._refined(ending, error), self._lasted()
+            return await self._refined(ending, error), self._lasted()
         finally:
             if self.ws is not None:
                 await leave(self.ws, code)
         raise AssertionError("receiving ends with an exception")
 
-    def _refined(self, ending: Ending, error: Exception) -> Ending:
+    async def _refined(self, ending: Ending, error: Exception) -> Ending:
         """Say what only this connection knows."""
         if self.is_silent:
-            limit = self.client.heartbeat.limit
-            return Ending("silent", f"no sign of life for {limit:g} s")
-        if isinstance(error, TimeoutError) and self.ws is not None and self.client.resume:
+            return Ending("silent", f"no sign of life for {self.settings.heartbeat.limit:g} s")
+        if isinstance(error, TimeoutError) and self.ws is not None and self.settings.client:
             return Ending("silent", "connected, but no answer to resume")
+        if ending.code == TOO_BIG and (key := self.outbox.too_big()) is not None:
+            await self._emit(Refused(key, "too_big", ending.text))
+            return Ending(ending.way, "a message was too big: it goes on without it", code=TOO_BIG)
         return ending
 
     def _lasted(self) -> float | None:
         return None if self.began is None else asyncio.get_running_loop().time() - self.began
 
-    async def _resume(self) -> None:
-        """Find out with the server what either side has missed."""
-        client, events, text = self.client, [], "connected"
-        if client.resume:
-            await self.ws.send(encoded(client.inbox.resume(client.client)))
-            message: Message = {}
+    async def _begin(self) -> None:
+        """Find out with the server what either side has missed, and set up what it forgets."""
+        events: list[ClientEvent] = []
+        text, message = "connected", Message()
+        if self.settings.client is None:
+            self.outbox.connected()
+        else:
+            await self.ws.send(encoded(self.inbox.resume(self.settings.client, self.outbox.acked)))
             while message.get("type") != "resumed":  # what comes before is no part of the log
                 message = decoded(await self.ws.recv())
-            gap = client.inbox.resumed(message)
-            recovery = client.outbox.resumed(message.get("seen"), new_epoch=gap == "epoch")
-            if gap is not None or recovery.doubtful:
-                events.append(Missed(gap, tuple(recovery.doubtful)))
-            text = f"resumed after message {client.inbox.last}"
-            self._settle()
-        client.to_send.set()
-        await client.enter(ClientState.ONLINE, text, *events)
-
-    def _settle(self) -> None:
-        if not self.client.outbox:
-            self.client.all_acked.set()
+            gap = self.inbox.resumed(message)
+            resent = self.outbox.resumed(message, new_epoch=gap == "epoch")
+            if gap is not None or resent.doubtful:
+                events.append(Missed(gap, tuple(resent.doubtful)))
+            events += [Refused(key, *why) for key, why in resent.refused.items()]
+            text = f"resumed after message {self.inbox.last}"
+        for fields in self.settings.setup(message):
+            await self.ws.send(encoded(fields))
+        await self._emit(Online(text), *events)
 
     async def _exchange(self) -> None:
         """Send and receive until receiving raises how it ended."""
-        client = self.client
-        beat = None if client.beat is None else partial(self.ws.send, client.beat)
         async with watched(
-            self.ws, client.heartbeat, beat, busy=lambda: not client.is_reading
+            self.ws, self.settings.heartbeat, busy=lambda: not self.is_reading
         ) as watchdog:
-            sending = asyncio.create_task(self._send())
             try:
-                while True:
-                    data = await self.ws.recv()
-                    watchdog.sign()
-                    await self._receive(data)
+                async with task_group() as group:
+                    group.create_task(self._send())
+                    while True:
+                        events = self._heard(await self.ws.recv())
+                        self.is_reading = False
+                        await self._emit(*events)
+                        self.is_reading = True
             finally:
                 self.is_silent = watchdog.is_dead
-                sending.cancel()
-                await asyncio.wait([sending])
 
     async def _send(self) -> None:
-        client = self.client
+        is_numbered = self.settings.client is not None
         with contextlib.suppress(ConnectionClosed, ConnectionError):  # receiving says how it ended
             while True:
-                await client.to_send.wait()
-                client.to_send.clear()
-                for message in client.outbox.take():
-                    id = message["id"]
-                    if not client.resume:
-                        del message["id"]
-                    await self.ws.send(encoded(message))
-                    if not client.resume:  # nobody will acknowledge it
-                        client.outbox.acknowledged(id)
-                        self._settle()
+                await self.to_send.wait()
+                self.to_send.clear()
+                while (text := self.outbox.take(numbered=is_numbered)) is not None:
+                    await self.ws.send(text)
+                    if not is_numbered:  # nobody will acknowledge it
+                        self.outbox.acknowledged(self.outbox.acked + 1)
+                        await self._emit()
 
-    async def _receive(self, data: str | bytes) -> None:
-        client = self.client
-        if not client.resume:
-            await client.tell(Received(data))
-            return
+    def _heard(self, data: str | bytes) -> list[ClientEvent]:
+        """Take what the server says; return what of it is for the application."""
+        if self.settings.client is None:
+            return [Received(data)]
         message = decoded(data)
         if message.get("type") == "ack":
-            client.outbox.acknowledged(message.get("id"))
-            self._settle()
+            self.outbox.acknowledged(message.get("id"))
         elif "error" in message and "id" in message:
-            keys = client.outbox.acknowledged(message["id"])
-            self._settle()
+            keys = self.outbox.acknowledged(message["id"])
             error, text = str(message["error"]), str(message.get("text", ""))
-            await client.tell(*(Refused(key, error, text) for key in keys[-1:]))
-        elif message.get("type") == "beat":
-            pass  # the answer to one of ours: a sign of life, nothing for the application
-        elif client.inbox.receive(message):
-            await client.tell(Received(message))
+            return [Refused(key, error, text) for key in keys[-1:]]
+        elif self.inbox.receive(message):
+            return [Received(message)]
+        return []
 
 
 async def leave(ws: Any, code: int = 1000) -> None:

@@ -153,26 +153,22 @@ def delays(policy: Policy, *, rng: Random) -> Iterator[float]:
 class Attempts:
     """One client's attempts under a policy; deterministic under its rng.
 
-    limit: how many in a row may fail, None for any number. stable_after: seconds that a connection
-    must have lasted to count as a success; one that is accepted and closed at once is none.
+    stable_after: seconds that a connection must have lasted to count as a success; one that is
+    accepted and closed at once does not.
     """
 
-    def __init__(
-        self, policy: Policy, *, rng: Random, limit: int | None = None, stable_after: float = 5.0
-    ) -> None:
-        self.policy, self.rng, self.limit, self.stable_after = policy, rng, limit, stable_after
+    def __init__(self, policy: Policy, *, rng: Random, stable_after: float) -> None:
+        self.policy, self.rng, self.stable_after = policy, rng, stable_after
         self.number = 0  # of attempts since the last success
         self._delays = delays(policy, rng=rng)
 
-    def ended(self, lasted: float | None = None) -> float | None:
-        """Return the seconds to wait before the next attempt, None if there is none left.
+    def ended(self, lasted: float | None = None) -> float:
+        """Return the seconds to wait before the next attempt.
 
         lasted: seconds that the connection lasted, None if there was none.
         """
         if lasted is not None and lasted >= self.stable_after:
             self.number = 0
             self._delays = delays(self.policy, rng=self.rng)
-        if self.limit is not None and self.number >= self.limit:
-            return None
         self.number += 1
         return next(self._delays)

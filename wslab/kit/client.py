@@ -8,52 +8,49 @@
                 case Missed(): …
                 case Failed(): …
 
-What it stands on are values without sockets: `backoff` (when to try), `retry` (whether to try),
-`keepalive` (when to give up on a silent peer), `resume` and `outbox` (what was missed). Here is
-what runs them: one connection after the other, in one task.
+It stands on values without sockets: `backoff` (when to try), `retry` (whether to try), `keepalive`
+(when to give up on a silent peer), `resume` and `outbox` (what was missed). An `Attempt` is one
+connection. This is the task that makes one attempt after the other.
 
 The library's own `async for ws in connect(…)` reconnects too, and takes a policy's delays as
 `reconnect_delays=`. It does not know what was lost in between, never waits before the first attempt
-after a connection that worked, and raises on a 429; so this is built on single `connect` calls.
+after a connection that worked, and raises on a 429. So this is built on single `connect` calls.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import math
 import random
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Self
 
-from wslab.kit.attempt import Attempt, library_connect
+from wslab.kit.attempt import Attempt, ClientSettings, Online, Setup, library_connect
 from wslab.kit.backoff import Attempts, Backoff, Policy
-from wslab.kit.client_events import (
-    Change,
-    ClientEvent,
-    ClientState,
-    Failed,
-    Missed,
-    Received,
-    Refused,
-)
+from wslab.kit.client_events import Change, ClientEvent, ClientState, Failed, Received
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.outbox import Inbox, Outbox
 from wslab.kit.retry import Ending
 
-__all__ = [
-    "Change",
-    "ClientState",
-    "Failed",
-    "Missed",
-    "Received",
-    "ReconnectingClient",
-    "Refused",
-]
+__all__ = ["NotDelivered", "ReconnectingClient"]
 
 LONGEST_WAIT = 3600.0  # seconds: what a server asks for beyond that is not heard
 CHANGES = 1000  # how many changes of state a client remembers
+LINGER = 10.0  # seconds that the end of a block waits for acknowledgements
+
+Renew = Callable[[Ending], Awaitable[str | None]]
+
+
+class NotDelivered(RuntimeError):
+    """Messages were not acknowledged, and no more attempts are made. keys: what `send` returned."""
+
+    def __init__(self, keys: list[int], status: str) -> None:
+        super().__init__(f"{len(keys)} messages are not delivered: {keys!s:.60}; {status}")
+        self.keys = keys
 
 
 class ReconnectingClient:
@@ -62,55 +59,60 @@ class ReconnectingClient:
     url: the server's. connect: takes it and returns what to await for a connection, such as
     `websockets.connect` or `connect_from_scratch`; by default the library's, which uses no proxy
     on this machine.
-    policy: how long to wait between attempts. attempts: how many in a row may fail, None for any
-    number. stable_after: seconds after which a connection counts as a success.
-    heartbeat: when to ask for a sign of life. beat: a text to ask with, for a server that answers
-    it; None for Pings.
-    resume: whether the server knows `wslab.kit.resume`; without it nothing is made up for.
-    history: whether a newcomer wants what the server still has. client: the secret of this life.
-    open_timeout: seconds for one attempt, `resumed` included. outbox: how many messages may wait.
-    queue: how many events may wait before it stops reading. rng: draws the delays.
+    policy: how long to wait between attempts. stable_after: seconds after which a connection
+    counts as a success. rng: draws the delays.
+    heartbeat: when to ask for a sign of life. open_timeout: seconds for one attempt, `resumed`
+    included.
+    resume: whether the server knows `wslab.kit.resume`. Without it a message counts as delivered
+    when it was sent, and what is lost on the way stays lost.
+    history: whether a newcomer wants what the server still has.
+    setup: called on each connection with the server's `resumed`, {} without resume. The messages
+    that it returns go before all others, without ids: what belongs to a connection, such as the
+    name in a chatroom, has to be said again on each.
+    renew: called when an answer is final, such as 401 or 4001, which `Ending.code` tells. The URL
+    that it returns, with a new token perhaps, is tried next; None gives up.
 
     state, status: where it is, and why, for a person. changes: all of that, with times.
+    settings: of every attempt, the secret of its life among them. queue: how many events may wait
+    before it stops reading.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        connect: Callable[[str], Awaitable[Any]] | None = None,
+        connect: Callable[[str], Awaitable[Any]] = library_connect,
         policy: Policy | None = None,
-        attempts: int | None = None,
         stable_after: float = 5.0,
+        rng: random.Random | None = None,
         heartbeat: Heartbeat | None = None,
-        beat: str | None = None,
+        open_timeout: float = 10.0,
         resume: bool = True,
         history: bool = True,
-        client: str | None = None,
-        open_timeout: float = 10.0,
-        outbox: int = 1000,
-        queue: int = 1000,
-        rng: random.Random | None = None,
+        setup: Setup = lambda resumed: (),
+        renew: Renew | None = None,
     ) -> None:
-        self.url, self.connect = url, connect or library_connect
-        self.heartbeat, self.beat = heartbeat or Heartbeat(20, timeout=10), beat
-        self.resume, self.open_timeout, self.queue = resume, open_timeout, queue
-        self.client = secrets.token_urlsafe(18) if client is None else client
-        self.inbox, self.outbox = Inbox(history=history), Outbox(outbox)
+        self.url, self.renew = url, renew
+        self.queue: float = 1000
+        self.inbox, self.outbox = Inbox(history=history), Outbox()
         self.attempts = Attempts(
-            policy or Backoff(),
-            rng=rng or random.Random(),
-            limit=attempts,
-            stable_after=stable_after,
+            policy or Backoff(), rng=rng or random.Random(), stable_after=stable_after
         )
         self.changes: deque[Change] = deque(maxlen=CHANGES)
-        self.is_reading = True  # False while the application does not take its events
-        self.to_send, self.all_acked = asyncio.Event(), asyncio.Event()
-        self.all_acked.set()
+        self.settings = ClientSettings(
+            connect=connect,
+            client=secrets.token_urlsafe(18) if resume else None,
+            heartbeat=heartbeat or Heartbeat(20, timeout=10),
+            open_timeout=open_timeout,
+            setup=setup,
+        )
+        self._attempt: Attempt | None = None
         self._events: deque[ClientEvent] = deque()
         self._changed = asyncio.Condition()
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._start = 0.0
+        self._is_closed = False  # by `close`
 
     # What an application does
 
@@ -129,37 +131,35 @@ class ReconnectingClient:
     def send(self, fields: Mapping[str, Any]) -> int:
         """Take a message, a JSON object without `id`; return its key. It goes out when it can.
 
+        It is encoded now: a later change of `fields` changes nothing.
         Raises OutboxFull if too many wait, RuntimeError if it is closed or has failed, TypeError
         or ValueError for what is not JSON in UTF-8 (RFC 8259 §8.1), such as NaN.
         """
         if self._task is None or self._task.done():
             raise RuntimeError(f"nothing is sent any more: {self.status}")
-        # Raises here, and not later in a task.
-        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
         key = self.outbox.add(fields)
-        self.all_acked.clear()
-        self.to_send.set()
+        if self._attempt is not None:
+            self._attempt.to_send.set()
         return key
 
     async def delivered(self) -> None:
         """Wait until everything sent has taken effect, or was refused. Without resume: was sent.
 
-        Raises RuntimeError if it closes or fails before that.
+        Raises NotDelivered if it closes or fails before that.
         """
-        ended = asyncio.ensure_future(self.until(ClientState.CLOSED, ClientState.FAILED))
-        acked = asyncio.ensure_future(self.all_acked.wait())
-        try:
-            await asyncio.wait([ended, acked], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-            acked.cancel()
-        if not self.all_acked.is_set():
-            raise RuntimeError(f"{len(self.outbox)} messages are not delivered: {self.status}")
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self.outbox or self._is_over())
+        if self.outbox:
+            raise NotDelivered(self.outbox.keys, self.status)
 
     async def until(self, *states: ClientState) -> None:
         """Wait until it is in one of these states."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.state in states)
+
+    def retry_now(self) -> None:
+        """Do not wait for the next attempt, if it waits: somebody has pressed "now"."""
+        self._hurry.set()
 
     def __aiter__(self) -> Self:
         """Iterate over the events, up to the end: `close`, or `Failed`."""
@@ -185,48 +185,69 @@ class ReconnectingClient:
         return self
 
     async def close(self) -> None:
-        """End it: there is no attempt after this, no connection and no task is left."""
+        """End it now: there is no attempt after this, no connection and no task is left.
+
+        `outbox.keys` are the keys of what was not delivered; wait for `delivered` before.
+        """
+        self._is_closed = True
         if self._task is None:
             return
         self._task.cancel()
         await asyncio.wait([self._task])
         if self.state is not ClientState.FAILED:
-            await self.enter(ClientState.CLOSED, "by this side")
+            await self._enter(ClientState.CLOSED, "by this side")
 
     async def __aenter__(self) -> Self:
         """Start."""
         return await self.start()
 
-    async def __aexit__(self, *exception: object) -> None:
-        """Close."""
-        await self.close()
+    async def __aexit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        """Wait until everything is delivered, for 10 s at most, then close.
+
+        Raises NotDelivered if something was not. A block that raises, or has closed the client
+        itself, is not held up.
+        """
+        try:
+            if kind is None and not self._is_closed:
+                async with self._changed:
+                    self.queue = math.inf  # nobody takes events any more
+                    self._changed.notify_all()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER):
+                        await self.delivered()
+                if self.outbox:
+                    raise NotDelivered(self.outbox.keys, self.status)
+        finally:
+            await self.close()
 
     # What its task does
 
     async def _run(self) -> None:
         try:
             while True:
-                ending, lasted = await Attempt(self).run()
-                delay = self.attempts.ended(lasted) if ending.retry else None
-                if delay is None:
+                self._attempt = Attempt(self.settings, self.inbox, self.outbox, self._emit)
+                ending, lasted = await self._attempt.run(self.url)
+                if not ending.retry and self.renew and (url := await self.renew(ending)):
+                    self.url, ending = url, replace(ending, retry=True)
+                if not ending.retry:
                     await self._fail(ending)
                     return
                 # On top of it, or all who were told the same would come at the same time.
-                delay += min(ending.wait, LONGEST_WAIT)
+                delay = self.attempts.ended(lasted) + min(ending.wait, LONGEST_WAIT)
                 number = self.attempts.number
                 text = f"attempt {number} in {delay:.1f} s; {ending.text}"
-                await self.enter(ClientState.WAITING, text, ending=ending)
-                await asyncio.sleep(delay)
-                await self.enter(ClientState.CONNECTING, f"attempt {number}")
-        except asyncio.CancelledError:
-            raise
+                self._hurry.clear()
+                await self._enter(ClientState.WAITING, text, ending=ending)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await self._hurry.wait()
+                await self._enter(ClientState.CONNECTING, f"attempt {number}")
         except Exception as error:  # a mistake in here must not look like a quiet network
             await self._fail(Ending("confused", f"{type(error).__name__}: {error}", retry=False))
             raise
 
     async def _fail(self, ending: Ending) -> None:
-        text = ending.text if not ending.retry else f"gave up; {ending.text}"
-        await self.enter(ClientState.FAILED, text, Failed(ending), ending=ending)
+        await self._enter(ClientState.FAILED, ending.text, Failed(ending), ending=ending)
 
     def _is_over(self) -> bool:
         return self._task is None or self.state in (ClientState.CLOSED, ClientState.FAILED)
@@ -235,7 +256,7 @@ class ReconnectingClient:
         at = asyncio.get_running_loop().time() - self._start
         self.changes.append(Change(at, state, text, ending))
 
-    async def enter(
+    async def _enter(
         self, state: ClientState, text: str, *events: ClientEvent, ending: Ending | None = None
     ) -> None:
         """Change the state; what comes with it is the next thing that the application sees."""
@@ -244,13 +265,14 @@ class ReconnectingClient:
             self._note(state, text, ending)
             self._changed.notify_all()
 
-    async def tell(self, *events: ClientEvent) -> None:
-        """Give events to the application; wait while it has not taken those before."""
+    async def _emit(self, *events: Online | ClientEvent) -> None:
+        """Take what an attempt has to say; wait while a message finds too many others waiting."""
         async with self._changed:
-            self._events.extend(events)
+            for event in events:
+                if isinstance(event, Online):
+                    self._note(ClientState.ONLINE, event.text)
+                else:
+                    self._events.append(event)
             self._changed.notify_all()
-            self.is_reading = False
-            try:
+            if events and isinstance(events[-1], Received):
                 await self._changed.wait_for(lambda: len(self._events) < self.queue)
-            finally:
-                self.is_reading = True

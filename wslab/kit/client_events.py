@@ -58,7 +58,11 @@ class Missed:
 
 @dataclass(frozen=True)
 class Refused:
-    """The server refused an own message for good. key: what `send` returned."""
+    """The server refused an own message for good. key: what `send` returned.
+
+    error: what kind of mistake; "too_big" if the server closed the connection with 1009 (RFC 6455
+    §7.4.1). text: why, for a person.
+    """
 
     key: int
     error: str

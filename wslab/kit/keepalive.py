@@ -1,8 +1,8 @@
 """Heartbeat (心跳): how to notice that a peer is gone, when nobody says so.
 
 A connection over which nothing comes may be idle, or dead: the cable is cut somewhere, the other
-machine has no power, its program hangs. TCP alone tells only who sends, and only after minutes. So
-one side asks for a sign of life from time to time, and gives up when none comes.
+machine has no power, its program hangs. TCP alone tells only a side that sends, and only after
+minutes. So one side asks for a sign of life from time to time, and gives up when none comes.
 
     interval        timeout
     ├──────────────┼───────────┤       misses=1: given up here unless anything arrives
@@ -12,9 +12,11 @@ one side asks for a sign of life from time to time, and gives up when none comes
     ├─────────┼─────────┼──────────┤   misses=2
     last sign  beat      beat
 
-Any message is a sign of life, not only the answer to a beat. The beat is a Ping, which the other
-side's library answers by itself (RFC 6455 §5.5.2), or, where a program cannot send one, as in a
-browser, a message that the other side's program answers.
+Any byte that arrives is a sign of life, not only the answer to a beat: a large message may take
+longer than the limit to arrive. (What this side sends is not seen to arrive: while it sends a large
+message, the answer to a beat comes after it, so the limit must leave time for both.) The beat is a
+Ping, which the other side's library answers by itself (RFC 6455 §5.5.2), or, where a program cannot
+send one, as in a browser, a message that the other side's program answers.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Any, Literal
 
 from websockets.exceptions import ConnectionClosed
 
-__all__ = ["Heartbeat", "Watchdog", "library_bounds", "watched"]
+__all__ = ["Heartbeat", "Watchdog", "library_bounds", "task_group", "watched"]
 
 Beat = Callable[[], Awaitable[object]]  # sends one
 
@@ -63,9 +65,9 @@ class Heartbeat:
 
     @property
     def limit(self) -> float:
-        """Seconds of silence that mean death: it is noticed no later, by who looks in time.
+        """Seconds of silence that mean death: a watchdog that looks in time notices it no later.
 
-        Who looks late asks again first, see `Watchdog.look`.
+        One that looks late asks again first, see `Watchdog.look`.
         """
         return self.misses * self.interval + self.patience
 
@@ -85,8 +87,8 @@ class Heartbeat:
 class Watchdog:
     """Judges a peer by its signs of life; a policy, which sends nothing and waits for nothing.
 
-    clock: returns seconds. is_dead: its verdict. Whoever has one calls `sign` when anything
-    arrives, and `look` when `wakeup` is reached.
+    clock: returns seconds. is_dead: its verdict. Its owner calls `sign` when anything arrives,
+    and `look` when `wakeup` is reached.
     """
 
     def __init__(self, heartbeat: Heartbeat, clock: Callable[[], float]) -> None:
@@ -129,6 +131,36 @@ class Watchdog:
 
 
 @contextlib.asynccontextmanager
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Make an `asyncio.TaskGroup` that raises the first error itself, instead of a group of them.
+
+    So no task dies unseen, and `except ConnectionClosed` works as without a group.
+    """
+    first: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        first = errors.exceptions[0]
+    if first is not None:
+        raise first
+
+
+class _Tap:
+    """Stands between a transport and its protocol, and tells a watchdog of each byte that comes."""
+
+    def __init__(self, protocol: Any, watchdog: Watchdog) -> None:
+        self.protocol, self.watchdog = protocol, watchdog
+
+    def data_received(self, data: bytes) -> None:
+        self.watchdog.sign()
+        self.protocol.data_received(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.protocol, name)
+
+
+@contextlib.asynccontextmanager
 async def watched(
     ws: Any,
     heartbeat: Heartbeat,
@@ -138,26 +170,31 @@ async def watched(
 ) -> AsyncIterator[Watchdog]:
     """Watch over a connection, the library's or one from scratch, a client's or a server's.
 
-        async with watched(ws, Heartbeat(20, timeout=10)) as watchdog:
-            async for message in ws:
-                watchdog.sign()
+        async with watched(ws, Heartbeat(20, timeout=10)):
+            async for message in ws: ...
 
     A peer that does not answer is cut off, without a closing handshake: a dead one would not answer
-    that either, and the handshake's own time-out comes on top. Whoever receives gets 1006.
-    beat: sends an application's own beat; without it, a Ping, whose Pong is a sign of life.
+    that either, and the handshake's own time-out comes on top. Receiving ends with 1006 then.
+    beat: sends an application's own beat; without it, a Ping. The next beat is not sent before the
+    last one was, and no Ping before the last one was answered, so a peer that ignores them costs
+    one task and one Ping. What a beat raises comes out of the block, except that the connection
+    has ended.
     busy: tells that this side itself does not read at the moment, and so cannot see any sign.
     """
     watchdog = Watchdog(heartbeat, asyncio.get_running_loop().time)
-    beats: set[asyncio.Task[None]] = set()
-    send = beat or partial(_ping, ws, watchdog)
-    watching = asyncio.create_task(_watch(ws, watchdog, send, busy, beats))
+    transport, protocol = ws.transport, ws.transport.get_protocol()
+    transport.set_protocol(_Tap(protocol, watchdog))
     try:
-        yield watchdog
+        async with task_group() as group:
+            send = beat or partial(_ping, ws)
+            watching = group.create_task(_watch(ws, watchdog, send, busy, group))
+            try:
+                yield watchdog
+            finally:
+                watching.cancel()
     finally:
-        tasks = [watching, *beats]
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        if not transport.is_closing():
+            transport.set_protocol(protocol)
 
 
 async def _watch(
@@ -165,23 +202,24 @@ async def _watch(
     watchdog: Watchdog,
     beat: Beat,
     busy: Callable[[], bool],
-    beats: set[asyncio.Task[None]],
+    group: asyncio.TaskGroup,
 ) -> None:
-    while True:
-        # A sign that comes meanwhile may bring the next look forward, to an interval from then.
-        wait = watchdog.wakeup - watchdog.clock()
-        await asyncio.sleep(min(wait, watchdog.heartbeat.interval))
-        if busy():
-            watchdog.sign()
-        verdict = watchdog.look()
-        if verdict == "dead":
-            ws.transport.abort()
-            return
-        if verdict == "beat":
-            # Nobody waits for it: when the network is full, sending alone may take for ever.
-            beating = asyncio.create_task(_ignoring_the_end(beat))
-            beats.add(beating)
-            beating.add_done_callback(beats.discard)
+    beating: asyncio.Task[None] | None = None
+    try:
+        while not watchdog.is_dead:
+            # A sign that comes meanwhile may bring the next look forward, to an interval from then.
+            wait = watchdog.wakeup - watchdog.clock()
+            await asyncio.sleep(min(wait, watchdog.heartbeat.interval))
+            if busy():
+                watchdog.sign()
+            verdict = watchdog.look()
+            if verdict == "beat" and (beating is None or beating.done()):
+                # Nobody waits for it: when the network is full, sending alone may take for ever.
+                beating = group.create_task(_ignoring_the_end(beat))
+        ws.transport.abort()
+    finally:
+        if beating is not None:
+            beating.cancel()
 
 
 async def _ignoring_the_end(beat: Beat) -> None:
@@ -189,9 +227,8 @@ async def _ignoring_the_end(beat: Beat) -> None:
         await beat()
 
 
-async def _ping(ws: Any, watchdog: Watchdog) -> None:
+async def _ping(ws: Any) -> None:
     await (await ws.ping())  # sent, then answered
-    watchdog.sign()
 
 
 def library_bounds(

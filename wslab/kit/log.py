@@ -5,16 +5,24 @@ What it is for: `wslab.kit.resume`.
 
 from __future__ import annotations
 
+import json
 import secrets
+import threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
-__all__ = ["Log", "Message"]
+from wslab.kit.messages import Message, encoded
 
-Message = dict[str, Any]  # a JSON object
+__all__ = ["Log", "Refusal"]
 
-EPOCH_LIMIT = 64  # characters
+CLIENTS = 1000  # that a log remembers
+WINDOW = 1000  # messages that a client may send before the first of them is answered
+REFUSALS = 10_000  # that a log remembers, of all clients together
+EPOCHS = 100  # earlier ones that a log remembers
 
 
 def is_number(value: object, least: int = 0) -> bool:
@@ -26,42 +34,52 @@ def is_number(value: object, least: int = 0) -> bool:
     return type(value) is int and value >= least
 
 
-class _Seen(NamedTuple):
-    """How far a client has got: the last id that took effect, and the number it produced."""
+class Refusal(NamedTuple):
+    """Why a message had no effect: what kind of mistake, for programs, and a text for people."""
 
-    id: int
-    seq: int | None
+    error: str
+    text: str
+
+
+@dataclass
+class _Client:
+    """How far a client has got: its last id that was answered, and the number it produced.
+
+    refused: by id, those that the client may not know of yet.
+    """
+
+    id: int = 0
+    seq: int | None = None
+    refused: dict[int, Refusal] = field(default_factory=dict)
 
 
 class Log:
     """A server's memory: the last messages, and how far each client has got. One value.
 
-    limit: how many messages it keeps. clients: how many clients it remembers; those that were not
-    heard of for the longest time go first.
+    limit: how many messages it keeps. Of clients it remembers 1000; those that were not heard of
+    for the longest time go first.
     epoch: random, for the life of this log. last: the number of the newest message.
+    sessions: the server's side of each client's newest connection.
     A server that is handed the log of its predecessor goes on where that stopped.
+    Any thread may read it while another one publishes. Messages are kept as JSON text, so what it
+    returns is a snapshot: nobody changes history through it.
     """
 
-    def __init__(self, limit: int = 1000, *, clients: int = 1000, epoch: str | None = None) -> None:
-        for name, value in (("limit", limit), ("clients", clients)):
-            if not is_number(value, 1):
-                raise ValueError(f"{name} is {value!r}, a log keeps at least 1")
-        self.limit, self.clients = limit, clients
-        self.epoch = secrets.token_urlsafe(12) if epoch is None else epoch
-        if not 0 < len(self.epoch) <= EPOCH_LIMIT:
-            raise ValueError(f"epoch is {self.epoch!r}, it has 1 to {EPOCH_LIMIT} characters")
+    def __init__(self, limit: int = 1000) -> None:
+        if not is_number(limit, 1):
+            raise ValueError(f"limit is {limit!r}, a log keeps at least 1 message")
+        self.limit = limit
+        self.epoch = secrets.token_urlsafe(12)
         self.last = 0
-        self._messages: deque[Message] = deque(maxlen=limit)
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
-
-    def __repr__(self) -> str:
-        """Say how much it holds; no secrets."""
-        held, known = len(self._messages), len(self._seen)
-        return f"<Log epoch {self.epoch!r}, last {self.last}, {held} messages, {known} clients>"
+        self.sessions: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._texts: deque[str] = deque(maxlen=limit)
+        self._clients: OrderedDict[str, _Client] = OrderedDict()
+        self._earlier: dict[str, int] = {}  # epochs, and their last number that is also this log's
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         """How many messages it holds."""
-        return len(self._messages)
+        return len(self._texts)
 
     def __bool__(self) -> bool:
         """An empty log is a log: `log or Log()` must not make another one of it."""
@@ -70,67 +88,105 @@ class Log:
     @property
     def forgotten(self) -> int:
         """The number of the newest message that it no longer has, 0 if it has all."""
-        return self.last - len(self._messages)
+        with self._lock:
+            return self.last - len(self._texts)
 
     def publish(self, fields: Mapping[str, Any]) -> Message:
         """Add a message; return it with its number: what to send to those who can resume.
 
+        Raises TypeError or ValueError for what is not JSON; nothing is added then.
+
         >>> Log().publish({"text": "Hello"})
         {'text': 'Hello', 'seq': 1}
         """
-        self.last += 1
-        message = {**fields, "seq": self.last}
-        self._messages.append(message)
+        with self._lock:
+            message = {**fields, "seq": self.last + 1}
+            self._texts.append(encoded(message))
+            self.last += 1
         return message
 
     def since(self, after: int) -> list[Message]:
         """Return the messages after this number, as far as there are any left."""
-        missed = min(self.last - after, len(self._messages))
-        return [self._messages[i] for i in range(-missed, 0)]
+        with self._lock:
+            texts = list(islice(self._texts, max(0, after - self.forgotten), None))
+        return [json.loads(text) for text in texts]
+
+    def shared(self, epoch: str) -> int | None:
+        """Return up to which number an epoch's messages are those of this log; None if unknown."""
+        return self.last if epoch == self.epoch else self._earlier.get(epoch)
 
     def seen(self, client: str) -> int:
-        """Return the last id of a client that took effect, 0 if none is known; it was heard of."""
-        if client in self._seen:
-            self._seen.move_to_end(client)
-            return self._seen[client].id
-        return 0
+        """Return the last id of a client that was answered, 0 if none is known; it was heard of."""
+        with self._lock:
+            if client not in self._clients:
+                return 0
+            self._clients.move_to_end(client)
+            return self._clients[client].id
 
-    def seq_of(self, client: str, id: int) -> int | None:
-        """Return the number that a client's last id produced; None for an older one."""
-        seen = self._seen.get(client)
-        return seen.seq if seen and seen.id == id else None
+    def outcome(self, client: str, id: int) -> Refusal | int | None:
+        """Return what became of an id: its refusal, or its number; None for none or an old one."""
+        known = self._clients.get(client, _Client())
+        return known.refused.get(id, known.seq if known.id == id else None)
 
-    def note(self, client: str, id: int, seq: int | None) -> None:
-        """Note that an id of a client took effect, as number seq or without a message."""
-        self._seen[client] = _Seen(id, seq)
-        self._seen.move_to_end(client)
-        if len(self._seen) > self.clients:
-            self._seen.popitem(last=False)
+    def refusals(self, client: str, acked: int) -> dict[int, Refusal]:
+        """Return a client's refusals by id; those up to `acked` it knows, and they are dropped."""
+        with self._lock:
+            known = self._clients.get(client, _Client())
+            known.refused = {id: why for id, why in known.refused.items() if id > acked}
+            return dict(known.refused)
+
+    def note(self, client: str, id: int, outcome: Refusal | int | None) -> None:
+        """Note what became of a client's next id: as for `outcome`."""
+        with self._lock:
+            known = self._clients.setdefault(client, _Client())
+            self._clients.move_to_end(client)
+            known.id, known.seq = id, None
+            if isinstance(outcome, Refusal):
+                known.refused[id] = outcome
+                known.refused.pop(id - WINDOW, None)
+                # A client without its refusals would be misled; one that is forgotten is told so.
+                while sum(len(each.refused) for each in self._clients.values()) > REFUSALS:
+                    self._clients.popitem(last=False)
+            else:
+                known.seq = outcome
+            if len(self._clients) > CLIENTS:
+                self._clients.popitem(last=False)
 
     def dump(self) -> Message:
         """Return it as plain JSON, for a server that restarts in another process."""
-        return {
-            "epoch": self.epoch,
-            "last": self.last,
-            "limit": self.limit,
-            "clients": self.clients,
-            "messages": [dict(message) for message in self._messages],
-            "seen": [[client, *seen] for client, seen in self._seen.items()],
-        }
+        with self._lock:
+            return {
+                "epoch": self.epoch,
+                "earlier": dict(self._earlier),
+                "last": self.last,
+                "limit": self.limit,
+                "messages": self.since(0),
+                "seen": [
+                    [client, known.id, known.seq, [[id, *why] for id, why in known.refused.items()]]
+                    for client, known in self._clients.items()
+                ],
+            }
 
     @classmethod
     def load(cls, value: Mapping[str, Any]) -> Log:
         """Read what `dump` wrote; ValueError if it is something else.
 
-        It must be the newest: a log that is older than what clients have seen would give numbers
-        out twice. They are told "epoch" then, but only those that know more than it does.
+        The new log has an epoch of its own, because the dump need not be the newest: what was
+        published after it is lost, and its numbers are given out again. A client goes on without a
+        gap if it has nothing that the dump lacks; any other one is told "epoch".
         """
         try:
-            log = cls(value["limit"], clients=value["clients"], epoch=value["epoch"])
-            log._messages.extend(dict(message) for message in value["messages"])
-            log._seen.update((client, _Seen(id, seq)) for client, id, seq in value["seen"])
+            log = cls(value["limit"])
+            log._texts.extend(encoded(message) for message in value["messages"])
+            for client, id, seq, *rest in value["seen"]:
+                refused = {number: Refusal(*why) for number, *why in rest[0]} if rest else {}
+                log._clients[client] = _Client(id, seq, refused)
             log.last = value["last"]
-            numbers = [message["seq"] for message in log._messages]
+            if not isinstance(value["epoch"], str):
+                raise ValueError(f"its epoch is {value['epoch']!r:.40}")
+            earlier = {**value.get("earlier", {}), value["epoch"]: log.last}
+            log._earlier = dict(list(earlier.items())[-EPOCHS:])
+            numbers = [message["seq"] for message in value["messages"]][-log.limit :]
             if numbers != list(range(log.forgotten + 1, log.last + 1)) or log.forgotten < 0:
                 raise ValueError(f"its messages are not the last ones up to {log.last}")
         except (KeyError, TypeError, ValueError) as error:

@@ -5,9 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from wslab.kit.resume import Message, ResumeError
+__all__ = ["OUT_OF_ORDER", "Message", "ResumeError", "decoded", "encoded", "parsed"]
 
-__all__ = ["decoded", "encoded", "parsed"]
+Message = dict[str, Any]  # a JSON object
+
+OUT_OF_ORDER = 4002  # close code: what the peer says cannot be
+
+
+class ResumeError(ValueError):
+    """What a peer says cannot be; the connection is to be closed with `close_code`.
+
+    error: what kind, for programs. text: what was seen and what is allowed, for people.
+    """
+
+    def __init__(self, error: str, text: str, close_code: int = OUT_OF_ORDER) -> None:
+        super().__init__(f"{error}: {text}")
+        self.error, self.text, self.close_code = error, text, close_code
+
+    @property
+    def message(self) -> Message:
+        """What a server sends before it closes."""
+        return {"name": "Server", "text": self.text, "error": self.error}
 
 
 def _refuse_constant(name: str) -> NoReturn:

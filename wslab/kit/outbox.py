@@ -7,12 +7,13 @@ messages are exchanged, and what holds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from wslab.kit.log import Message, is_number
-from wslab.kit.resume import Gap, ResumeError
+from wslab.kit.log import WINDOW, Refusal, is_number
+from wslab.kit.messages import Message, ResumeError, encoded
+from wslab.kit.resume import Gap
 
 __all__ = ["Inbox", "Outbox", "OutboxFull", "Resent", "SequenceGap"]
 
@@ -36,13 +37,18 @@ class Inbox:
         self.epoch: str | None = None
         self.last: int | None = 0 if history else None
 
-    def resume(self, client: str | None = None) -> Message:
-        """Return the message to open with; client: the secret of this client's life."""
-        return {"type": "resume", "epoch": self.epoch, "after": self.last, "client": client}
+    def resume(self, client: str, acked: int) -> Message:
+        """Return the message to open with.
+
+        client: the secret of this client's life. acked: the outbox's.
+        """
+        hello = {"type": "resume", "epoch": self.epoch, "after": self.last}
+        return {**hello, "client": client, "acked": acked}
 
     def resumed(self, message: Mapping[str, Any]) -> Gap:
         """Take the server's answer: go on where it does. Return what is lost in between.
 
+        Another epoch without a gap is a server that was restored from its predecessor's dump.
         Raises ResumeError if this is no such answer.
         """
         epoch, after, gap = message.get("epoch"), message.get("after"), message.get("gap")
@@ -50,9 +56,7 @@ class Inbox:
             raise ResumeError("bad resumed", f"epoch is {epoch!r:.40}, after {after!r:.40}")
         if not (gap is None or gap == "epoch" or is_number(gap)):
             raise ResumeError("bad resumed", f"gap is {gap!r:.40}")
-        if self.epoch is not None and epoch != self.epoch:
-            gap = "epoch"
-        elif self.epoch is not None and gap is None and self.last is not None:
+        if self.epoch is not None and gap is None and self.last is not None:
             gap = max(0, after - self.last)
             after = max(after, self.last)  # what comes again is dropped
         self.epoch, self.last = epoch, after
@@ -82,94 +86,130 @@ class Inbox:
 class Resent(NamedTuple):
     """What a `resumed` says about the messages in an outbox, by their keys.
 
-    arrived: those that had taken effect. doubtful: those that are sent again although they may
-    have taken effect, because the server has forgotten this client. That shows only if the server
-    has another log, or if it has acknowledged something before: a server with room for few clients
-    may forget one before its first acknowledgement arrives, and nobody can tell.
+    arrived: those that had taken effect. refused: those that were refused, and why. doubtful: those
+    that are sent again although they may have taken effect, because the server has forgotten this
+    client. That shows only if the server has another log, or if it has acknowledged something
+    before: a server with room for few clients may forget one before its first acknowledgement
+    arrives, and nobody can tell.
     """
 
     arrived: list[int]
+    refused: dict[int, Refusal]
     doubtful: list[int]
 
 
 class Outbox:
     """What the client has sent, or is about to, and does not know to have taken effect.
 
-    limit: how many messages it holds.
+    limit: how many messages it holds: for no more than 1000 a server remembers its answers.
+    acked: the highest id that was answered; the message that is held first has the next one.
     A message has a key, 1, 2, 3 … for the life of this outbox, and on the wire an id, which is the
-    same number until a server forgets the client.
+    same number until a server forgets the client. It is encoded once, when it is added.
     """
 
-    def __init__(self, limit: int = 1000) -> None:
-        if not is_number(limit, 1):
-            raise ValueError(f"limit is {limit!r}, an outbox holds at least 1 message")
-        self.limit = limit
-        self._held: deque[Message] = deque()
-        self._gone = 0  # the key of the newest message that is no longer held
+    def __init__(self) -> None:
+        self.limit, self.acked = WINDOW, 0
+        self._held: deque[tuple[int, str]] = deque()  # key, and the message without its id
+        self._added = 0  # keys that were given out
         self._sent = 0  # how many of those held were sent on this connection
         self._tried = 0  # … on any connection
-        self._shift = 0  # key − id
 
     def __len__(self) -> int:
         """How many messages it holds."""
         return len(self._held)
 
     @property
-    def is_full(self) -> bool:
-        """Whether the next `add` would raise."""
-        return len(self._held) >= self.limit
+    def keys(self) -> list[int]:
+        """The keys of the messages that it holds."""
+        return [key for key, _ in self._held]
 
     def add(self, fields: Mapping[str, Any]) -> int:
-        """Take a message to send; return its key. Raises OutboxFull, or ValueError for an `id`."""
-        if self.is_full:
+        """Take a message to send; return its key.
+
+        Raises OutboxFull, ValueError for an `id`, TypeError or ValueError as `encoded` does.
+        """
+        if len(self._held) >= self.limit:
             raise OutboxFull(f"{self.limit} messages wait for their acknowledgement: try later")
         if "id" in fields:
             raise ValueError(f"a message gets its id from the outbox; it has {fields['id']!r:.40}")
-        self._held.append(dict(fields))
-        return self._gone + len(self._held)
+        text = encoded(fields)
+        self._added += 1
+        self._held.append((self._added, text))
+        return self._added
 
-    def take(self) -> list[Message]:
-        """Return what is to be sent now, with ids, in order; from now on it counts as sent."""
-        first = self._gone - self._shift + 1
-        waiting = islice(enumerate(self._held, first), self._sent, None)
-        messages = [{**fields, "id": id} for id, fields in waiting]
-        self._sent = len(self._held)
+    def connected(self) -> None:
+        """Start on a new connection: nothing was sent on it."""
+        self._sent = 0
+
+    def take(self, *, numbered: bool = True) -> str | None:
+        """Return the next message to send, with its id; None if there is none.
+
+        From now on it counts as sent on this connection. numbered: whether it shows its id.
+        """
+        if self._sent == len(self._held):
+            return None
+        _, text = self._held[self._sent]
+        self._sent += 1
         self._tried = max(self._tried, self._sent)
-        return messages
+        if not numbered:
+            return text
+        comma = "," if len(text) > len("{}") else ""
+        return f'{text[:-1]}{comma}"id":{self.acked + self._sent}}}'
 
     def acknowledged(self, id: object) -> list[int]:
-        """Take an acknowledgement, or a refusal; return the keys of what is settled with it.
+        """Take an acknowledgement, or a refusal; return the keys of what is answered with it.
 
         Those before it are too: the server takes them in order. Raises ResumeError for an id that
         was not sent on this connection.
         """
-        count = (
-            id - (self._gone - self._shift) if isinstance(id, int) and is_number(id, 1) else None
-        )
+        count = id - self.acked if isinstance(id, int) and is_number(id, 1) else None
         if count is None or count > self._sent:
             raise ResumeError("bad ack", f"id is {id!r:.40}, which was not sent")
-        return self._drop(max(0, count))
+        return [key for _, key in self._drop(count)]
 
-    def resumed(self, seen: object, *, new_epoch: bool = False) -> Resent:
-        """Start on a new connection: `take` gives again what the server has not seen.
+    def resumed(self, message: Mapping[str, Any], *, new_epoch: bool) -> Resent:
+        """Start on a new connection: `take` gives again what the server has not answered.
 
-        seen: the highest id that took effect. new_epoch: whether the server is another one.
-        Raises ResumeError if seen is no number.
+        message: the `resumed`. new_epoch: whether the server cannot know this client.
+        Raises ResumeError if what it says of ids cannot be.
         """
+        seen, refusals = message.get("seen"), dict(_refusals(message.get("refused", [])))
         if not isinstance(seen, int) or not is_number(seen):
             raise ResumeError("bad resumed", f"seen is {seen!r:.40}, not a number from 0 on")
-        count = seen - (self._gone - self._shift)
-        self._sent = 0
-        if new_epoch or not 0 <= count <= self._tried:
-            doubtful = list(range(self._gone + 1, self._gone + self._tried + 1))
-            self._shift = self._gone - seen
-            return Resent([], doubtful)
-        return Resent(self._drop(count), [])
+        self.connected()
+        if new_epoch or not 0 <= seen - self.acked <= self._tried:
+            self.acked = seen
+            return Resent([], {}, self.keys[: self._tried])
+        dropped = self._drop(seen - self.acked)
+        refused = {key: refusals[id] for id, key in dropped if id in refusals}
+        return Resent([key for _, key in dropped if key not in refused], refused, [])
 
-    def _drop(self, count: int) -> list[int]:
+    def too_big(self) -> int | None:
+        """Give up the largest message that was sent on this connection; return its key, if any.
+
+        This is for a server that has closed with 1009, because a message exceeds its limit. The
+        largest one exceeds it in any case, and what took effect is smaller.
+        """
+        sent = list(islice(self._held, self._sent))
+        if not sent:
+            return None
+        largest = max(sent, key=lambda each: len(each[1].encode()))
+        self._held.remove(largest)
+        self._sent, self._tried = self._sent - 1, self._tried - 1
+        return largest[0]
+
+    def _drop(self, count: int) -> list[tuple[int, int]]:
+        """Forget the first messages; return their ids and keys."""
+        dropped = []
         for _ in range(count):
-            self._held.popleft()
-        keys = list(range(self._gone + 1, self._gone + count + 1))
-        self._gone += count
-        self._sent, self._tried = max(0, self._sent - count), self._tried - count
-        return keys
+            self.acked += 1
+            dropped.append((self.acked, self._held.popleft()[0]))
+        self._sent, self._tried = max(0, self._sent - len(dropped)), self._tried - len(dropped)
+        return dropped
+
+
+def _refusals(value: object) -> Iterator[tuple[int, Refusal]]:
+    for each in value if isinstance(value, list) else [value]:
+        if not isinstance(each, dict) or not is_number(each.get("id"), 1):
+            raise ResumeError("bad resumed", f"refused has {each!r:.40}, not an object with an id")
+        yield each["id"], Refusal(str(each.get("error", "")), str(each.get("text", "")))

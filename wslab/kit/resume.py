@@ -8,58 +8,64 @@ made with the log. The client numbers what it sends: `id` 1, 2, 3 … within its
 draws a secret, `client`. So each side can say how far it has got, and gets only what comes after.
 
 client → server
-    {"type": "resume", "epoch": E, "after": n, "client": c}
+    {"type": "resume", "epoch": E, "after": n, "client": c, "acked": a}
         The first message, or none. "I have everything up to number n of epoch E, and I am c."
         epoch null, after 0: send all that you still have. after null: only what is new from now.
-        client: 16 to 64 characters, or null; whoever knows it can take over, so it is a secret.
-        Without it there are no ids.
+        client: 16 to 64 characters, or null. Anybody who knows it can take over, so it is a secret.
+        Without it there are no ids. acked: the highest id whose answer the client has; 0 if absent.
     {"type": "beat"}
         "Are you there?", from a program that cannot send a Ping, such as a page's script.
     {…, "id": k}
         Any other message that wants an acknowledgement. Ids have no gaps; they are sent, and sent
-        again, in order.
+        again, in order. At most 1000 of them are on the way before the first is answered. A message
+        without an id is for this connection only, such as one that sets up what belongs to it.
 
 server → client
-    {"type": "resumed", "epoch": E, "after": m, "last": l, "gap": g, "seen": s}
+    {"type": "resumed", "epoch": E, "after": m, "last": l, "gap": g, "seen": s, "refused": [r, …]}
         What follows are messages m+1 … l of the log, then the live ones. gap: null, or how many
-        messages are lost to this client because the log no longer has them, or "epoch": it is not
-        the log that the client knows, so nobody can tell. seen: the highest id of this client that
-        took effect, 0 if none is known.
+        messages are lost to this client because the log no longer has them, or "epoch": what the
+        client knows is not in this log, so nobody can tell. seen: the highest id of this client
+        that was answered, 0 if none is known. refused: {"id", "error", "text"} for each one up to
+        `seen` and above `acked` that was refused; the others took effect. Absent if there are none.
     {"type": "beat"}
         The answer to one, at once.
     {"type": "ack", "id": k, "seq": q}
         Message k took effect, as number q of the log. q is null if it made no message, or if it
         is an old one that has come again, which has no effect.
     {"name": "Server", "text": "…", "error": "code", "id": k}
-        Message k was refused for good; it counts as seen.
+        Message k was refused for good. It counts as seen, and gets the same answer again.
     {…, "seq": n}
         A message of the log. What comes before `resumed` is not part of it.
 
 Rules
-    The client drops messages with a seq that it has. A seq that skips one is a hole: it connects
+    The client drops messages with a seq that it has. A seq that skips one is a gap: it connects
     and resumes again. What it sends it keeps until it is acknowledged; after `resumed` it drops
     what was seen, and sends the rest again, in order. Where `seen` cannot be (the server has
     forgotten this client, or knows another one by its secret) it numbers the rest from seen+1 on.
     The server applies an id only if it is seen+1. One that skips ids is answered with the error
     "out of order", and the connection closed with 4002.
     A `resume` with the secret of a connection that is still there takes over from it: the old one
-    is closed with 4001. So nobody is kept out by the half-open ghost of his own connection.
+    is closed with 4001, and no id that still comes on it has an effect. So a client is not kept out
+    by a half-open connection of its own.
 
-What holds: every message of either side takes effect exactly once, and in order, as long as
+What holds: every message of the server arrives exactly once, and in order. Every message of the
+client takes effect exactly once, and in order, or is refused, and the client knows which. All of
+this holds as long as
     - the server keeps its log (`Log`: the messages and the table of ids, one value that a restarted
       server can be handed). A server without it has another epoch, which the client is told;
       messages that were on the way then may take effect twice: `Outbox.resumed` says which.
     - the client misses no more than `limit` messages. If it does, it is told how many.
-    - no more than `clients` others have come since the client was last heard of.
+    - no more than 1000 other clients have come since the client was last heard of.
 Everything here is a value: no sockets, no clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from wslab.kit.log import EPOCH_LIMIT, Log, Message, is_number
+from wslab.kit.log import Log, Refusal, is_number
+from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError
 
 __all__ = ["OUT_OF_ORDER", "TAKEN_OVER", "Gap", "Log", "Message", "ResumeError", "Session"]
 
@@ -67,27 +73,9 @@ Gap = int | Literal["epoch"] | None  # messages lost, or that their number is un
 
 # Private close codes (RFC 6455 §7.4.2): they mean this to a server that resumes, and to no other.
 TAKEN_OVER = 4001  # the same client has come on another connection
-OUT_OF_ORDER = 4002  # what the client says about numbers cannot be
 
+EPOCH_LIMIT = 64  # characters
 CLIENT_LENGTHS = range(16, 65)  # characters of a client's secret
-
-
-class ResumeError(ValueError):
-    """A peer's numbers cannot be; the connection is to be closed with 4002.
-
-    error: what kind, for programs. text: what was seen and what is allowed, for people.
-    """
-
-    close_code: ClassVar[int] = OUT_OF_ORDER
-
-    def __init__(self, error: str, text: str) -> None:
-        super().__init__(f"{error}: {text}")
-        self.error, self.text = error, text
-
-    @property
-    def message(self) -> Message:
-        """What a server sends before it closes."""
-        return {"name": "Server", "text": self.text, "error": self.error}
 
 
 class Session:
@@ -116,21 +104,27 @@ class Session:
         if self._begun:
             raise ResumeError("late resume", "resume must be the first message, and the only one")
         epoch, after, client = (message.get(name) for name in ("epoch", "after", "client"))
-        self._check(epoch, after, client)
+        acked = message.get("acked", 0)
+        self._check(epoch, after, client, acked)
         self._begun = self.is_resumed = True
-        self.client = client
         start, gap = self._start(epoch, after)
+        missed = self.log.since(start)
         resumed = {
             "type": "resumed",
             "epoch": self.log.epoch,
             "after": start,
-            "last": self.log.last,
+            "last": start + len(missed),
             "gap": gap,
-            "seen": self.log.seen(client) if client is not None else 0,
+            "seen": 0,
         }
-        return [resumed, *self.log.since(start)]
+        if client is not None:
+            self.client, self.log.sessions[client] = client, self
+            resumed["seen"] = self.log.seen(client)
+            if refused := self.log.refusals(client, acked):
+                resumed["refused"] = [{"id": id, **why._asdict()} for id, why in refused.items()]
+        return [resumed, *missed]
 
-    def _check(self, epoch: object, after: object, client: object) -> None:
+    def _check(self, epoch: object, after: object, client: object, acked: object) -> None:
         def fail(seen: str) -> ResumeError:
             return ResumeError("bad resume", seen)
 
@@ -142,6 +136,8 @@ class Session:
             raise fail(f"after is {after}, but a number without its epoch says nothing")
         if client is not None and not (isinstance(client, str) and len(client) in CLIENT_LENGTHS):
             raise fail("client must be null or a random text of 16 to 64 characters")
+        if not is_number(acked):
+            raise fail(f"acked is {acked!r:.40}, not a number from 0 on")
 
     def _start(self, epoch: str | None, after: int | None) -> tuple[int, Gap]:
         """Return after which message to go on, and the gap before it."""
@@ -150,10 +146,11 @@ class Session:
             return log.last, None
         if epoch is None:
             return log.forgotten, None
-        if epoch != log.epoch:
+        shared = log.shared(epoch)
+        if shared is None:
             return log.forgotten, "epoch"
-        if after > log.last:  # an older copy of the log; what it has, the client has
-            return log.last, "epoch"
+        if after > shared:  # the log was restored from an older dump: up to there both are alike
+            return max(shared, log.forgotten), "epoch"
         return max(after, log.forgotten), max(0, log.forgotten - after) or None
 
     def duplicate(self, message: Mapping[str, Any]) -> Message | None:
@@ -169,10 +166,13 @@ class Session:
             raise ResumeError("no client", "an id needs a resume that says whose it is")
         if not is_number(id, 1):
             raise ResumeError("bad id", f"id is {id!r:.40}, not a number from 1 on")
+        if self.log.sessions.get(self.client) is not self:
+            text = "the same client has come on another connection"
+            raise ResumeError("taken over", text, TAKEN_OVER)
         seen = self.log.seen(self.client)
         if id > seen + 1:
             raise ResumeError("out of order", f"id is {id}, the next one is {seen + 1}")
-        return self._ack(id, self.log.seq_of(self.client, id)) if id <= seen else None
+        return self._answer(id, self.log.outcome(self.client, id)) if id <= seen else None
 
     def applied(self, message: Mapping[str, Any], seq: int | None = None) -> Message | None:
         """Note that a message took effect; return what to answer, None if it has no id.
@@ -180,21 +180,23 @@ class Session:
         seq: the number that it became in the log, None if it made no message.
         """
         id = self._note(message, seq)
-        return None if id is None else self._ack(id, seq)
+        return None if id is None else self._answer(id, seq)
 
     def refused(self, message: Mapping[str, Any], error: str, text: str) -> Message:
         """Note that a message is refused for good; return what to answer."""
-        id = self._note(message, None)
-        reply = {"name": "Server", "text": text, "error": error}
-        return reply if id is None else {**reply, "id": id}
+        why = Refusal(error, text)
+        return self._answer(self._note(message, why), why)
 
-    def _note(self, message: Mapping[str, Any], seq: int | None) -> int | None:
+    def _note(self, message: Mapping[str, Any], outcome: Refusal | int | None) -> int | None:
         id: int | None = message.get("id")
         if id is None or self.client is None:
             return None
-        self.log.note(self.client, id, seq)
+        self.log.note(self.client, id, outcome)
         return id
 
     @staticmethod
-    def _ack(id: int, seq: int | None) -> Message:
-        return {"type": "ack", "id": id, "seq": seq}
+    def _answer(id: int | None, outcome: Refusal | int | None) -> Message:
+        if not isinstance(outcome, Refusal):
+            return {"type": "ack", "id": id, "seq": outcome}
+        reply = {"name": "Server", "text": outcome.text, "error": outcome.error}
+        return reply if id is None else {**reply, "id": id}

@@ -25,7 +25,9 @@ from wslab.protocol.errors import HandshakeError
 from wslab.protocol.quoting import escaped
 from wslab.scratch.endpoint import ConnectionEnded
 
-__all__ = ["CLOSE_CODES", "STATUSES", "Ending", "classify", "of_code", "of_status", "retry_after"]
+__all__ = ["CLOSE_CODES", "TOO_BIG", "Ending", "classify", "of_code", "of_status", "retry_after"]
+
+TOO_BIG = 1009  # close code
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class Ending:
     way: "refused", "not found", "handshake", "closed", "broken", "silent" or "confused".
     text: what happened, for a person. retry: whether another attempt makes sense.
     wait: seconds that the server asks to wait, before the client's own wait.
+    code: the close code, or the status of the refused handshake; 0 if there is neither.
     """
 
     way: str
     text: str
     retry: bool = True
     wait: float = 0.0
+    code: int = 0
 
     def __post_init__(self) -> None:
         """Keep the server's control characters out of the text."""
@@ -50,49 +54,49 @@ class Ending:
 # Whether another attempt makes sense: this course's judgement. RFC 6455 §7.4.1 and IANA's registry
 # say what codes mean, not what to do. 4001 and 4002 are private: `wslab.kit.resume` defines them.
 CLOSE_CODES: dict[int, tuple[bool, str]] = {
-    1000: (True, "the server is done; who wants to stay connected comes again"),
+    1000: (True, "the server is done; a client that wants to stay connected comes again"),
     1001: (True, "the server goes away, for a restart"),
     1002: (False, "protocol error: the same program will make it again"),
     1003: (False, "the server cannot use what is sent to it"),
     1005: (True, "closed without a reason"),
     1006: (True, "the connection broke off"),
-    1007: (False, "a message was no UTF-8: it will not be next time"),
+    1007: (False, "a message was not UTF-8: it will not be next time"),
     1008: (False, "policy violation: the server does not want this client"),
-    1009: (False, "a message was too big: it will be next time"),
-    1010: (False, "an extension that must be, is not"),
+    TOO_BIG: (False, "a message was too big: it will be next time"),
+    1010: (False, "an extension that the client needs is missing"),
     1011: (True, "the server has an error"),
     1012: (True, "the server restarts"),
     1013: (True, "the server is overloaded, try later"),
-    1014: (True, "a gateway got no good answer"),
+    1014: (True, "a gateway got a bad answer from the server"),
     3000: (False, "not authorised"),
     3003: (False, "forbidden"),
     4001: (False, "the same client came on another connection"),
     4002: (True, "the numbers of the messages did not fit: resume again"),
 }
 
-# Statuses of a refused opening handshake that may be others later; 5xx too, but for FINAL_5XX.
-STATUSES = {408: "too slow", 425: "too early", 429: "too many requests"}
+# Of the statuses of a refused opening handshake these may change later, and 5xx but for two.
+PASSING_4XX = (408, 425, 429)  # too slow, too early, too many requests
 NO_TLS = "TLS failed, perhaps the server speaks ws:// there and not wss://"
 FINAL_5XX = (501, 505)  # what is not implemented, or not this version of HTTP
 
 
 def of_code(code: int, reason: str = "") -> Ending:
-    """Judge a close code that the server sent; one that nobody has defined is worth an attempt."""
+    """Classify a close code that the server sent; an unknown one is worth an attempt."""
     whose = "the application" if 3000 <= code <= 4999 else "no known meaning"  # RFC 6455 §7.4.2
     retry, meaning = CLOSE_CODES.get(code, (True, f"a code of {whose}"))
     way = "broken" if code == 1006 else "closed"
     said = f" {reason[:60]!r}" if reason else ""
-    return Ending(way, f"closed with {code}{said}: {meaning}", retry)
+    return Ending(way, f"closed with {code}{said}: {meaning}", retry, code=code)
 
 
 def of_status(status: int, wait: float = 0.0) -> Ending:
-    """Judge a status that the opening handshake was refused with."""
+    """Classify a status that the opening handshake was refused with."""
     phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "of no known meaning"
-    retry = status in STATUSES or (500 <= status < 600 and status not in FINAL_5XX)
+    retry = status in PASSING_4XX or (500 <= status < 600 and status not in FINAL_5XX)
     why = "it may pass" if retry else "it will be the same next time"
     if status == 101:
-        phrase, why = "but not to WebSocket", "this is no WebSocket server"
-    return Ending("handshake", f"refused with {status} {phrase}: {why}", retry, wait)
+        phrase, why = "but not to WebSocket", "this is not a WebSocket server"
+    return Ending("handshake", f"refused with {status} {phrase}: {why}", retry, wait, status)
 
 
 def retry_after(value: str | None, now: Callable[[], datetime] | None = None) -> float:
@@ -117,7 +121,7 @@ def retry_after(value: str | None, now: Callable[[], datetime] | None = None) ->
 
 
 def classify(error: BaseException) -> Ending | None:
-    """Judge what connecting or receiving has raised; None if it is no end of a connection."""
+    """Say how a connection ended, from what that raised; None if it is another error."""
     match error:
         case ConnectionClosed():
             return _of_library(error)
@@ -131,7 +135,9 @@ def classify(error: BaseException) -> Ending | None:
             return of_status(status, retry_after(_header(headers)))
         case InvalidMessage():
             retry = isinstance(error.__cause__, EOFError | OSError)
-            text = "the server hung up amid the opening handshake" if retry else f"no HTTP: {error}"
+            text = (
+                "the server hung up amid the opening handshake" if retry else f"not HTTP: {error}"
+            )
             return Ending("handshake", text, retry)
         case InvalidHandshake() | ProxyError():
             response: Any = getattr(error, "response", None)

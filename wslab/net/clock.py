@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 __all__ = ["Timers", "run_virtual"]
@@ -22,8 +24,8 @@ T = TypeVar("T")
 class _Selector(selectors.BaseSelector):
     """Watches the loop's own socket; where a real one would wait, it sets the clock forward."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, start: float) -> None:
+        self.now = start
         self._own = selectors.DefaultSelector()
 
     def register(self, *arguments: Any) -> selectors.SelectorKey:
@@ -48,24 +50,27 @@ class _Selector(selectors.BaseSelector):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock begins at 0 and jumps to whatever is next."""
+    """An event loop whose clock jumps to whatever is next."""
 
-    def __init__(self) -> None:
-        self._virtual = _Selector()
+    def __init__(self, start: float) -> None:
+        self._virtual = _Selector(start)
         super().__init__(self._virtual)
 
     def time(self) -> float:
+        # asyncio runs what is due within this many seconds. If it were less than the next float
+        # from now, as 1 ns is from 2²⁴ s on, nothing would ever be due.
+        self._clock_resolution = max(1e-9, math.ulp(self._virtual.now))
         return self._virtual.now
 
 
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+def _run(coroutine: Coroutine[Any, Any, T], start: float) -> T:
     # asyncio's debug mode, which `python -X dev` turns on, would take a hundred times as long
-    with asyncio.Runner(loop_factory=_Loop, debug=False) as runner:
+    with asyncio.Runner(loop_factory=partial(_Loop, start), debug=False) as runner:
         return runner.run(coroutine)
 
 
-def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time and return its result; `loop.time()` begins at 0.
+def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
+    """Run a coroutine in virtual time and return its result; `loop.time()` begins at start.
 
     It works in a cell too: a thread of its own runs the loop.
     Raises RuntimeError if everything waits for something that is not time.
@@ -77,7 +82,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
     86400.0
     """
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_run, coroutine).result()
+        return thread.submit(_run, coroutine, start).result()
 
 
 class Timers:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from wslab.apps.reconnect.disconnections import WAYS, disconnect
+from wslab.kit.attempt import library_connect
 from wslab.scratch.client import connect_from_scratch
 
 BROKEN = ("closed with 1006: the connection broke off", "1006 ABNORMAL_CLOSURE")
@@ -37,7 +38,9 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("connect", [None, connect_from_scratch], ids=["library", "from scratch"])
+@pytest.mark.parametrize(
+    "connect", [library_connect, connect_from_scratch], ids=["library", "from scratch"]
+)
 @pytest.mark.parametrize(("kind", "way"), WAYS, ids=[way for _, way in WAYS])
 async def test_each_of_them(kind, way, connect):
     found = await disconnect(kind, way, connect=connect)

@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from wslab import lab
 from wslab.apps.reconnect.feed import Feed
-from wslab.kit.client import Missed, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import Missed, Received
 from wslab.kit.resume import Log
 from wslab.scratch.server import serve_from_scratch
 
@@ -121,7 +122,8 @@ async def test_who_does_not_keep_up(limit, lost):
     """It gets everything as long as the log has it; after that it is cut off, and told."""
     feed, text = Feed(Log(limit)), "x" * 20_000
     async with lab.serve(feed) as server:
-        async with ReconnectingClient(server.url, queue=1, stable_after=0) as client:
+        async with ReconnectingClient(server.url, stable_after=0) as client:
+            client.queue = 1
             feed.publish({"text": "first"})
             assert (await anext(client)).message["seq"] == 1
             for _ in range(1000):

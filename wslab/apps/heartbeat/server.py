@@ -27,9 +27,8 @@ def heartbeat_handler(heartbeat: Heartbeat | None = None) -> Callable[[Any], Awa
     pulse = heartbeat or Heartbeat(20)
 
     async def answer_beats(ws: Any) -> None:
-        async with watched(ws, pulse) as watchdog:
+        async with watched(ws, pulse):
             async for _ in ws:
-                watchdog.sign()
                 await ws.send(ANSWER)
 
     return answer_beats

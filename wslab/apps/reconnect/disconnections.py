@@ -16,12 +16,16 @@ from typing import Any
 
 from wslab import lab
 from wslab.apps.reconnect.feed import Feed
+from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
-from wslab.kit.client import ClientState, Missed, Received, ReconnectingClient
+from wslab.kit.client import ReconnectingClient
+from wslab.kit.client_events import ClientState, Missed, Received
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.resume import Log
 
 __all__ = ["WAYS", "Disconnection", "Scene", "disconnect"]
+
+Connect = Callable[[str], Awaitable[Any]]
 
 BEAT = Heartbeat(0.2, timeout=0.2)
 SERVER_BEAT = Heartbeat(0.5, timeout=0.5)  # slower, so that it is the client that notices first
@@ -46,7 +50,7 @@ class Disconnection:
 class Scene:
     """A numbered server, a cable, and a client that comes back."""
 
-    def __init__(self, connect: Callable[[str], Awaitable[Any]] | None) -> None:
+    def __init__(self, connect: Connect) -> None:
         self.feed = Feed(heartbeat=SERVER_BEAT)
         self.feeds = [self.feed]
         self.server = lab.serve(self.feed, name="scene", ping_interval=None)
@@ -164,9 +168,7 @@ WAYS: dict[tuple[str, str], Do] = {
 }
 
 
-async def disconnect(
-    kind: str, way: str, *, connect: Callable[[str], Awaitable[Any]] | None = None
-) -> Disconnection:
+async def disconnect(kind: str, way: str, *, connect: Connect = library_connect) -> Disconnection:
     """Do one of `WAYS` to a connection in use; return what was seen at both ends.
 
     connect: as for `ReconnectingClient`. Raises KeyError for a way that is not there.
@@ -181,6 +183,7 @@ async def disconnect(
         await scene.noticed()
         outcome = await scene.heard("amid")
         endings = [change.ending for change in client.changes if change.ending is not None]
+        await client.close()  # without waiting for what a server has refused for good
         await scene.server.stop(0.1)
     seen = endings[0].text
     if client.state is ClientState.FAILED:

@@ -28,8 +28,8 @@ from websockets.asyncio.server import ServerConnection
 
 from wslab.apps.socketio.packets import EnginePacket, EngineType, SocketPacket, SocketType
 from wslab.kit.hub import Hub
-from wslab.kit.log import Log, Message
-from wslab.kit.messages import encoded
+from wslab.kit.log import Log
+from wslab.kit.messages import Message, encoded
 from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import PeerError
 

@@ -24,8 +24,8 @@ from aiohttp import web
 from websockets.asyncio.server import ServerConnection
 
 from wslab.kit.hub import Hub
-from wslab.kit.log import Log, Message
-from wslab.kit.messages import encoded
+from wslab.kit.log import Log
+from wslab.kit.messages import Message, encoded
 
 __all__ = ["NewsEvent", "NewsFeed", "application", "websocket_handler"]
 

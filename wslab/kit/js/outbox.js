@@ -1,6 +1,8 @@
 // The client's side of resume: what it has got, and what it does not know to have arrived.
 // Values without sockets and clock; the messages are specified in wslab/kit/resume.py, and
-// wslab/kit/outbox.py is the same in Python.
+// wslab/kit/outbox.py is the same in Python: tests/kit/twins.json holds for both.
+
+const WINDOW = 1000; // messages that may be on the way: for no more a server remembers its answers
 
 /** A message of the server is missing on the way: connect and resume again. */
 export class SequenceGap extends Error {}
@@ -19,16 +21,16 @@ export class Inbox {
     this.last = history ? 0 : null; // the newest number it has
   }
 
-  resume(client) {
-    return { type: "resume", epoch: this.epoch, after: this.last, client };
+  /** Return the message to open with. client: the secret of this life; acked: the outbox's. */
+  resume(client, acked) {
+    return { type: "resume", epoch: this.epoch, after: this.last, client, acked };
   }
 
   /** Go on where the server does; return what is lost in between: null, a number, or "epoch". */
   resumed({ epoch, after, gap }) {
     check(typeof epoch === "string" && isNumber(after), `resumed after ${after}`);
     check(gap === null || gap === "epoch" || isNumber(gap), `gap ${gap}`);
-    if (this.epoch !== null && epoch !== this.epoch) gap = "epoch";
-    else if (this.epoch !== null && gap === null && this.last !== null) {
+    if (this.epoch !== null && gap === null && this.last !== null) {
       gap = after - this.last;
       after = Math.max(after, this.last); // what comes again is dropped
     }
@@ -49,69 +51,86 @@ export class Inbox {
 
 /** What the client has sent, or is about to, and does not know to have taken effect. */
 export class Outbox {
-  /** limit: how many messages it holds. saved: what `save` of an earlier one returned. */
-  constructor({ limit = 1000, saved = null } = {}) {
-    this.limit = limit;
-    this.settled = saved?.settled ?? 0; // the last id that is settled; the next one comes first
-    this.held = saved?.held ?? []; // {key, fields}, in order
-    this.keys = saved?.keys ?? 0; // given out so far
+  /** saved: what `save` of an earlier one returned. */
+  constructor({ saved = null } = {}) {
+    this.limit = WINDOW; // how many messages it holds
+    this.acked = saved?.acked ?? 0; // the highest id that was answered; the next one comes first
+    this.held = saved?.held ?? []; // {key, text}, in order; text: JSON without the id
+    this.added = saved?.added ?? 0; // keys that were given out
     this.tried = saved?.tried ?? 0; // how many of those held were sent, on any connection
     this.sent = 0; // … on this one
   }
 
   save() {
-    const { settled, held, keys, tried } = this;
-    return { settled, held, keys, tried };
+    const { acked, held, added, tried } = this;
+    return { acked, held, added, tried };
   }
 
-  /** Tell whether a message is still waiting to be acknowledged. */
-  holds(key) {
-    return this.held.some((one) => one.key === key);
+  /** The keys of the messages that it holds. */
+  get keys() {
+    return this.held.map(({ key }) => key);
   }
 
   /** Take a message to send; return its key, which stays the same whatever its id will be. */
   add(fields) {
     if (this.held.length >= this.limit) throw new Error(`${this.limit} messages wait to be sent: try later`);
-    this.held.push({ key: ++this.keys, fields });
-    return this.keys;
+    if ("id" in fields) throw new Error("a message gets its id from the outbox");
+    this.held.push({ key: this.added + 1, text: JSON.stringify(fields) });
+    return ++this.added;
   }
 
-  /** Take a message that goes before all others; only after `resumed`, before anything is sent. */
-  addFirst(fields) {
-    this.held.unshift({ key: ++this.keys, fields });
-    if (this.tried) this.tried++;
-    return this.keys;
-  }
-
-  /** Return what is to be sent now, in order; from now on it counts as sent. */
-  take() {
-    const first = this.settled + this.sent + 1;
-    const messages = this.held.slice(this.sent).map(({ fields }, i) => ({ ...fields, id: first + i }));
-    this.sent = this.held.length;
-    this.tried = Math.max(this.tried, this.sent);
-    return messages;
-  }
-
-  /** Return the keys of what is settled with an id, by acknowledgement or refusal. */
-  acknowledged(id) {
-    check(isNumber(id, 1) && id <= this.settled + this.sent, `an answer to message ${id}, which was not sent`);
-    return this.drop(Math.max(0, id - this.settled));
-  }
-
-  /** Start on a new connection: `take` gives again what the server has not seen. Returns the keys
-   *  of what had arrived, and of what may take effect twice: the server has forgotten this client. */
-  resumed(seen, isNewEpoch) {
-    check(isNumber(seen), `seen ${seen}`);
+  /** Start on a new connection: nothing was sent on it. */
+  connected() {
     this.sent = 0;
-    const count = seen - this.settled;
-    if (!isNewEpoch && count >= 0 && count <= this.tried) return { arrived: this.drop(count), doubtful: [] };
-    this.settled = seen;
-    return { arrived: [], doubtful: this.held.slice(0, this.tried).map(({ key }) => key) };
+  }
+
+  /** Return the next message to send, null if there is none; from now on it counts as sent. */
+  take({ numbered = true } = {}) {
+    if (this.sent === this.held.length) return null;
+    const { text } = this.held[this.sent++];
+    this.tried = Math.max(this.tried, this.sent);
+    return numbered ? `${text.slice(0, -1)}${text === "{}" ? "" : ","}"id":${this.acked + this.sent}}` : text;
+  }
+
+  /** Return the keys of what is answered with an id, by acknowledgement or refusal. */
+  acknowledged(id) {
+    check(isNumber(id, 1) && id <= this.acked + this.sent, `an answer to message ${id}, which was not sent`);
+    return this.drop(Math.max(0, id - this.acked)).map(([, key]) => key);
+  }
+
+  /** Start on a new connection: `take` gives again what the server has not answered. Returns the
+   *  keys of what had arrived; of what was refused, [key, {error, text}]; and of what may take
+   *  effect twice, because the server has forgotten this client. */
+  resumed({ seen, refused = [] }, isNewEpoch) {
+    check(isNumber(seen), `seen ${seen}`);
+    check(Array.isArray(refused) && refused.every((each) => isNumber(each?.id, 1)), "refused without ids");
+    this.connected();
+    const count = seen - this.acked;
+    if (isNewEpoch || count < 0 || count > this.tried) {
+      this.acked = seen;
+      return { arrived: [], refused: [], doubtful: this.keys.slice(0, this.tried) };
+    }
+    const reasons = new Map(refused.map(({ id, error = "", text = "" }) => [id, { error, text }]));
+    const dropped = this.drop(count);
+    return {
+      arrived: dropped.filter(([id]) => !reasons.has(id)).map(([, key]) => key),
+      refused: dropped.filter(([id]) => reasons.has(id)).map(([id, key]) => [key, reasons.get(id)]),
+      doubtful: [],
+    };
+  }
+
+  /** The server has closed with 1009. Give up the largest message that was sent on this connection,
+   *  which exceeds its limit in any case; return its key, or null. */
+  tooBig() {
+    const sizes = this.held.slice(0, this.sent).map(({ text }) => new TextEncoder().encode(text).length);
+    if (!sizes.length) return null;
+    [this.sent, this.tried] = [this.sent - 1, this.tried - 1];
+    return this.held.splice(sizes.indexOf(Math.max(...sizes)), 1)[0].key;
   }
 
   drop(count) {
-    this.settled += count;
-    [this.sent, this.tried] = [Math.max(0, this.sent - count), this.tried - count];
-    return this.held.splice(0, count).map(({ key }) => key);
+    const dropped = this.held.splice(0, count).map(({ key }) => [++this.acked, key]);
+    [this.sent, this.tried] = [Math.max(0, this.sent - dropped.length), this.tried - dropped.length];
+    return dropped;
   }
 }

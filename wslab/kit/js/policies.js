@@ -1,13 +1,15 @@
 // When to try again, whether to try again, and when to give a silent peer up: without sockets. In
-// Python these are wslab/kit/backoff.py, endings.py and heartbeat.py.
+// Python these are wslab/kit/backoff.py, retry.py and keepalive.py.
 
-// After these close codes another attempt would end like this one (as in endings.py).
+export const TOO_BIG = 1009; // close code
+
+// After these close codes another attempt would end like this one (as in retry.py).
 export const FINAL_CODES = {
   1002: "this page and the server do not understand each other",
   1003: "the server cannot use what this page sends",
-  1007: "the server got text that is none",
+  1007: "the server got text that is not UTF-8",
   1008: "the server does not want this page",
-  1009: "a message was too big",
+  [TOO_BIG]: "a message was too big",
   1010: "an extension is missing",
   3000: "not authorised",
   3003: "forbidden",
@@ -20,7 +22,9 @@ export function delay(attempt, { first, factor, limit, quick }, random = Math.ra
   return random() * Math.min(limit, first * factor ** Math.max(0, attempt - quick + 1));
 }
 
-/** Judges a peer by its signs of life, by the clock: timers of a hidden tab come late. */
+/** Judges a peer by its signs of life, by the clock: timers of a hidden tab come late. Only complete
+ *  messages are signs: a script sees neither arriving bytes nor Pongs, nor what of its own has
+ *  arrived. So `timeout` must leave time for the largest message in either direction. */
 export class Watchdog {
   constructor({ interval, timeout }, now = () => performance.now()) {
     Object.assign(this, { interval, timeout, now });
@@ -45,7 +49,7 @@ export class Watchdog {
     return this.asked === null ? this.lastSign + this.interval : this.asked + this.timeout;
   }
 
-  /** Return what it is time for: "beat", "dead" or null. Who looks late asks once more. */
+  /** Return what it is time for: "beat", "dead" or null. If it looks late, it asks once more. */
   look() {
     const late = this.now() - this.wakeup;
     if (late < 0) return null;

@@ -3,7 +3,7 @@
 // not learn why a handshake failed; and its close() may take a minute on a dead connection.
 
 import { Inbox, Outbox } from "./outbox.js";
-import { FINAL_CODES, FINAL_STATUSES, Watchdog, delay } from "./policies.js";
+import { FINAL_CODES, FINAL_STATUSES, TOO_BIG, Watchdog, delay } from "./policies.js";
 
 const DEFAULTS = {
   backoff: { first: 1000, factor: 2, limit: 30_000, quick: 6 }, // milliseconds; quick: see delay()
@@ -11,14 +11,20 @@ const DEFAULTS = {
   openTimeout: 10_000, // for one attempt, up to `resumed`
   plainAfter: null, // then a server that never says `resumed` counts as one that does not know it
   stableAfter: 5000, // a connection that lasted as long was a success
-  attempts: Infinity, // how many in a row may fail
+  setup: () => [], // messages that go first on each connection: what the server forgets with it
+  renew: null, // asked when an answer is final
   random: Math.random,
 };
 
-const NOTHING_MISSED = { gap: null, arrived: [], doubtful: [] };
+const NOTHING_MISSED = { gap: null, arrived: [], refused: [], doubtful: [] };
 
 /** Events, to be set as on a WebSocket: onstate(), onmessage(fields), onresumed(fields, {gap,
- *  arrived, doubtful}), onack(keys, fields), onrefused(key, fields).
+ *  arrived, doubtful}), onack(keys, fields), onrefused(key, {error, text}); error is "too_big" if the
+ *  server closed with 1009.
+ *  setup(resumed): returns messages that go before all others, without ids, on each connection: what
+ *  belongs to one, such as the name in a chatroom, has to be said again.
+ *  renew(code): called with a close code or status that is final, such as 4001; the URL that it
+ *  returns or promises, with a new token perhaps, is tried next; null gives up.
  *  state: "connecting", "online", "waiting", "failed" or "closed"; text: why, for a person. */
 export class ReconnectingWebSocket {
   /** url: the server's. client: the secret of this life. saved: an earlier outbox. */
@@ -53,11 +59,6 @@ export class ReconnectingWebSocket {
     return key;
   }
 
-  /** Only in `onresumed`: send this before what waits. */
-  sendFirst(fields) {
-    return this.outbox.addFirst(fields);
-  }
-
   /** End it: there is no attempt after this. */
   close() {
     this.end("closed", "by this page");
@@ -80,9 +81,9 @@ export class ReconnectingWebSocket {
     this.timer = setTimeout(() => this.abandon("no answer"), this.openTimeout);
     socket.onopen = () => {
       this.wasOpen = true;
-      socket.send(JSON.stringify(this.inbox.resume(this.client)));
+      socket.send(JSON.stringify(this.inbox.resume(this.client, this.outbox.acked)));
       if (this.plainAfter !== null && this.inbox.epoch === null)
-        this.plainTimer = setTimeout(() => this.begin("connected", (this.isPlain = true), {}, NOTHING_MISSED), this.plainAfter);
+        this.plainTimer = setTimeout(() => this.beginPlain(), this.plainAfter);
     };
     socket.onmessage = ({ data }) => {
       try {
@@ -112,20 +113,39 @@ export class ReconnectingWebSocket {
   async closed(code, reason) {
     const { wasOpen } = this;
     this.detach();
-    if (FINAL_CODES[code]) return this.end("failed", `${FINAL_CODES[code]} (${code}${reason && `, ${reason}`})`);
+    const how = `(${code}${reason && `, ${reason}`})`;
+    const key = code === TOO_BIG ? this.outbox.tooBig() : null;
+    if (key !== null) this.onrefused(key, { error: "too_big", text: `${FINAL_CODES[code]} ${how}` });
+    else if (FINAL_CODES[code]) return this.giveUp(code, `${FINAL_CODES[code]} ${how}`);
     this.lost(wasOpen ? `closed with ${code}${reason && `, ${reason}`}` : "no connection");
     // A script is not told why a handshake failed; asking by HTTP costs the server too, so rarely.
     if (!wasOpen && this.attempt % 4 === 2) {
       const attempt = this.attempt;
       const status = await httpStatus(this.url);
       if (FINAL_STATUSES[status] && this.attempt === attempt && this.state === "waiting")
-        this.end("failed", `refused with ${status}: ${FINAL_STATUSES[status]}`);
+        this.giveUp(status, `refused with ${status}: ${FINAL_STATUSES[status]}`);
     }
+  }
+
+  /** Another attempt would end like this one, unless the application knows a better URL. */
+  async giveUp(code, text) {
+    if (!this.renew) return this.end("failed", text);
+    this.detach();
+    this.enter("waiting", text);
+    let url = null;
+    try {
+      url = await this.renew(code);
+    } catch (error) {
+      text = error.message;
+    }
+    if (this.state !== "waiting" || this.socket) return; // closed meanwhile, or connected
+    if (!url) return this.end("failed", text);
+    this.url = url;
+    this.lost(text);
   }
 
   lost(why) {
     if (this.began !== null && performance.now() - this.began >= this.stableAfter) this.attempt = 0;
-    if (this.attempt >= this.attempts) return this.end("failed", `gave up after ${this.attempt} attempts: ${why}`);
     const wait = delay(this.attempt++, this.backoff, this.random);
     this.retryAt = performance.now() + wait;
     this.timer = setTimeout(() => this.open(), wait);
@@ -152,8 +172,9 @@ export class ReconnectingWebSocket {
     const { type, id, error } = message;
     if (type === "resumed") {
       const gap = this.inbox.resumed(message);
-      const recovery = this.outbox.resumed(message.seen, gap === "epoch");
-      this.begin(`resumed after message ${this.inbox.last}`, (this.isPlain = false), message, { gap, ...recovery });
+      const recovery = this.outbox.resumed(message, gap === "epoch");
+      this.isPlain = false;
+      this.begin(`resumed after message ${this.inbox.last}`, message, { gap, ...recovery });
     } else if (this.state !== "online" || type === "beat") {
       return; // what comes before `resumed` is no part of the log
     } else if (type === "ack") {
@@ -166,26 +187,34 @@ export class ReconnectingWebSocket {
     }
   }
 
-  begin(text, isPlain, message, recovery) {
+  beginPlain() {
+    this.isPlain = true;
+    this.outbox.connected();
+    this.begin("connected", {}, NOTHING_MISSED);
+  }
+
+  begin(text, message, recovery) {
     clearTimeout(this.timer);
     clearTimeout(this.plainTimer);
     this.began = performance.now();
     this.watchdog = new Watchdog(this.heartbeat);
     this.onresumed(message, recovery);
+    for (const [key, why] of recovery.refused) this.onrefused(key, why);
+    for (const fields of this.setup(message)) this.socket.send(JSON.stringify(fields));
     this.enter("online", text);
     this.flush();
   }
 
   flush() {
-    const messages = this.outbox.take();
-    for (const message of messages) {
-      const { id, ...fields } = message;
-      this.socket.send(JSON.stringify(this.isPlain ? fields : message));
-      if (this.isPlain) this.onack(this.outbox.acknowledged(id), { id, seq: null }); // nobody else will
+    // A socket that is closing takes messages and drops them.
+    while (this.socket.readyState === WebSocket.OPEN) {
+      const text = this.outbox.take({ numbered: !this.isPlain });
+      if (text === null) break;
+      this.socket.send(text);
+      this.watchdog.expect();
+      if (this.isPlain) this.onack(this.outbox.acknowledged(this.outbox.acked + 1), { seq: null }); // nobody else will
     }
-    if (this.isPlain) return;
-    if (messages.length) this.watchdog.expect();
-    this.watch();
+    if (!this.isPlain) this.watch();
   }
 
   // Signs of life

@@ -25,6 +25,7 @@ export class Chat {
       ...options,
       ...(saved && { client: saved.client, saved: saved.outbox }),
     });
+    this.connection.setup = ({ you }) => this.setup(you);
     this.connection.onstate = () => this.changed();
     this.connection.onmessage = (message) => this.hear(message);
     this.connection.onresumed = (message, recovery) => this.resumed(message, recovery);
@@ -49,21 +50,21 @@ export class Chat {
   // What a person does
 
   join(name) {
-    if (this.connection.state === "online" && !this.isWaitingForName) this.setName(name, "send");
+    if (this.connection.state === "online" && !this.isWaitingForName) this.setName(name);
   }
 
   say(text) {
     return this.attempt(() => {
       const key = this.connection.send({ type: "chat", text });
       // Without resume nobody acknowledges it, so it does not wait.
-      if (this.connection.outbox.holds(key)) this.waiting.push({ key, text, state: "sending" });
+      if (this.connection.outbox.keys.includes(key)) this.waiting.push({ key, text, state: "sending" });
     });
   }
 
-  setName(text, how) {
+  setName(text) {
     this.attempt(() => {
       this.naming = { key: null, text };
-      const key = this.connection[how]({ type: "setName", text });
+      const key = this.connection.send({ type: "setName", text });
       if (this.naming) this.naming.key = key; // without resume it has been acknowledged already
     });
   }
@@ -90,14 +91,19 @@ export class Chat {
     if (doubtful.length) this.note("gap", "What was on its way may appear twice.");
     this.acknowledged(arrived, { seq: null });
     if (this.name === null && typeof you === "string") this.name = you;
-    // The room let this name go with the connection. First of all, or what waits would have no name.
-    if (this.name === null || this.name === you) return;
-    if (this.naming === null) this.setName(this.name, "sendFirst");
-    else this.connection.sendFirst({ type: "setName", text: this.name }); // the next one waits already
+  }
+
+  /** The room let this name go with the connection. Without it, what waits would have no name. */
+  setup(you) {
+    return this.name === null || this.name === you ? [] : [{ type: "setName", text: this.name }];
   }
 
   hear({ name, text, error, seq, time, kind, who, was }) {
-    if (error !== undefined) return this.complain(String(text));
+    if (error !== undefined) {
+      // The answer to `setup`: somebody else took the name while the connection was lost.
+      if (String(error).endsWith("_name")) [this.draft, this.name] = [this.name, null];
+      return this.complain(String(text));
+    }
     const line = { name: String(name ?? "?"), text: typeof text === "string" ? text : JSON.stringify(text) ?? "", time };
     if (kind === undefined) kind = name === "Server" ? "notice" : "chat";
     if (kind !== "chat") {
@@ -140,7 +146,7 @@ export class Chat {
       const renaming = this.members?.includes(this.name) && this.naming.text !== this.name;
       this.draft = this.naming.text;
       this.naming = null;
-      if (!renaming) this.name = null; // while the connection was lost, somebody else took it
+      if (!renaming) this.name = null;
       return this.complain(String(text));
     }
     const one = this.waiting.find((one) => one.key === key);
