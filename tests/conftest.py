@@ -125,8 +125,10 @@ def node() -> Path:
 @pytest.fixture(scope="session")
 def tshark() -> Path:
     """The program that dissects captures: Wireshark without its window."""
-    program = shutil.which("tshark") or missing("tshark", "apt install tshark")
-    return Path(program)
+    program = shutil.which("tshark")
+    if program is None and sys.platform != "linux":  # what it says is the same everywhere
+        pytest.skip("tshark not found: it comes with Wireshark")
+    return Path(program or missing("tshark", "apt install tshark"))
 
 
 @pytest.fixture
