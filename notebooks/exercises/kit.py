@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SOURCE = HERE / "source"
 CONFIG = HERE / "nbgrader_config.py"
+GRADING = HERE / "grading"
 
 # What a student needs of the course: the lessons, the student copies, the bench.
 HANDED_OUT = (
@@ -32,7 +33,7 @@ HANDED_OUT = (
     *("benchmarks", "notebooks", "wslab"),
 )
 # What a student must not get, and what nobody needs.
-KEPT_BACK = ("source", "kit.py", "conftest.py", "nbgrader_config.py", "TEACHING.md")
+KEPT_BACK = ("source", "grading", "kit.py", "conftest.py", "nbgrader_config.py", "TEACHING.md")
 LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
 
 README = """\
@@ -68,6 +69,7 @@ def generate(course: Path) -> None:
 
     shutil.copytree(SOURCE, course / "source", dirs_exist_ok=True, ignore=ignore(*LITTER))
     shutil.copy(CONFIG, course)
+    shutil.copytree(GRADING, course / "grading", dirs_exist_ok=True, ignore=ignore(*LITTER))
     config = PyFileConfigLoader(CONFIG.name, path=str(course)).load_config()
     config.CourseDirectory.root = str(course)
     api = NbGraderAPI(config=config)
