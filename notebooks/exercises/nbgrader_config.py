@@ -9,22 +9,28 @@ os.environ["WSLAB_PROGRESS"] = "off"
 os.environ["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", "")))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `grading` is beside this file
 
-from grading import hooks, page
-
 c = get_config()  # noqa: F821  (nbgrader reads this file with that name defined)
 
 c.CourseDirectory.course_id = "wslab"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
 
-# A submission is repaired, then run where it sees nothing else: see grading/__init__.py.
-c.Autograde.exporter_class = hooks.Submission
+c.Execute.timeout = 60  # for `nbgrader validate`: seconds for one cell; a check takes some 6
+c.Execute.extra_arguments = ["--HistoryManager.enabled=False"]
+
+# A submission is repaired, then run where it sees nothing else: grading/__init__.py says more.
+c.Autograde.exporter_class = "grading.hooks.Submission"
 c.Autograde.sanitize_preprocessors = [
-    f"nbgrader.preprocessors.{name}" for name in ("OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata")
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    hooks.Run,
-    *(f"nbgrader.preprocessors.{name}" for name in ("SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata")),
+    "grading.hooks.Run",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.GenerateFeedback.exporter_class = page.Page
+c.GenerateFeedback.exporter_class = "grading.page.Page"
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
-c.ZipCollectApp.collector_plugin = hooks.Collector
+c.ZipCollectApp.collector_plugin = "grading.hooks.Collector"
+c.ExportApp.plugin_class = "grading.hooks.Export"

@@ -66,7 +66,9 @@ def old(cells: list[Any]) -> None:
 def version_3() -> bytes:
     document = json.loads(edited(old))
     sheet = {"cells": document["cells"], "metadata": {}}
-    return json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [sheet]}).encode()
+    return json.dumps(
+        {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [sheet]}
+    ).encode()
 
 
 def move(cells: list[Any], grade_id: str, by: int) -> None:

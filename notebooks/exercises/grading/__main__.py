@@ -23,14 +23,22 @@ def notebook_of(folder: Path, name: str) -> tuple[Path | None, list[str]]:
     exact = folder / name / f"{name}.ipynb"
     links = [path for path in folder.rglob("*.ipynb") if path.is_symlink()]
     notes = [f"{path.name} is a link to another file and was ignored." for path in links]
-    if exact.is_file() and not exact.is_symlink():
+    inside = [path for path in (folder / name).rglob("*") if path.suffix.lower() == ".ipynb"]
+    found = [
+        path for path in inside or folder.rglob(f"*{name}*.ipynb")
+        if path.is_file() and not path.is_symlink() and ".ipynb_checkpoints" not in path.parts
+    ]  # fmt: skip
+    if exact in found:
+        when = exact.stat().st_mtime
+        newer = [path.name for path in found if path.stat().st_mtime > when]
+        notes += [f"{other} is newer than {name}.ipynb and was not graded." for other in newer]
         return exact, notes
-    inside = [p for p in (folder / name).rglob("*") if p.suffix.lower() == ".ipynb"]
-    found = [p for p in inside or folder.rglob(f"*{name}*.ipynb")
-             if p.is_file() and not p.is_symlink() and ".ipynb_checkpoints" not in p.parts]  # fmt: skip
     if not found:
         others = sorted(path.name for path in (folder / name).glob("*"))
-        return None, [*notes, f"There is no notebook in {name}; found: {', '.join(others) or 'nothing'}."]
+        return None, [
+            *notes,
+            f"There is no notebook in {name}; found: {', '.join(others) or 'nothing'}.",
+        ]
     best = max(found, key=lambda path: (path.stat().st_mtime, path.name))
     shutil.copyfile(best, exact.parent / exact.name) if exact.parent.is_dir() else None
     several = f", the newest of {len(found)} notebooks" if len(found) > 1 else ""
@@ -70,9 +78,10 @@ class Course:
             digest = hashlib.sha256(data).hexdigest()
             if known.get("digest") != digest or again or not self.graded(name, student).is_file():
                 self.run(name, student, path, row)
+                known.update(digest=digest, notes=[*notes])
+            row.reasons[:0] = [note for note in known["notes"] if note not in notes]
             if row.state != tables.FAILED:
                 self.read(name, student, row)
-                known["digest"] = digest
         except submission.Unreadable as error:
             row.state, row.reasons = tables.UNREADABLE, [*notes, str(error)]
         except Exception as error:
@@ -109,7 +118,9 @@ class Course:
         if odd.get("ended"):
             row.state = tables.ENDED
             so_far = f"{sum(row.points.values()):g}"
-            row.reasons.insert(0, f"It did not run to its end: {odd['ended']}. Points until then: {so_far}.")
+            row.reasons.insert(
+                0, f"It did not run to its end: {odd['ended']}. Points until then: {so_far}."
+            )
         made = self.api.generate_feedback(name, student, force=True)
         if not made["success"]:
             row.reasons.append("There is no feedback page: nbgrader could not make it.")
@@ -133,21 +144,27 @@ class Course:
 def grade(folder: Path, name: str, *, only: str = "", again: bool = False) -> list[Row]:
     """Grade a set, one student at a time; write tables and feedback, print the report."""
     wanted = tasks.load(folder, name)
-    memory = folder / "grades" / f".{name}.json"
-    known = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+    known = tables.remembered(folder, name)
     people = collect.roster(folder)
     course = Course(folder)
-    students = sorted({path.name for path in (folder / "submitted").glob("*") if path.is_dir()} | set(people))
+    students = sorted(
+        {path.name for path in (folder / "submitted").glob("*") if path.is_dir()} | set(people)
+    )
     print(f"Isolation: {sandbox.room(folder).name}. {sandbox.room(folder).remains}\n")
     rows = []
     for student in students:
-        row = course.grade(name, student, known.setdefault(student, {}), again and only in ("", student))
+        row = course.grade(
+            name, student, known.setdefault(student, {}), again and only in ("", student)
+        )
         row.person = people.get(student, {})
         rows.append(row)
+        known[student] |= {"state": row.state, "reason": row.reason}
         print(f"  {student}: {row.state}", flush=True)
     made = tables.write(folder, rows, wanted)
-    memory.write_text(json.dumps(known), encoding="utf-8")
-    print(f"\n{tables.report(rows, wanted)}\n\nTables: {', '.join(str(path.relative_to(folder)) for path in made)}")
+    tables.remember(folder, name, known)
+    print(
+        f"\n{tables.report(rows, wanted)}\n\nTables: {', '.join(str(path.relative_to(folder)) for path in made)}"
+    )
     print(f"Feedback: feedback/STUDENT/{name}/{name}.html")
     return rows
 
@@ -155,8 +172,9 @@ def grade(folder: Path, name: str, *, only: str = "", again: bool = False) -> li
 def formgrader(folder: Path) -> int:
     """Open nbgrader's pages in a browser: in a learner's JupyterLab they are switched off."""
     on = {"nbgrader.server_extensions.formgrader": True}
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return subprocess.call(
-        [sys.executable, "-m", "jupyter", "server", f"--ServerApp.root_dir={folder}",
+        [sys.executable, "-m", "jupyter", "server", f"--ServerApp.root_dir={folder}", *root,
          f"--ServerApp.jpserver_extensions={on}", "--ServerApp.default_url=/formgrader"],
         cwd=folder,
     )  # fmt: skip
@@ -164,8 +182,12 @@ def formgrader(folder: Path) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands."""
-    parser = argparse.ArgumentParser(prog="python -m grading", description="Grade a class, one student at a time.")
-    parser.add_argument("--course", type=Path, default=Path.cwd(), help="the course folder (this one)")
+    parser = argparse.ArgumentParser(
+        prog="python -m grading", description="Grade a class, one student at a time."
+    )
+    parser.add_argument(
+        "--course", type=Path, default=Path.cwd(), help="the course folder (this one)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("collect", help="take over what a learning platform hands out")
     one.add_argument("set")
@@ -181,7 +203,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "formgrader":
         return formgrader(folder)
     if options.set not in tasks.names(folder):
-        parser.error(f"{folder} has no set {options.set!r}; it has {', '.join(tasks.names(folder)) or 'none'}")
+        parser.error(
+            f"{folder} has no set {options.set!r}; it has {', '.join(tasks.names(folder)) or 'none'}"
+        )
     if options.command == "collect":
         print("\n".join(collect.collect(folder, options.set, options.files)))
         return 0

@@ -1,8 +1,8 @@
 """Find out who handed in what: the file names of Moodle, Canvas, and people.
 
-    Moodle   Ana López_123456_assignsubmission_file_anything.ipynb, or a folder of that name
-    Canvas   lopezana_12345_67890_anything.ipynb, with LATE after the name or at the end
-    others   ana_02_handshake.ipynb
+Moodle   Ana López_123456_assignsubmission_file_anything.ipynb, or a folder of that name
+Canvas   lopezana_12345_67890_anything.ipynb, with LATE after the name or at the end
+others   ana_02_handshake.ipynb
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ from pathlib import Path, PurePosixPath
 LARGEST = 20_000_000  # bytes of a notebook
 COLUMNS = ("student", "name", "platform", "number", "file", "late")
 
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?$")
-CANVAS = re.compile(r"(?P<name>[^_]+?)(?P<late>_LATE)?_(?P<number>\d{3,})_\d{3,}_(?P<file>.+)$", re.I)
+MOODLE = re.compile(
+    r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?$"
+)
+CANVAS = re.compile(
+    r"(?P<name>[^_]+?)(?P<late>_LATE)?_(?P<number>\d{3,})_\d{3,}_(?P<file>.+)$", re.I
+)
 COPY = re.compile(r"(?:[ _-]*\((\d+)\)|-(\d{1,3}))$")
 LATE = re.compile(r"[ _-]LATE$", re.I)
 
@@ -61,7 +65,9 @@ def owner(path: str, wanted: str) -> Owner | None:
         if match := CANVAS.match(part):
             late = late or bool(match["late"])
             return _owner(match["name"], "canvas", match["number"], match["file"], late)
-    own = re.match(rf"(?P<name>.+?)[_ -]+{re.escape(wanted)}(?P<rest>.*)$", COPY.sub("", stem), re.I)
+    own = re.match(
+        rf"(?P<name>.+?)[_ -]+{re.escape(wanted)}(?P<rest>.*)$", COPY.sub("", stem), re.I
+    )
     if own and not own["rest"].strip("_- "):
         return _owner(own["name"], "", "", wanted, late)
     if folders and COPY.sub("", stem).lower() == wanted.lower():  # ana/02_handshake.ipynb
@@ -97,7 +103,9 @@ def _open(name: str, data: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]
             if not entry.is_dir() and ".ipynb_checkpoints" not in entry.filename:
                 with archive.open(entry) as file:
                     inner = file.read(LARGEST + 1)
-                yield from _open(f"{name}/{entry.filename}" if name else entry.filename, inner, depth + 1)
+                yield from _open(
+                    f"{name}/{entry.filename}" if name else entry.filename, inner, depth + 1
+                )
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
         yield name, data  # damaged or with a password: the report will say that it is no notebook
 
@@ -133,14 +141,26 @@ def collect(course: Path, wanted: str, sources: list[Path]) -> list[str]:
         whose, name, data = items[-1]
         target = course / "submitted" / student / wanted / f"{wanted}.ipynb"
         old = target.read_bytes() if target.is_file() else None
-        what = "new" if old is None else "the same as before" if old == data else "replaces the older one"
+        what = (
+            "new"
+            if old is None
+            else "the same as before"
+            if old == data
+            else "replaces the older one"
+        )
         others = f"; chosen among {len(items)} files" if len(items) > 1 else ""
         said.append(f"  {student}: {name}: {what}{others}{', late' if whose.late else ''}")
         if old != data:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         late = "late" if whose.late else ""
-        people[student] = dict(zip(COLUMNS, (student, whose.name, whose.platform, whose.number, name, late), strict=True))
+        people[student] = dict(
+            zip(
+                COLUMNS,
+                (student, whose.name, whose.platform, whose.number, name, late),
+                strict=True,
+            )
+        )
     with (course / "roster.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()

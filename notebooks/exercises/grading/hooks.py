@@ -6,6 +6,7 @@ command all do the same.
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import new_output
-from nbgrader.plugins import FileNameCollectorPlugin
+from nbgrader.plugins import CsvExportPlugin, FileNameCollectorPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from grading import collect, sandbox, submission, tasks
+from grading import collect, sandbox, submission, tables, tasks
 
 SEED = sandbox.fresh_seed()  # the same for all who are graded in one run
 
@@ -48,7 +49,10 @@ class Run(NbGraderPreprocessor):
         where = course() / "submitted" / resources["nbgrader"]["student"]
         files = list((where / resources["nbgrader"]["assignment"]).glob("*"))
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
-        sources = [re.sub(r"(?<=\bseed=)\d+", str(SEED), c.source) if is_check(c) else c.source for c in cells]
+        sources = [
+            re.sub(r"(?<=\bseed=)\d+", str(SEED), c.source) if is_check(c) else c.source
+            for c in cells
+        ]
         result = sandbox.run(course(), sources, files)
         nb.metadata.setdefault("wslab", {})["ended"] = result["ended"]
         for number, (cell, outputs) in enumerate(zip(cells, result["cells"], strict=True), 1):
@@ -95,3 +99,25 @@ class Collector(FileNameCollectorPlugin):
         wanted = self.parent.coursedir.assignment_id
         found = collect.owner(filename, wanted)
         return found and {"student_id": found.student, "file_id": wanted}
+
+
+class Export(CsvExportPlugin):
+    """nbgrader's CSV with two columns more: how a submission ended, and why."""
+
+    def export(self, gradebook: Any) -> None:
+        """Write the table; where nobody knows the points, there are none."""
+        super().export(gradebook)
+        path = Path(self.to or "grades.csv")
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            result = tables.remembered(course(), row["assignment"]).get(row["student_id"], {})
+            state = result.get("state", tables.MISSING if not row["timestamp"] else "")
+            row["state"], row["reason"] = state, result.get("reason", "")
+            if state in tables.UNSURE:
+                row["raw_score"] = row["score"] = ""
+        with path.open("w", newline="", encoding="utf-8") as file:
+            columns = dict.fromkeys(column for row in rows for column in row)
+            table = csv.DictWriter(file, list(columns))
+            table.writeheader()
+            table.writerows(rows)

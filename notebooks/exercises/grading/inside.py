@@ -50,8 +50,11 @@ class Shortened:
             made["traceback"] = [self.text(str(line)) for line in lines]
             made["evalue"] = str(made.get("evalue", ""))[:KEPT]
         if "data" in made:
-            made["data"] = {kind: kept for kind, value in made["data"].items()
-                            if (kept := self.datum(kind, value))}
+            made["data"] = {
+                kind: kept
+                for kind, value in made["data"].items()
+                if (kept := self.datum(kind, value))
+            }
         return made
 
     def datum(self, kind: str, value: Any) -> str:
@@ -86,7 +89,9 @@ def keep_failure(client: Client, cell: NotebookNode, reply: dict[str, Any]) -> N
     client.late += content.get("ename") == LATE
     if not any(output["output_type"] == "error" for output in cell.outputs):
         name, value = content.get("ename", content["status"]), content.get("evalue", "")
-        cell.outputs.append(new_output("error", ename=name, evalue=value, traceback=[f"{name}: {value}"]))
+        cell.outputs.append(
+            new_output("error", ename=name, evalue=value, traceback=[f"{name}: {value}"])
+        )
 
 
 async def run(sources: list[str], seconds: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import bleach
 from nbconvert.exporters import Exporter, HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -24,9 +25,14 @@ td.n { text-align: right; white-space: nowrap; }
 .input { background: #f6f6f6; border-left: 3px solid #888; padding: .5rem; margin: .6rem 0 0; }
 .output_area { border-left: 3px solid #ccc; padding: .5rem; }
 .prompt, .anchor-link { display: none; }
+.cell { margin: .8rem 0; }
 .note { background: #fff6da; border: 1px solid #b90; padding: .1rem 1rem; }
 """
 RELATIVE_LINK = re.compile(r"\[([^\]]*)\]\((?!https?://)[^)]*\)")
+TAGS = bleach.ALLOWED_TAGS | set(
+    "br dd div dl dt h1 h2 h3 h4 h5 h6 hr p pre span table tbody td th thead tr".split()
+)
+SHOWN = ("text/plain", "image/png", "image/jpeg")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -70,7 +76,7 @@ def _html(title: str, body: str) -> str:
     return (
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; "
-        f"style-src 'unsafe-inline'\"><style>{style}</style></head>"
+        f"style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\"><style>{style}</style></head>"
         f"<body class='mathjax_ignore'><h1>{escape(title)}</h1>{body}</body></html>"
     )
 
@@ -101,29 +107,41 @@ def _body(nb: NotebookNode, wanted: tasks.Set) -> str:
             cell.source = RELATIVE_LINK.sub(r"\1", cell.source)
         if cell.source.startswith(("## What you have done", "**Back to**", *tasks.REPORTS)):
             continue
-        comment = cell.metadata.get("nbgrader", {}).get("comment")
+        comment = (cell.metadata.get("nbgrader", {}).get("comment") or "").strip()
         if cell.cell_type == "code":
             short = Shortened()
-            cell.outputs = [_clean(out, short, hidden) for out in cell.outputs]
+            made = [_clean(out, short, hidden) for out in cell.outputs]
+            cell.outputs = [output for output in made if output.get("data", True)]
         cell.source = Shortened().text(cell.source)
         kept.append(cell)
-        if comment:
+        if comment not in ("", "No response."):
             kept.append(new_markdown_cell(f"**Comment:** {comment}"))
     nb.cells = kept
     exporter = HTMLExporter(template_name="basic", sanitize_html=True)
+    exporter.register_filter("clean_html", _clean_html)
     return str(exporter.from_notebook_node(nb)[0])
+
+
+def _clean_html(html: object) -> str:
+    """Leave text and its structure; a student's page must not do anything in somebody's browser."""
+    return bleach.clean(str(html), tags=TAGS, attributes={"*": ["class", "id"], "a": ["href"]})
 
 
 def _clean(output: NotebookNode, short: Shortened, hidden: set[str]) -> NotebookNode:
     """Cut an output, and take out lines that hold a hidden test."""
     made = NotebookNode(short.content(output))
-    lines = made.get("traceback", []), [made.get("text", "")]
-    for found in lines:
-        for index, text in enumerate(found):
-            found[index] = "\n".join(line for line in text.split("\n") if not _tells(line, hidden))
-    if "text" in made:
-        made.text = lines[1][0]
+    if "data" in made:  # our own tables have a text form too
+        made.data = {kind: value for kind, value in made.data.items() if kind in SHOWN}
+    if "traceback" in made:
+        made.traceback = [_without(text, hidden) for text in made.traceback]
+    for kept, key in ((made, "text"), (made.get("data", {}), "text/plain")):
+        if key in kept:
+            kept[key] = _without(kept[key], hidden)
     return made
+
+
+def _without(text: str, hidden: set[str]) -> str:
+    return "\n".join(line for line in text.split("\n") if not _tells(line, hidden))
 
 
 def _tells(line: str, hidden: set[str]) -> bool:

@@ -157,7 +157,9 @@ def room(course: Path) -> Room:
     return PLAIN
 
 
-def run(course: Path, sources: list[str], files: list[Path], seconds: float = SECONDS) -> dict[str, Any]:
+def run(
+    course: Path, sources: list[str], files: list[Path], seconds: float = SECONDS
+) -> dict[str, Any]:
     """Run code cells in the best room; `inside.run` says what is returned.
 
     files: what the student handed in besides the notebook; copied into the working directory.
@@ -165,7 +167,11 @@ def run(course: Path, sources: list[str], files: list[Path], seconds: float = SE
     job = json.dumps({"cells": sources, "seconds": seconds}).encode()
     with _folder() as folder, tempfile.TemporaryFile() as report, tempfile.TemporaryFile() as given:
         for path in files:
-            if path.is_file() and not path.is_symlink() and path.stat().st_size <= inside.LARGEST_FILE:
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and path.stat().st_size <= inside.LARGEST_FILE
+            ):
                 shutil.copy(path, folder)
         shutil.copy(inside.__file__, folder / ".home" / "inside.py")
         given.write(job)

@@ -51,7 +51,9 @@ def read(data: bytes) -> tuple[list[Cell], list[str]]:
     except (ValueError, RecursionError) as error:
         why = f"it begins with {data[:12]!r}" if data[:1] not in b"{[" else f"{error}"
         raise Unreadable(f"The file is not a notebook, or it is damaged: {why}.") from None
-    found = document.get("cells", document.get("worksheets")) if isinstance(document, dict) else None
+    found = (
+        document.get("cells", document.get("worksheets")) if isinstance(document, dict) else None
+    )
     if not isinstance(found, list):
         raise Unreadable("The file is JSON, but it is not a notebook: it has no list of cells.")
     if "cells" not in document:
@@ -67,7 +69,11 @@ def read(data: bytes) -> tuple[list[Cell], list[str]]:
 def _text(data: bytes, notes: list[str]) -> str:
     if not data.strip():
         raise Unreadable("The file is empty.")
-    for mark, coding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, coding in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
         if data.startswith(mark):
             notes.append("The file began with a byte order mark, which was removed.")
             return data.decode(coding, errors="replace")
@@ -106,7 +112,9 @@ def repair(cells: list[Cell], wanted: Set, notes: list[str]) -> NotebookNode:
     code = {line.strip() for cell in cells for line in cell.source.splitlines()}
     for given in wanted.given:
         if not {line.strip() for line in given.splitlines()} <= code:
-            notes.append("Code that the set gives at its beginning was changed or deleted; it was added.")
+            notes.append(
+                "Code that the set gives at its beginning was changed or deleted; it was added."
+            )
             notebook.cells.append(new_code_cell(given))
     for index, cell in enumerate([*cells, Cell("end", "")]):
         for task in wanted.tasks:
@@ -156,7 +164,8 @@ def _check(cell: Cell, task: Task, defined: str, notes: list[str]) -> list[Cell]
     own = [line for line in kept if line.strip() and not line.strip().startswith("#")]
     if own or cell.source.strip() not in ("", task.shown):
         notes.append(f"{task.title}: the check was edited; the course's own was run.")
-    if cell.claims and any(cell.claims.get(key) != task.check_metadata["nbgrader"][key]
+    if cell.claims and any(
+        cell.claims.get(key) != task.check_metadata["nbgrader"][key]
         for key in ("grade", "locked", "points", "solution")
     ):
         notes.append(f"{task.title}: the metadata of the check was edited; it was restored.")
@@ -238,6 +247,10 @@ def prepare(data: bytes, wanted: Set) -> tuple[NotebookNode, list[str]]:
     """Return what is to be run of a submission, and what was odd about it. Raises Unreadable."""
     cells, notes = read(data)
     notebook = repair(cells, wanted, notes)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     notebook.metadata["wslab"] = {"notes": list(dict.fromkeys(notes))}
     return notebook, notebook.metadata["wslab"]["notes"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from grading.tasks import Set
 
 # How a submission ended. Only the first two have points that may be imported without a look.
 GRADED, REPAIRED = "graded", "repaired"
-ENDED, UNREADABLE, FAILED, MISSING = "ended early", "unreadable", "failed", "not handed in"
+ENDED, UNREADABLE, FAILED, MISSING = UNSURE = "ended early", "unreadable", "failed", "not handed in"
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Row:
     @property
     def sure(self) -> bool:
         """Tell whether the points are the student's honest result."""
-        return self.state in (GRADED, REPAIRED) and self.points is not None
+        return self.state not in UNSURE and self.points is not None
 
     @property
     def total(self) -> str:
@@ -63,12 +65,38 @@ def write(course: Path, rows: list[Row], wanted: Set) -> list[Path]:
     titles = [f"{task.title} ({task.points:g})" for task in wanted.tasks]
     table = [["student", "name", "state", "points", "of", *titles, "late", "reason"]]
     for row in rows:
-        each = [f"{row.points.get(task.name, 0):g}" if row.points is not None and row.sure else "" for task in wanted.tasks]
+        each = [
+            f"{row.points.get(task.name, 0):g}" if row.points is not None and row.sure else ""
+            for task in wanted.tasks
+        ]
         person = row.person
-        table.append([row.student, person.get("name", ""), row.state, row.total, f"{most:g}", *each, person.get("late", ""), row.reason])
-    moodle = [["Identifier", "Full name", "Username", "Status", "Grade", "Maximum Grade", "Feedback comments"]]
-    canvas = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", wanted.name],
-              ["    Points Possible", "", "", "", "", f"{most:g}"]]
+        table.append(
+            [
+                row.student,
+                person.get("name", ""),
+                row.state,
+                row.total,
+                f"{most:g}",
+                *each,
+                person.get("late", ""),
+                row.reason,
+            ]
+        )
+    moodle = [
+        [
+            "Identifier",
+            "Full name",
+            "Username",
+            "Status",
+            "Grade",
+            "Maximum Grade",
+            "Feedback comments",
+        ]
+    ]
+    canvas = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", wanted.name],
+        ["    Points Possible", "", "", "", "", f"{most:g}"],
+    ]
     for row in rows:
         platform, number = row.person.get("platform", ""), row.person.get("number", "")
         name = row.person.get("name", "") or row.student
@@ -81,10 +109,23 @@ def write(course: Path, rows: list[Row], wanted: Set) -> list[Path]:
     return [_save(folder / f"{wanted.name}.{ending}", lines) for ending, lines in made.items()]
 
 
+def remembered(course: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Return what the last `grade` of a set found, by student: state, reason, digest, notes."""
+    path = course / "grades" / f".{name}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def remember(course: Path, name: str, known: dict[str, dict[str, Any]]) -> None:
+    """Keep it for the next time."""
+    (course / "grades" / f".{name}.json").write_text(json.dumps(known), encoding="utf-8")
+
+
 def _save(path: Path, lines: Iterable[list[str]]) -> Path:
     """Write a CSV file; a text that a spreadsheet would take for a formula is only a text."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         for line in lines:
-            writer.writerow(["'" + cell if cell[:1] in ("=", "+", "@", "-") else cell for cell in line])
+            writer.writerow(
+                ["'" + cell if cell[:1] in ("=", "+", "@", "-") else cell for cell in line]
+            )
     return path
