@@ -36,6 +36,7 @@ HANDED_OUT = (
 KEPT_BACK = ("source", "grading", "*.md", "kit.py", "conftest.py", "nbgrader_config.py")
 LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
 
+
 def names() -> list[str]:
     """The sets, in the order of the lessons."""
     return sorted(path.stem for path in SOURCE.glob("*/*.ipynb"))

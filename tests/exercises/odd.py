@@ -82,27 +82,41 @@ def metadata_of_another(cells: list[Any]) -> None:
     cells[at(cells, "choose")]["metadata"] = json.loads(json.dumps(first))
 
 
+def claim(grade_id: str, **claims: object) -> Edit:
+    """Change the metadata of a cell."""
+    return lambda cells: cells[at(cells, grade_id)]["metadata"]["nbgrader"].update(claims)
+
+
+def put(grade_id: str, **values: object) -> Edit:
+    """Change a cell."""
+    return lambda cells: cells[at(cells, grade_id)].update(values)
+
+
+def copy(grade_id: str, where: int) -> Edit:
+    return lambda cells: cells.insert(where, dict(cells[at(cells, grade_id)]))
+
+
 # What can be repaired: all points
 REPAIRED: dict[str, bytes] = {
     "split-answer": edited(lambda cells: split(cells, "status", "    connection =")),
     "split-in-a-line": edited(lambda cells: split(cells, "accept_key", "(key)")),
     "split-before": edited(lambda cells: split(cells, "choose", "def")),
     "split-check": edited(lambda cells: split(cells, "check-choose", "check")),
-    "copied-cell": edited(lambda cells: cells.insert(at(cells, "serve"), dict(cells[at(cells, "serve")]))),
-    "copied-check": edited(lambda cells: cells.insert(2, dict(cells[at(cells, "check-serve")]))),
+    "copied-cell": edited(copy("serve", 15)),
+    "copied-check": edited(copy("check-serve", 2)),
     "no-metadata": edited(no_metadata),
-    "empty-metadata": edited(lambda cells: cells[at(cells, "status")]["metadata"].update(nbgrader={})),
-    "odd-metadata": edited(lambda cells: cells[at(cells, "status")]["metadata"].update(nbgrader=[7])),
+    "empty-metadata": edited(put("status", metadata={"nbgrader": {}})),
+    "odd-metadata": edited(put("status", metadata={"nbgrader": [7]})),
     "other-points": edited(lambda cells: edit_check(cells, "check-status", "pass", points=99)),
-    "check-is-answer": edited(lambda cells: edit_check(cells, "check-status", "", solution=True, grade=False)),
-    "other-schema": edited(lambda cells: cells[at(cells, "choose")]["metadata"]["nbgrader"].update(schema_version=9)),
-    "old-schema": edited(lambda cells: cells[at(cells, "choose")]["metadata"]["nbgrader"].update(schema_version=1)),
+    "check-is-answer": edited(claim("check-status", solution=True, grade=False)),
+    "other-schema": edited(claim("choose", schema_version=9)),
+    "old-schema": edited(claim("choose", schema_version=1)),
     "another-id": edited(metadata_of_another),
     "no-check": edited(lambda cells: cells.pop(at(cells, "check-serve"))),
     "no-setup": edited(lambda cells: cells.pop(1)),
     "answer-below": edited(lambda cells: move(cells, "choose", 4)),
-    "as-text": edited(lambda cells: cells[at(cells, "choose")].update(cell_type="markdown")),
-    "check-as-raw": edited(lambda cells: cells[at(cells, "check-choose")].update(cell_type="raw")),
+    "as-text": edited(put("choose", cell_type="markdown")),
+    "check-as-raw": edited(put("check-choose", cell_type="raw")),
     "bom": b"\xef\xbb\xbf" + edited(lambda cells: None),
     "utf-16": edited(lambda cells: None).decode().encode("utf-16"),
     "version-3": version_3(),

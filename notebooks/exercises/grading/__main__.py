@@ -162,9 +162,8 @@ def grade(folder: Path, name: str, *, only: str = "", again: bool = False) -> li
         print(f"  {student}: {row.state}", flush=True)
     made = tables.write(folder, rows, wanted)
     tables.remember(folder, name, known)
-    print(
-        f"\n{tables.report(rows, wanted)}\n\nTables: {', '.join(str(path.relative_to(folder)) for path in made)}"
-    )
+    print(f"\n{tables.report(rows, wanted)}\n")
+    print("Tables:", *(path.relative_to(folder) for path in made))
     print(f"Feedback: feedback/STUDENT/{name}/{name}.html")
     return rows
 
@@ -202,10 +201,9 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.course.resolve()
     if options.command == "formgrader":
         return formgrader(folder)
-    if options.set not in tasks.names(folder):
-        parser.error(
-            f"{folder} has no set {options.set!r}; it has {', '.join(tasks.names(folder)) or 'none'}"
-        )
+    known = tasks.names(folder)
+    if options.set not in known:
+        parser.error(f"{folder} has no set {options.set!r}; it has {', '.join(known) or 'none'}")
     if options.command == "collect":
         print("\n".join(collect.collect(folder, options.set, options.files)))
         return 0

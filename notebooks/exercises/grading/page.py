@@ -29,9 +29,10 @@ td.n { text-align: right; white-space: nowrap; }
 .note { background: #fff6da; border: 1px solid #b90; padding: .1rem 1rem; }
 """
 RELATIVE_LINK = re.compile(r"\[([^\]]*)\]\((?!https?://)[^)]*\)")
-TAGS = bleach.ALLOWED_TAGS | set(
-    "br dd div dl dt h1 h2 h3 h4 h5 h6 hr p pre span table tbody td th thead tr".split()
-)
+TAGS = bleach.ALLOWED_TAGS | {
+    *("br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre", "span"),
+    *("table", "tbody", "td", "th", "thead", "tr"),
+}
 SHOWN = ("text/plain", "image/png", "image/jpeg")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -59,7 +60,8 @@ def page(nb: NotebookNode, wanted: tasks.Set, grades: Any) -> str:
         notes.insert(0, f"The notebook did not run to its end: {odd['ended']}.")
     table = (
         f"<table><tr><th>task</th><th>points</th><th>what the check says</th></tr>{''.join(rows)}"
-        f"<tr><th>all</th><td class='n'>{grades['score']:g} of {grades['max_score']:g}</td><td></td></tr></table>"
+        f"<tr><th>all</th><td class='n'>{grades['score']:g} of {grades['max_score']:g}</td>"
+        "<td></td></tr></table>"
     )
     box = "".join(f"<li>{escape(note)}</li>" for note in notes)
     table += f"<div class='note'><p>To know:</p><ul>{box}</ul></div>" if box else ""
@@ -76,7 +78,8 @@ def _html(title: str, body: str) -> str:
     return (
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; "
-        f"style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\"><style>{style}</style></head>"
+        "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
+        f"<style>{style}</style></head>"
         f"<body class='mathjax_ignore'><h1>{escape(title)}</h1>{body}</body></html>"
     )
 
