@@ -203,7 +203,6 @@ def test_an_answer_sees_its_own_folder_only(graded: Path, report: str) -> None:
     seen = [path for path in said.split() if path.endswith((".ipynb", ".db"))]
     assert [path for path in seen if "site-packages" not in path] == []
     assert "['.home']" in said
-    assert "Isolation: bubblewrap" in report or "nobody" in report
 
 
 def test_feedback_is_short_and_tells_nothing_of_hidden_tests(graded: Path) -> None:

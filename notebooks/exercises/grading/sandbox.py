@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,9 +54,9 @@ BUBBLEWRAP = Room(
     "still deceive the check that runs beside it in its process, and keep the machine busy.",
 )
 OTHER_USER = Room(
-    "another user (nobody)",
-    "A submission runs as `nobody` and cannot open the course folder. It can still read what this "
-    "machine shows to every user, use the network, and deceive the check beside it. "
+    "another user",
+    "A submission runs as a user without a name, who cannot open the course folder. It can still "
+    "read what this machine shows to every user, use the network, and deceive the check beside it. "
     "`apt install bubblewrap` closes the first two.",
 )
 PLAIN = Room(
@@ -94,6 +95,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.defpath)),
+        "USER": "student",
         "HOME": str(folder / ".home"),
         "USERPROFILE": str(folder / ".home"),
         "PYTHONPATH": str(wslab_folder().parent),
@@ -109,15 +111,22 @@ def _start(room: Room, folder: Path, command: list[str], **options: Any) -> subp
     if room is BUBBLEWRAP:
         command = [*_wrapped(folder), *command]
     elif room is OTHER_USER:
-        import pwd
-
-        nobody = pwd.getpwnam("nobody")
-        options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        user = _stranger(folder)
+        options |= {"user": user, "group": user, "extra_groups": []}
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+            os.chown(path, user, user)
     return subprocess.Popen(
         command, cwd=folder, env=_environment(folder), start_new_session=True, **options
     )
+
+
+def _stranger(folder: Path) -> int:
+    """Return a user id for one folder: nobody else has it, so all its processes are ours."""
+    import pwd
+
+    user = 40_000 + zlib.crc32(folder.name.encode()) % 20_000
+    taken = {entry.pw_uid for entry in pwd.getpwall()}
+    return next(number for number in range(user, 65_000) if number not in taken)
 
 
 @contextmanager
@@ -131,11 +140,17 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it has started."""
+def _end(process: subprocess.Popen[bytes], room: Room, folder: Path) -> None:
+    """End a process with all that it has started; bubblewrap's children end with it."""
     with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
     process.wait()
+    if room is OTHER_USER:  # also those that left the group
+        user = _stranger(folder)
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if entry.stat().st_uid == user:
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 @cache
@@ -153,7 +168,7 @@ def room(course: Path) -> Room:
                 process.wait(30)
             if process.poll() == 0:
                 return one
-            _end(process)
+            _end(process, one, folder)
     return PLAIN
 
 
@@ -177,8 +192,9 @@ def run(
         given.write(job)
         given.seek(0)
         command = [sys.executable, str(folder / ".home" / "inside.py")]
+        here = room(course)
         process = _start(
-            room(course), folder, command, stdin=given, stdout=report, stderr=subprocess.DEVNULL
+            here, folder, command, stdin=given, stdout=report, stderr=subprocess.DEVNULL
         )
         ended = "grading it broke down"
         try:
@@ -186,7 +202,7 @@ def run(
         except subprocess.TimeoutExpired:
             ended = f"it was not finished after {PATIENCE / 60:g} minutes"
         finally:
-            _end(process)
+            _end(process, here, folder)
         report.seek(0)
         with suppress(ValueError, KeyError, RecursionError):
             result = json.loads(report.read())
