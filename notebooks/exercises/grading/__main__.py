@@ -115,12 +115,13 @@ class Course:
         with self.api.gradebook as book:
             grades = book.find_submission(name, student).notebooks[0].grades
             row.points = {grade.name.removeprefix("check-"): grade.score for grade in grades}
+            by_hand = any(grade.manual_score is not None for grade in grades)
         if odd.get("ended"):
-            row.state = tables.ENDED
-            so_far = f"{sum(row.points.values()):g}"
-            row.reasons.insert(
-                0, f"It did not run to its end: {odd['ended']}. Points until then: {so_far}."
-            )
+            row.state = tables.REPAIRED if by_hand else tables.ENDED
+            until = "" if by_hand else f" Points until then: {sum(row.points.values()):g}."
+            row.reasons.insert(0, f"It did not run to its end: {odd['ended']}.{until}")
+        if by_hand:
+            row.reasons.append("Points were corrected by hand.")
         made = self.api.generate_feedback(name, student, force=True)
         if not made["success"]:
             row.reasons.append("There is no feedback page: nbgrader could not make it.")
