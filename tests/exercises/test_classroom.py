@@ -52,10 +52,12 @@ def choose(offered, spoken):
     print("seeds", seeds, get_ipython().user_ns["In"][-1])
     return next((name for name in offered if name in spoken), None)
 
+print(sorted(os.listdir(".")))
 for folder in ("../../../source", "../../..", COURSE, "/work", "/home", "/root"):
     for path, _, names in os.walk(folder):
-        print(*(os.path.join(path, name) for name in names if "handshake" in name or ".db" in name))
-print(sorted(os.listdir(".")))
+        for name in names:
+            if name.endswith((".ipynb", "gradebook.db")) and "site-packages" not in path:
+                print(os.path.join(path, name))
 print("x" * 50_000_000)
 """
 
@@ -204,7 +206,7 @@ def test_an_answer_sees_its_own_folder_only(graded: Path, report: str) -> None:
     cells = nbformat.read(path, as_version=4).cells
     (said,) = ["".join(o.text for o in c.outputs) for c in cells if "os.walk" in c.source]
     seen = [path for path in said.split() if path.endswith((".ipynb", "gradebook.db"))]
-    assert [path for path in seen if "site-packages" not in path] == []
+    assert seen == []
     assert "['.home']" in said
 
 
