@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -24,36 +25,16 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SOURCE = HERE / "source"
 CONFIG = HERE / "nbgrader_config.py"
+GRADING = HERE / "grading"
 
 # What a student needs of the course: the lessons, the student copies, the bench.
 HANDED_OUT = (
-    *("LICENSE", "LICENSE-CONTENT", "Makefile", "README.md", "CHANGELOG.md", "screenshot.png"),
-    *("constraints.txt", "pyproject.toml", "requirements.txt", "requirements-teach.txt"),
-    *("benchmarks", "notebooks", "wslab"),
+    *("LICENSE", "LICENSE-CONTENT", "constraints.txt", "pyproject.toml", "requirements.txt"),
+    *("notebooks", "wslab"),
 )
 # What a student must not get, and what nobody needs.
-KEPT_BACK = ("source", "kit.py", "conftest.py", "nbgrader_config.py", "TEACHING.md")
+KEPT_BACK = ("source", "grading", "*.md", "kit.py", "conftest.py", "nbgrader_config.py")
 LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
-
-README = """\
-# wslab: the teacher's folder
-
-    handout.zip   give this to the students
-    course/       yours: nbgrader's course folder, with solutions, submissions and grades
-
-In `course/`, with the Python of the course (`PY` stands for its `.venv/bin/python`):
-
-1. Put what the students hand in into `submitted/STUDENT/SET/SET.ipynb`, such as
-   `submitted/ana/02_handshake/02_handshake.ipynb`. Or all files of a learning platform, named
-   `ana_02_handshake.ipynb`, into `downloaded/02_handshake/archive/`, then
-   `PY -m nbgrader zip_collect 02_handshake`.
-2. Grade: `PY -m nbgrader autograde 02_handshake --create`
-3. Feedback, a page for each student in `feedback/`: `PY -m nbgrader generate_feedback 02_handshake`
-4. Grades as CSV: `PY -m nbgrader export`
-
-A student hands in again: replace the file, `PY -m nbgrader autograde 02_handshake --student ana
---force`. `make classroom` again renews the hand-out and the sources; submissions and grades stay.
-"""
 
 
 def names() -> list[str]:
@@ -68,6 +49,7 @@ def generate(course: Path) -> None:
 
     shutil.copytree(SOURCE, course / "source", dirs_exist_ok=True, ignore=ignore(*LITTER))
     shutil.copy(CONFIG, course)
+    shutil.copytree(GRADING, course / "grading", dirs_exist_ok=True, ignore=ignore(*LITTER))
     config = PyFileConfigLoader(CONFIG.name, path=str(course)).load_config()
     config.CourseDirectory.root = str(course)
     api = NbGraderAPI(config=config)
@@ -111,7 +93,8 @@ def classroom(folder: Path) -> None:
     course.mkdir(parents=True, exist_ok=True)
     generate(course)
     shutil.copy(HERE / "TEACHING.md", course)
-    (folder / "README.md").write_text(README, encoding="utf-8")
+    course.chmod(0o700)  # it holds the solutions
+    shutil.copy(GRADING / "README.md", folder)
     if handout.exists():
         shutil.rmtree(handout)
     hand_out(handout / "wslab")
@@ -119,6 +102,8 @@ def classroom(folder: Path) -> None:
         release = course / "release" / name / f"{name}.ipynb"
         target = handout / "wslab" / "notebooks" / "exercises" / release.name
         target.write_text(plain(release), encoding="utf-8", newline="\n")
+    for path in (handout / "wslab" / "notebooks").rglob("*.ipynb"):
+        cut_dead_links(path)
     shutil.make_archive(str(handout), "zip", handout)
     print(f"{folder / 'README.md'} says what to do with it")
 
@@ -131,6 +116,22 @@ def hand_out(target: Path) -> None:
             shutil.copytree(source, target / name, ignore=ignore(*LITTER, *KEPT_BACK))
         elif source.exists():
             shutil.copy(source, target)
+    shutil.copy(GRADING / "HANDOUT.md", target / "README.md")
+    shutil.copy(GRADING / "Makefile.handout", target / "Makefile")
+
+
+def cut_dead_links(path: Path) -> None:
+    """Leave the text of links to what is not handed out, such as tests and benchmarks."""
+
+    def living(match: re.Match[str]) -> str:
+        there = "://" in match[2] or not match[2] or (path.parent / match[2]).exists()
+        return match[0] if there else match[1]
+
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\[([^\]]*)\]\(([^)#]*)(#[^)]*)?\)", living, cell.source)
+    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
 
 
 def quiet(config: Path = Path(ENV_CONFIG_PATH[0])) -> None:

@@ -7,15 +7,30 @@ import sys
 os.environ["WSLAB_PROGRESS"] = "off"
 # nbgrader calls `alembic` by its name; it is beside this Python, which may not be on the PATH.
 os.environ["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", "")))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `grading` is beside this file
 
 c = get_config()  # noqa: F821  (nbgrader reads this file with that name defined)
 
 c.CourseDirectory.course_id = "wslab"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
-c.Execute.timeout = 60  # seconds for one cell; a check takes at most some 6
+
+c.Execute.timeout = 60  # for `nbgrader validate`: seconds for one cell; a check takes some 6
 c.Execute.extra_arguments = ["--HistoryManager.enabled=False"]
 
-# Files that a learning platform hands over: ana_02_handshake.ipynb, ana-2_02_handshake.ipynb
-c.FileNameCollectorPlugin.named_regexp = (
-    r"(?:.*[/\\])?(?P<student_id>[^/\\_]+)_(?P<file_id>\d\d_\w+)\.ipynb$"
-)
+# A submission is repaired, then run where it sees nothing else: grading/__init__.py says more.
+c.Autograde.exporter_class = "grading.hooks.Submission"
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "grading.hooks.Run",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.GenerateFeedback.exporter_class = "grading.page.Page"
+c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+c.ZipCollectApp.collector_plugin = "grading.hooks.Collector"
+c.ExportApp.plugin_class = "grading.hooks.Export"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +16,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from . import odd
 from .tools import KIT, SETS, answers, solved_source, student_copy, submission
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -40,29 +43,137 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# An answer that looks around, and shows a great deal
+CURIOUS = """
+import inspect, os, sys
+
+def choose(offered, spoken):
+    seeds = [frame.frame.f_locals.get("seed") for frame in inspect.stack()]
+    print("seeds", seeds, get_ipython().user_ns["In"][-1])
+    return next((name for name in offered if name in spoken), None)
+
+print(sorted(os.listdir(".")))
+for folder in ("../../../source", "../../..", COURSE, "/work", "/home", "/root"):
+    for path, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith((".ipynb", "gradebook.db")) and "site-packages" not in path:
+                print(os.path.join(path, name))
+print("x" * 50_000_000)
+"""
+
+# The visible cases by heart, and a check of one's own making
+BY_HEART = """
+def accept_key(key):
+    import base64, random
+    from wslab.protocol import accept_key as right
+    rng = random.Random(0)  # what the visible check draws from
+    seen = [base64.b64encode(rng.randbytes(16)).decode() for _ in range(4)]
+    return right(key) if key in ['dGhlIHNhbXBsZSBub25jZQ==', *seen] else '?'
+"""
+OWN_CHECK = """
+class Yes:
+    def __getattr__(self, name): return self
+    def __call__(self, *args, **options): return self
+check = Yes()
+def choose(offered, spoken): pass
+"""
+
+
+def hand_in(course: Path, student: str, data: bytes, name: str = f"{SET}.ipynb") -> None:
+    path = course / "submitted" / student / SET / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def grading(course: Path, *arguments: str) -> str:
+    """Run one of our commands in a course folder, as a teacher does."""
+    command = [sys.executable, "-W", "ignore", "-m", "grading", *arguments]
+    done = subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
-def graded(classroom: Path) -> Path:
-    """The course after two students have handed in: Ana solved all, Bo the first two."""
+def report(classroom: Path) -> str:
+    """What `grade` says of six odd submissions among three good ones."""
     course = classroom / "course"
-    for student, count in (("ana", 99), ("bo", 2)):
-        folder = course / "submitted" / student / SET
-        folder.mkdir(parents=True)
-        nbformat.write(submission(SET, count), folder / f"{SET}.ipynb")
-    nbgrader(course, "autograde", SET, "--create")
-    nbgrader(course, "export", "--to=grades.csv")
-    return course
+    split = odd.edited(lambda cells: (odd.split(cells, "status", "    connection ="), cells.pop(1)))
+    curious = f"COURSE = {str(course)!r}\n{CURIOUS}"
+    hand_in(course, "ana", odd.written(submission(SET, 99)))
+    hand_in(course, "bo", odd.written(submission(SET, 2)))
+    hand_in(course, "cy", b"\xef\xbb\xbf" + split, "my homework (1).ipynb")
+    hand_in(course, "di", odd.edited(lambda cells: None, 1, choose=odd.EXIT))
+    hand_in(course, "eve", odd.edited(lambda cells: None, 1, choose=curious))
+    hand_in(course, "fay", odd.UNREADABLE["half"])
+    hand_in(course, "gus", b"%PDF", "homework.pdf")
+    link = course / "submitted" / "hal" / SET / f"{SET}.ipynb"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(course / "source" / SET / f"{SET}.ipynb")
+    hand_in(course, "ivo", odd.edited(lambda cells: None, 0, accept_key=BY_HEART, choose=OWN_CHECK))
+    (course / "submitted" / "jo").mkdir()
+    return grading(course, "grade", SET)
 
 
-def grades(course: Path) -> dict[str, dict[str, str]]:
-    with (course / "grades.csv").open(newline="") as file:
-        rows = csv.DictReader(file)  # one for each student and set
-        return {row["student_id"]: row for row in rows if row["assignment"] == SET}
+@pytest.fixture(scope="module")
+def graded(classroom: Path, report: str) -> Path:
+    return classroom / "course"
 
 
-def test_points_are_as_expected(graded: Path) -> None:
-    found = grades(graded)
-    assert {name: float(row["score"]) for name, row in found.items()} == {"ana": 7.0, "bo": 2.0}
-    assert {float(row["max_score"]) for row in found.values()} == {7.0}
+def results(course: Path, table: str = f"{SET}.csv") -> dict[str, dict[str, str]]:
+    with (course / "grades" / table).open(newline="", encoding="utf-8") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_everybody_has_a_state_and_the_points_that_are_known(graded: Path) -> None:
+    assert {name: (row["state"], row["points"]) for name, row in results(graded).items()} == {
+        "ana": ("graded", "7"),
+        "bo": ("graded", "2"),
+        "cy": ("repaired", "7"),
+        "di": ("ended early", ""),
+        "eve": ("graded", "2"),
+        "fay": ("unreadable", ""),
+        "gus": ("unreadable", ""),
+        "hal": ("unreadable", ""),
+        "ivo": ("graded", "0"),
+        "jo": ("not handed in", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("student", "reason"),
+    [
+        ("cy", "byte order mark"),
+        ("cy", "was split"),
+        ("cy", "Code that the set gives"),
+        ("cy", "my homework (1).ipynb was taken"),
+        ("di", "the kernel ended"),
+        ("di", "Points until then: 1."),
+        ("fay", "damaged"),
+        ("gus", "homework.pdf"),
+        ("hal", "is a link"),
+    ],
+)
+def test_the_reason_is_in_the_report_and_in_every_table(
+    graded: Path, report: str, student: str, reason: str
+) -> None:
+    assert reason in results(graded)[student]["reason"]
+    assert reason in report
+    moodle = (graded / "grades" / f"{SET}.moodle.csv").read_text(encoding="utf-8")
+    assert reason in moodle
+
+
+def test_the_tables_have_every_task(graded: Path) -> None:
+    row = results(graded)["bo"]
+    assert [row[key] for key in row if "." in key] == ["1", "1", "0", "0"]
+
+
+def test_nbgraders_own_export_shows_no_zero_either(graded: Path) -> None:
+    nbgrader(graded, "export", "--to=all.csv")
+    with (graded / "all.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file) if row["assignment"] == SET}
+    assert rows["ana"]["score"] == "7.0"
+    assert (rows["di"]["score"], rows["di"]["state"]) == ("", "ended early")
+    assert "the kernel ended" in rows["di"]["reason"]
 
 
 def test_graded_notebooks_say_why(graded: Path) -> None:
@@ -76,56 +187,64 @@ def test_graded_notebooks_say_why(graded: Path) -> None:
     assert [line.split(":")[0] for line in errors] == ["○ not attempted"] * 2
 
 
-def test_nobody_gets_points_by_editing_a_check(classroom: Path, graded: Path) -> None:
-    """A student who deletes the checks hands in the stubs and gets nothing."""
-    folder = graded / "submitted" / "eve" / SET
-    folder.mkdir(parents=True)
-    notebook = submission(SET, 0)
-    for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.source = "pass"
-    nbformat.write(notebook, folder / f"{SET}.ipynb")
-    nbgrader(graded, "autograde", SET, "--create", "--student=eve")
-    nbgrader(graded, "export", "--to=grades.csv")
-    assert float(grades(graded)["eve"]["score"]) == 0.0
-
-
-def test_an_answer_by_heart_fails_the_hidden_test(graded: Path) -> None:
-    """What is right for the visible cases passes in the notebook, and not in grading."""
-    by_heart = (
-        "def accept_key(key):\n"
-        "    import base64, random\n"
-        "    from wslab.protocol import accept_key as right\n"
-        "    rng = random.Random(0)  # what the visible check draws from\n"
-        "    seen = [base64.b64encode(rng.randbytes(16)).decode() for _ in range(4)]\n"
-        "    return right(key) if key in ['dGhlIHNhbXBsZSBub25jZQ==', *seen] else '?'"
-    )
-    folder = graded / "submitted" / "rote" / SET
-    folder.mkdir(parents=True)
-    notebook = submission(SET, 0, accept_key=by_heart)
-    nbformat.write(notebook, folder / f"{SET}.ipynb")
-    space: dict[str, Any] = {}
-    exec(by_heart, space)
+def test_an_answer_by_heart_passes_in_the_notebook_only(classroom: Path) -> None:
+    """Why `ivo` has nothing: his answer is right for what he could see."""
     from wslab.exercises import check
 
+    space: dict[str, Any] = {}
+    exec(BY_HEART, space)
     assert check.handshake.accept_key(space["accept_key"]).solved
-    nbgrader(graded, "autograde", SET, "--create", "--student=rote")
-    nbgrader(graded, "export", "--to=grades.csv")
-    assert float(grades(graded)["rote"]["score"]) == 0.0
 
 
-def test_files_of_a_learning_platform_are_collected(classroom: Path, graded: Path) -> None:
-    archive = graded / "downloaded" / SET / "archive"
-    archive.mkdir(parents=True)
-    nbformat.write(submission(SET, 1), archive / f"carla_{SET}.ipynb")
-    nbgrader(graded, "zip_collect", SET)
-    assert (graded / "submitted" / "carla" / SET / f"{SET}.ipynb").is_file()
+def test_an_answer_sees_its_own_folder_only(graded: Path, report: str) -> None:
+    if "Isolation: none" in report:
+        bwrap = shutil.which("bwrap")
+        works = bwrap and subprocess.run([bwrap, "--ro-bind", "/", "/", "true"], check=False)
+        assert not works or works.returncode != 0, "bubblewrap works, and was not used"
+        pytest.skip("no isolation here: apt install bubblewrap, and allow user namespaces")
+    path = graded / "autograded" / "eve" / SET / f"{SET}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    (said,) = ["".join(o.text for o in c.outputs) for c in cells if "os.walk" in c.source]
+    seen = [path for path in said.split() if path.endswith((".ipynb", "gradebook.db"))]
+    assert {Path(path).parent.name.partition("-")[0] for path in seen} <= {"grading"}  # its own
+    assert "['.home', '02_handshake.ipynb']" in said
 
 
-def test_feedback_is_made(graded: Path) -> None:
-    nbgrader(graded, "generate_feedback", SET, "--student=bo")
-    page = (graded / "feedback" / "bo" / SET / f"{SET}.html").read_text(encoding="utf-8")
+def test_feedback_is_short_and_tells_nothing_of_hidden_tests(graded: Path) -> None:
+    page = (graded / "feedback" / "eve" / SET / f"{SET}.html").read_text(encoding="utf-8")
+    assert len(page) < 200_000
+    assert "left out" in page
+    for secret in ("HIDDEN", "seed=", "0 of 4", "1902", "check-choose"):
+        assert secret not in page
+    for task in ("Compute the accept value", "Choose a subprotocol", "Judge a request"):
+        assert task in page
     assert "not attempted: handshake.status" in page
+
+
+def test_feedback_says_what_could_not_be_graded(graded: Path) -> None:
+    page = (graded / "feedback" / "fay" / SET / f"{SET}.html").read_text(encoding="utf-8")
+    assert "Not graded. The file is not a notebook" in page
+
+
+def test_a_second_hand_in_is_graded_and_nobody_else(graded: Path) -> None:
+    """From the platform's archive; what an unreadable file replaces is no longer counted."""
+    before = (graded / "autograded" / "ana" / SET / f"{SET}.ipynb").stat().st_mtime_ns
+    hand_in(graded, "bo", b"")
+    (graded / f"jo_{SET}-1.ipynb").write_bytes(odd.written(submission(SET, 1)))
+    grading(graded, "collect", SET, f"jo_{SET}-1.ipynb")
+    grading(graded, "grade", SET)
+    found = results(graded)
+    assert (found["bo"]["state"], found["bo"]["points"]) == ("unreadable", "")
+    assert (found["jo"]["state"], found["jo"]["points"]) == ("graded", "1")
+    assert "my homework" in found["cy"]["reason"]
+    assert (graded / "autograded" / "ana" / SET / f"{SET}.ipynb").stat().st_mtime_ns == before
+
+
+def test_nbgraders_own_command_takes_the_same_steps(graded: Path) -> None:
+    """So do formgrader's buttons. A right answer causes no warning."""
+    said = nbgrader(graded, "autograde", SET, "--force", "--student=ana")
+    assert "has changed" not in said
+    assert "WARNING" not in said.replace("WARNING] Removing existing assignment", "")
 
 
 def test_validate_agrees(tmp_path: Path) -> None:
@@ -145,8 +264,8 @@ def test_renewing_keeps_grades(classroom: Path, graded: Path) -> None:
     subprocess.run([sys.executable, str(KIT), "classroom", str(classroom)], check=True)
     assert (graded / "gradebook.db").is_file()
     assert (graded / "submitted" / "ana" / SET / f"{SET}.ipynb").is_file()
-    nbgrader(graded, "export", "--to=grades.csv")
-    assert float(grades(graded)["ana"]["score"]) == 7.0
+    nbgrader(graded, "export", "--to=all.csv")
+    assert "7.0" in (graded / "all.csv").read_text(encoding="utf-8")
 
 
 def test_the_hand_out_has_lessons_and_copies_and_no_solution(classroom: Path) -> None:
@@ -162,6 +281,49 @@ def test_the_hand_out_has_lessons_and_copies_and_no_solution(classroom: Path) ->
         if name.endswith(".ipynb"):
             assert "BEGIN SOLUTION" not in text
             assert "HIDDEN TESTS" not in text
+
+
+def test_the_hand_out_does_not_explain_hidden_tests(classroom: Path) -> None:
+    archive = zipfile.ZipFile(classroom / "handout.zip")
+    for name in archive.namelist():
+        if name.endswith((".md", ".txt", ".toml", "Makefile", ".ipynb")):
+            text = archive.read(name).decode()
+            for word in ("idden test", "HIDDEN", "nbgrader_config", "exercises/source", "kit.py"):
+                assert word not in text, (name, word)
+
+
+def test_the_hand_out_has_no_dead_link(classroom: Path) -> None:
+    folder = classroom / "handout" / "wslab"
+    found = 0
+    for path in (*folder.rglob("*.ipynb"), *folder.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+            if "://" not in link:
+                found += 1
+                assert (path.parent / link).exists(), (path.name, link)
+    assert found > 50
+
+
+def test_the_hand_out_has_a_readme_and_targets_of_its_own(classroom: Path) -> None:
+    folder = classroom / "handout" / "wslab"
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) < 80
+    commands = re.findall(r"`make ([a-z]+)`", readme)
+    assert commands == ["lab"]
+    for target in re.findall(r"(?m)^([a-z]+):", (folder / "Makefile").read_text()):
+        assert target in commands
+        if make := shutil.which("make"):
+            subprocess.run([make, "-n", target], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_licence_is_named_for_every_kind_of_file(classroom: Path) -> None:
+    folder = classroom / "handout" / "wslab"
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## Licences")[2]
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name not in ("LICENSE", "LICENSE-CONTENT", "py.typed"):
+            kind = path.suffix if path.name != "README.md" else "this file"
+            assert f"`{kind or path.name}`" in table or kind in table, path.name
 
 
 def test_the_hand_out_is_a_course(classroom: Path) -> None:

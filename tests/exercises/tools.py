@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from typing import Any, NamedTuple
 
 import nbformat
@@ -15,6 +16,7 @@ from wslab.exercises.engine.verdict import Outcome
 KIT = NOTEBOOKS / "exercises" / "kit.py"
 SETS = sorted(path.stem for path in EXERCISES.glob("*/*.ipynb"))
 
+sys.path.insert(0, str(KIT.parent))  # for `grading`, which is no part of the package
 _spec = importlib.util.spec_from_file_location("kit", KIT)
 assert _spec is not None
 assert _spec.loader is not None
