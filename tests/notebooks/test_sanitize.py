@@ -57,6 +57,7 @@ EXAMPLES = [
     ),
     ("session", "{'sid': '", "9BeYrXr_sVTiX8-pAAAB", "rMIS3qPmTsK35WDPAAAB", "'}"),
     ("backlog", "dropped  ", "65704", "70001", " bytes would wait, 65536 are allowed"),
+    ("elapsed", '<td style="text-align: right; white-space: nowrap">+', "7", "112", " ms</td>"),
 ]
 
 

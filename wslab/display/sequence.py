@@ -19,7 +19,7 @@ DATA, FAULT, LINE = "#2a8a5a", "#d0342c", "#8a8a8a"
 
 _EDGES = f"border-left: 2px solid {LINE}; border-right: 2px solid {LINE}"
 _LANE = f"padding: 2px 0; text-align: center; white-space: nowrap; {_EDGES}"
-_TIME = "padding: 2px 10px 2px 0; text-align: right; white-space: nowrap; border: none"
+_TIME = "padding: 2px 10px 2px 0; text-align: right; border: none; white-space: nowrap"
 _GAP = '<td style="padding: 0 14px; border: none"></td>'
 
 
