@@ -10,7 +10,7 @@ from wslab import lab
 from wslab.browser.events import Event as PageEvent
 from wslab.browser.events import MessageEvent, PageEvents
 from wslab.display import exercises, html
-from wslab.display.sequence import sequence
+from wslab.display.sequence import sequence_html
 from wslab.exercises.conformance.grid import Grid
 from wslab.exercises.engine.overview import Progress
 from wslab.exercises.engine.verdict import Outcome, Verdict
@@ -254,7 +254,7 @@ def test_nothing_is_typeset_as_mathematics():
         exercises.verdict(verdict),
         exercises.progress_html(Progress((), {}, {})),
         exercises.grid_html(Grid(())),
-        sequence(seen.transcript.diagram),
+        sequence_html(seen.transcript.diagram),
     ]
     for text in shown:
         outermost = Outermost(text).attributes
