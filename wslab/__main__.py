@@ -52,7 +52,9 @@ SERVICES = {
         "wslab.apps.chat.share:add_chat_options",
     ),
     "socketio": Service(
-        "the same talk by Socket.IO, with its page", "wslab.apps.socketio.chat:start_socketio"
+        "the same talk by Socket.IO, with its page",
+        "wslab.apps.socketio.chat:start_socketio",
+        "wslab.lab.servers.origin:add_origin",
     ),
 }
 

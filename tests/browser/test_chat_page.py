@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -180,7 +181,9 @@ class TestPeople:
         tab = open_tab(page, room.page)
         expect(tab.status).to_have_text("Connected")
         for name, problem in [
-            ("ada", "has this name already"),
+            ("ada", "has this name"),
+            ("\u0410da", "one that looks like it"),  # Cyrillic
+            ("A\u200bda", "a format character (U+200B)"),
             ("Server", "room's own"),
             ("   ", "empty"),
             ("x" * 31, "31 characters, 30 are allowed"),
@@ -212,6 +215,36 @@ class TestPeople:
         tab.say("short")
         tab.hears("short")
         expect(tab.problem).to_be_empty()
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("é" * 30_000, "30000 characters, 2000 are"),
+            ("x" * 60_000, "60000 characters, 40000 can"),
+        ],
+        ids=["the room says", "the page says"],
+    )
+    def test_what_was_pasted_by_mistake(self, page, room, text, problem):
+        """A text of 60 kB: a sentence, and the connection goes on."""
+        tab = open_tab(page, room.page).join("Ada")
+        tab.say(text)
+        expect(tab.problem).to_contain_text(problem)
+        expect(tab.message).to_have_value(text)
+        tab.say("short")
+        tab.hears("short")
+        assert not room.events.only("close")
+
+    def test_who_gives_no_name_comes_back_with_one(self, page):
+        """A room on a network puts them out, and the page waits for the person."""
+        room = chat.serve(rules=chat.Rules(members=100, nameless=0.5))
+        tab = open_tab(page, room.page)
+        expect(tab.status).to_contain_text("no name within 0.5 s: choose a name to come in")
+        tab.name.fill("Ada")
+        tab.name.press("Enter")
+        tab.say("here I am")
+        tab.hears("here I am")
+        expect(tab.problem).to_be_empty()
+        assert room.members == ["Ada"]
 
     def test_a_burst_is_slowed_down_and_not_lost(self, page, room):
         tab = open_tab(page, room.page).join("Ada")
@@ -570,6 +603,35 @@ def hub(tmp_path_factory, start_lab):
         yield hub
 
 
+class TestThePolicy:
+    """What may be loaded by the page, and where it may be shown."""
+
+    def test_it_connects_to_its_own_server_alone(self, page, room, console):
+        tab = open_tab(page, room.page).join("Ada")
+        blocked = """(url) => new Promise((resolve) => {
+            document.addEventListener("securitypolicyviolation", (e) => resolve(e.blockedURI));
+            try {
+                new WebSocket(url).onopen = () => resolve("open");
+            } catch (error) {
+                resolve(error.name);
+            }
+        })"""
+        assert tab.page.evaluate(blocked, room.url) == "open"
+        elsewhere = lab.serve(lab.echo, name="elsewhere")
+        assert tab.page.evaluate(blocked, elsewhere.url) == elsewhere.url
+        assert not elsewhere.events
+        console.clear()
+
+    def test_no_page_of_another_origin_frames_it(self, page, room, files, console):
+        page.goto(f"{files}tutorial_heartbeat_page.html")
+        console.clear()
+        page.evaluate(
+            "html => document.body.innerHTML = html", f"<iframe src={room.page}></iframe>"
+        )
+        until(page, lambda: any("frame-ancestors" in said for said in console))
+        console.clear()
+
+
 class TestTheWidget:
     def test_in_one_room_with_two_pages(self, page, driver):
         widget, address = open_widget(page, driver, *CELLS, "room.members, dict(room.refused)")
@@ -631,6 +693,22 @@ class TestTheWidget:
         if place == "elsewhere":
             expect(output(page, 2)).to_contain_text("http://hub.test:")
         driver.screenshot(page, f"chat_widget_hub_{place}")
+
+    @pytest.mark.parametrize("place", ["here", "elsewhere"])
+    def test_the_page_behind_a_hub(self, page, hub, drive, place):
+        """`room.page` leads through the user's proxy, also in a frame within the notebook."""
+        driver = drive(hub if place == "here" else hub.from_elsewhere())
+        on_hub = "import os\nos.environ['JUPYTERHUB_SERVICE_PREFIX'] = '/user/learner/'\n"
+        frame = "from IPython.display import IFrame\nIFrame(room.page, 600, 300)"
+        driver.lab.write_notebook(NOTEBOOK, on_hub + CELLS[0], frame)
+        driver.open_notebook(page, NOTEBOOK)
+        driver.run_all(page)
+        path = output(page, 0).inner_text().strip("'")
+        assert path.startswith("/user/learner/proxy/")
+        ada = open_tab(page, urljoin(driver.lab.url, path)).join("Ada")
+        framed = Tab(page.frame_locator("iframe[src*=proxy]").locator("body")).join("Bob")
+        ada.say("through the proxy")
+        framed.hears("through the proxy")
 
     def test_a_port_of_another_machine(self, page, driver):
         """As through ssh: the page is at 127.0.0.1, but the kernel's 127.0.0.1 is elsewhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -84,6 +85,35 @@ def test_a_lost_connection_comes_back_by_itself(page, server):
     cable.stop_now()
 
 
+def test_through_the_proxy_of_a_hub(page, start_lab, tmp_path, drive):
+    home = "/user/learner/"
+    with start_lab(tmp_path, f"--ServerApp.base_url={home}") as hub:
+        driver = drive(hub)
+        driver.lab.write_notebook(
+            "socketio.ipynb",
+            f"import os\nos.environ['JUPYTERHUB_SERVICE_PREFIX'] = '{home}'\n"
+            "from wslab.apps.socketio.chat import serve_chat\n"
+            "from wslab.lab.peers import page_url\n"
+            "page_url(serve_chat().url)",
+        )
+        driver.open_notebook(page, "socketio.ipynb")
+        driver.run_all(page)
+        path = page.locator(".jp-OutputArea-output").inner_text().strip("'")
+        tab = open_tab(page, urljoin(hub.url, path))
+        say(tab, "你好")
+        expect(tab.locator("#messages li")).to_have_text(["说：你好"])
+
+
+def test_its_policy(page, server):
+    tab = open_tab(page, server.url)
+    assert (
+        tab.evaluate("document.body.insertAdjacentHTML('beforeend', '<b onclick=seen=1>x</b>')")
+        is None
+    )
+    tab.locator("b").click()
+    assert tab.evaluate("typeof seen") == "undefined"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [({}, "xhr poll error"), ({"transports": ["websocket"], "timeout": 500}, "timeout")],
@@ -92,7 +122,8 @@ def test_a_lost_connection_comes_back_by_itself(page, server):
 def test_what_a_person_sees_who_calls_a_plain_websocket(page, server, options, said):
     """The page's own script, told to connect to a server that does not speak its language."""
     plain = lab.serve(lab.echo, name="plain")
-    tab = open_tab(page, server.url)
+    context = page.context.browser.new_context(bypass_csp=True)  # it forbids other servers
+    tab = open_tab(context.new_page(), server.url)
     message = tab.evaluate(
         """([url, options]) => new Promise((resolve) => {
             const socket = io(url, {...options, reconnection: false});
@@ -100,5 +131,6 @@ def test_what_a_person_sees_who_calls_a_plain_websocket(page, server, options, s
         })""",
         [plain.url.replace("ws:", "http:", 1), options],
     )
+    context.close()
     plain.stop_now()
     assert message == said

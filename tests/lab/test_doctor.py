@@ -364,6 +364,16 @@ def test_how_the_page_reaches_a_server(
     assert address in row.advice
 
 
+@pytest.mark.parametrize(("can_tell", "advice"), [(True, ""), (False, "one container per user")])
+def test_other_users_of_a_hub(monkeypatch: pytest.MonkeyPatch, can_tell: bool, advice: str) -> None:
+    monkeypatch.setattr(checks, "CAN_TELL", can_tell)
+    assert "other users" not in look(checks.page)
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    row = look(checks.page)["other users"]
+    assert row.ok is can_tell
+    assert advice in row.advice
+
+
 def test_the_browser_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "my-browser"
     monkeypatch.setenv("WSLAB_CHROMIUM", str(program))

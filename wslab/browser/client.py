@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.loop import process_global, settle
+from wslab.lab.masking import masked_target
 from wslab.lab.registry import Listener, registry
 from wslab.net.address import SCHEME_PORTS, reaches
 
@@ -96,7 +97,7 @@ class Browser:
 
     def __repr__(self) -> str:
         """Say where it goes: the same with and without a page."""
-        return f"<Browser {self.url} : run this cell in JupyterLab>"
+        return f"<Browser {masked_target(self.url)} : run this cell in JupyterLab>"
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
         return mimebundle(self._widget, repr(self))

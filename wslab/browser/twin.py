@@ -33,6 +33,7 @@ from wslab.browser.script import (
     size_of,
 )
 from wslab.lab.loop import settle
+from wslab.lab.masking import masked_target
 
 __all__ = ["ScriptError", "WebSocket"]
 
@@ -121,7 +122,7 @@ class WebSocket:
     def __repr__(self) -> str:
         """Say where it goes and how far it has come."""
         state = ("CONNECTING", "OPEN", "CLOSING", "CLOSED")[self.readyState]
-        return f"<WebSocket {self.url} {state}>"
+        return f"<WebSocket {masked_target(self.url)} {state}>"
 
     # What a script calls
 

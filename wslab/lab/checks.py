@@ -17,6 +17,7 @@ from typing import Any
 
 from wslab.lab.finding import Check, Finding
 from wslab.lab.loop import LoopStalled, lab_thread, run
+from wslab.lab.peers import CAN_TELL, on_hub
 from wslab.lab.registry import LOOPBACK, registry
 from wslab.lab.servers.websocket import echo, serve
 from wslab.lab.wire.cable import cable
@@ -215,13 +216,21 @@ def page() -> Iterator[Finding]:
     """Tell how a WebSocket that the page opens can reach a server of the lab."""
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     binder = any(name.startswith("BINDER_") for name in os.environ)
-    if prefix is None and not binder:
+    if not (on_hub() or binder):
         advice = "only through the proxy extension if your browser runs on another machine"
         yield Finding("page to server", f"direct, ws://{LOOPBACK}:PORT/", advice=advice)
         return
     where = "Binder" if binder else "JupyterHub"
     seen = f"{where}: only through the proxy extension"
     yield Finding("page to server", seen, advice=f"the page asks {prefix or '/'}proxy/PORT/")
+    if binder:
+        return  # it has one container per user
+    if CAN_TELL:
+        yield Finding("other users", "servers accept only your own connections")
+    else:
+        advice = "the hub needs one container per user, so that nobody else reaches your ports"
+        seen = "this system does not tell whose a connection is"
+        yield Finding("other users", seen, False, advice)
 
 
 def browser() -> Iterator[Finding]:

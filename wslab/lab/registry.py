@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from wslab.lab.loop import LabThread, process_global
+from wslab.lab.peers import CAN_TELL, OwnPeers, on_hub
 from wslab.net.address import LOOPBACK, check_port, plain
 
 # The numbers of socket.gaierror: a name that stands for no address.
@@ -106,7 +107,7 @@ def _listen_again(host: str, port: int, old_port: int) -> socket.socket:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening TCP socket.
+    """Open a listening TCP socket; on a JupyterHub it accepts its own user's connections alone.
 
     Raises OSError that says which port is taken, by which server of the lab if it is one, or that
     the host is none of this machine's, and what to do.
@@ -124,7 +125,7 @@ def listen(host: str, port: int) -> socket.socket:
     # Connections inherit it. asyncio sets it too, but not on sockets that others have made, and
     # then a second small write waits up to 40 ms for the first one's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
+    return OwnPeers(fileno=listener.detach()) if on_hub() and CAN_TELL else listener
 
 
 def _why(host: str, port: int, number: int | None, seen: str) -> str | None:

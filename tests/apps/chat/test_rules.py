@@ -6,13 +6,13 @@ import json
 
 import pytest
 
+from wslab.apps.chat.characters import KINDS, looks
 from wslab.apps.chat.names import Names
 from wslab.apps.chat.rules import (
     Disallowed,
     Rules,
     check_name,
     check_text,
-    name_key,
     parse_message,
 )
 from wslab.apps.chat.texts import ERRORS, NOTICES
@@ -98,7 +98,9 @@ def test_texts_that_pass_unchanged(text: str) -> None:
         ("a\rb", "control_text"),
         ("a\x7f", "control_text"),
         ("\x9b31m", "control_text"),
-        ("\ud83d", "control_text"),  # half an emoji: no UTF-8 for it
+        ("\ud83d", "surrogate_text"),  # half an emoji: no UTF-8 for it
+        ("\U000e0fff\u2065", "empty_text"),  # never to be seen, though not assigned yet
+        ("\u2800\U0001d159", "empty_text"),
     ],
 )
 def test_texts_that_do_not(text: str, code: str) -> None:
@@ -116,6 +118,12 @@ def test_texts_that_do_not(text: str, code: str) -> None:
         ("Jose\u0301", "José"),
         ("👩‍🔬", "👩‍🔬"),
         ("Servers", "Servers"),
+        ("🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",) * 2,  # England
+        ("🏴‍☠️", "🏴‍☠️"),
+        ("🇫🇷 1️⃣ ✌🏽", "🇫🇷 1️⃣ ✌🏽"),
+        ("می‌خواهم", "می‌خواهم"),  # Persian, with a non-joiner
+        ("葛\U000e0100", "葛\U000e0100"),  # a variant that a Japanese name may need
+        ("Иван", "Иван"),
         ("x" * 30, "x" * 30),
     ],
 )
@@ -134,17 +142,36 @@ def test_names_as_they_are_shown(text: str, name: str) -> None:
         ("x" * 31, "long_name"),
         ("a\tb", "control_name"),
         ("a\nb", "control_name"),
-        ("a\u202eb", "control_name"),  # would turn round what stands after it
-        ("a\ud800", "control_name"),
+        ("a\x85b", "control_name"),
+        ("a\u202eb", "format_name"),  # would turn round what stands after it
+        ("a\u200bb", "format_name"),
+        ("a\u00adb", "format_name"),
+        ("a\ufeffb", "format_name"),
+        ("a\U000e0041b", "format_name"),  # a letter for flags, without a flag
+        ("🏴\U000e0067\U000e0062", "format_name"),  # a flag that does not end
+        ("a\ud800", "surrogate_name"),
+        ("Server\U000e0fff", "unassigned_name"),
+        ("Ser\u2065ver", "unassigned_name"),
+        ("Server\ufff0", "unassigned_name"),
         ("Server", "reserved_name"),
         (" server ", "reserved_name"),
         ("ＳＥＲＶＥＲ", "reserved_name"),
         ("Ser\u200dver", "reserved_name"),
+        ("Server\u3164", "reserved_name"),
+        ("Server\u2800", "reserved_name"),
+        ("Server\U0001d159", "reserved_name"),
         ("Server\ufe0f", "reserved_name"),
         ("Server\u034f", "reserved_name"),
         ("Ser\u17b4ver", "reserved_name"),
         ("Server\u180f", "reserved_name"),
         ("Server\U000e0100", "reserved_name"),
+        ("Ѕerver", "reserved_name"),  # the first letter is Cyrillic
+        ("Sеrvеr", "reserved_name"),
+        ("ЅЕRVЕR", "reserved_name"),
+        ("𝕊𝕖𝕣𝕧𝕖𝕣", "reserved_name"),
+        ("SᎬRVER", "reserved_name"),  # Cherokee
+        ("ꓢERVER", "reserved_name"),  # Lisu
+        ("Ѕеrver\u200d", "reserved_name"),
     ],
 )
 def test_names_that_are_refused(text: str, code: str) -> None:
@@ -161,13 +188,23 @@ def test_names_that_are_refused(text: str, code: str) -> None:
         ("Straße", "STRASSE", True),
         ("José", "Jose\u0301", True),
         ("Ada", "A\u200cda", True),
+        ("Ada", "\u0410da", True),  # Cyrillic
+        ("ADA", "\u0391D\u0391", True),  # Greek
+        ("Bob", "\u0412ob", True),  # a capital that has no small letter like that
+        ("Ida", "lda", True),
+        ("Bob", "B0b", True),
+        ("Emma", "Ernrna", True),
+        ("👩🏽", "👩🏻", False),
+        ("🏴", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", False),
+        ("小明", "小朋", False),
+        ("José", "Jose", False),
         ("ﬁ", "FI", True),
         ("Ada", "Eda", False),
         ("Ada B", "AdaB", False),
     ],
 )
 def test_names_that_look_alike(one: str, other: str, same: bool) -> None:
-    assert (name_key(one) == name_key(other)) is same
+    assert bool(looks(one) & looks(other)) is same
 
 
 def test_names_are_unique_and_given_back() -> None:
@@ -184,6 +221,22 @@ def test_names_are_unique_and_given_back() -> None:
         names.take("Bob", 1, old=None)
     names.drop("Bob")
     assert names.all == ["Ada"]
+
+
+def test_a_name_that_looks_like_one_that_is_present() -> None:
+    names: Names[int] = Names(RULES)
+    names.take("Bob", 1, old=None)
+    for look in ("\u0412ob", "BOB", "B0b", "Bоb", "Ｂｏｂ\ufe0f"):
+        with pytest.raises(Disallowed, match="taken_name"):
+            names.take(look, 2, old=None)
+    assert names.take("\u0412ob", 1, old="Bob") == "\u0412ob"
+    assert names.all == ["\u0412ob"]
+    names.drop("\u0412ob")
+    assert names.take("B0b", 2, old=None) == "B0b"
+
+
+def test_every_kind_of_character_has_its_sentence() -> None:
+    assert {f"{kind}_name" for kind in KINDS.values()} <= ERRORS["en"].keys()
 
 
 def test_a_number_instead_of_a_refusal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import urllib.error
@@ -13,9 +14,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from wslab import lab
 from wslab.apps import chat
 from wslab.apps.chat import ChatClient
 from wslab.apps.chat.admission import MODULES, Admission
+from wslab.browser import Browser, WebSocket
 from wslab.lab.registry import registry
 from wslab.protocol.frames import Frame, Opcode
 
@@ -183,7 +186,7 @@ async def test_a_full_room() -> None:
     room = chat.serve(rules=chat.Rules(members=2))
     async with ChatClient(room.url, "Ada") as ada, ChatClient(room.url + "green", "Bob"):
         await ada.until(1)
-        await room.settle(until=lambda: len(room.rooms.get("green", ())) == 1)
+        await room.settle(until=lambda: room.rooms["green"].members == ["Bob"])
         async with ChatClient(room.url) as late:
             said = await late.until(1)
             assert "2 members" in said.text
@@ -191,6 +194,131 @@ async def test_a_full_room() -> None:
                 await late.until(2)
         assert [each.text for each in ada.heard] == ["Ada joined the room"]
     assert room.refused == {"full": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 60_000, "好" * 60_000, "\U0001f600" * 20_000, "\x00" * 40_000]
+)
+async def test_a_text_that_was_pasted_by_mistake_is_refused_with_a_sentence(text: str) -> None:
+    room = chat.serve(rules=FREE)
+    async with ChatClient(room.url, "Ada") as ada:
+        await ada.say(text)
+        refused = await ada.until(lambda said: "characters" in said.text)
+        assert refused.text == (
+            f"The message has {len(text)} characters, 2000 are allowed: split it."
+        )
+        await ada.say("short")
+        await ada.until("short")
+    assert room.refused == {"long_text": 1}
+
+
+async def test_what_a_message_may_have_in_it_is_read_whatever_it_is() -> None:
+    room = chat.serve(rules=chat.Rules(rate=None))
+    size = room.rules.message_size
+    async with ChatClient(room.url, "Ada") as ada, connect(room.url, **plain()) as ws:
+        for data in (
+            "[" * size,
+            '{"a":' * (size // 5),
+            "9" * size,
+            '"' + "\\u0000" * (size // 6 - 1),
+        ):
+            await ws.send(data)
+            assert "not_json" in await ws.recv()
+        await ada.say("still here")
+        await ada.until("still here")
+
+
+async def test_a_handshake_that_does_not_end_is_not_waited_for() -> None:
+    room = chat.serve(open_timeout=0.1)
+    async with asyncio.timeout(10):
+        for head in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+            writer.write(head)
+            await reader.read()  # until it is closed
+            writer.close()
+
+
+# Places, where members are limited
+
+
+async def test_silent_connections_do_not_fill_a_room() -> None:
+    room = chat.serve(rules=chat.Rules(members=8))
+    async with contextlib.AsyncExitStack() as open_ones:
+        silent = [
+            await open_ones.enter_async_context(connect(room.url, **plain())) for _ in range(7)
+        ]
+        for early in silent[:-2]:  # a quarter of the places is theirs
+            await early.wait_closed()
+            reason = "the room fills: choose a name to come in"
+            assert (early.close_code, early.close_reason) == (1008, reason)
+        members = [
+            await open_ones.enter_async_context(ChatClient(room.url, f"member {n}"))
+            for n in range(8)  # all from one address, as a class may be
+        ]
+        await members[-1].until("member 7 joined the room")
+        assert len(room.members) == 8
+        await silent[-1].wait_closed()
+        async with ChatClient(room.url) as late:
+            assert "8 members" in (await late.until(1)).text
+    assert room.refused == {"full": 1}
+
+
+async def test_a_crowd_of_one_address_makes_room_for_those_of_others() -> None:
+    room = chat.serve(rules=chat.Rules(members=12))
+    elsewhere = plain(local_addr=("127.0.0.9", 0))
+    async with (
+        connect(room.url, **elsewhere) as first,
+        connect(room.url, **plain()) as second,
+        connect(room.url, **plain()),
+    ):
+        await room.settle(until=lambda: len(room.rooms[""]) == 3)
+        async with connect(room.url, **plain()):
+            await second.wait_closed()
+            await first.send('{"type":"setName","text":"Ada"}')
+            assert "Ada joined" in str(await first.recv())
+
+
+async def test_a_connection_without_a_name_ends() -> None:
+    room = chat.serve(rules=chat.Rules(members=8, nameless=0.05))
+    async with connect(room.url, **plain()) as silent, ChatClient(room.url, "Ada") as ada:
+        await silent.wait_closed()
+        assert silent.close_reason == "no name within 0.05 s: choose a name to come in"
+        await ada.say("still here")
+        await ada.until("still here")
+    assert "no name within" in room.events.only("dropped")[0].text
+
+
+async def test_where_nobody_is_limited_nobody_needs_a_name() -> None:
+    room = chat.serve(rules=chat.Rules(nameless=0.001))
+    async with connect(room.url, **plain()) as silent, ChatClient(room.url, "Ada") as ada:
+        for number in range(10):
+            await ada.say(str(number))
+        for _ in range(11):
+            assert "Ada" in str(await silent.recv())
+
+
+# Rooms that the teacher opens
+
+
+async def test_only_the_teacher_opens_rooms() -> None:
+    room = chat.serve(rooms=["green", "绿"])
+    async with ChatClient(room.url + "green", "Ada") as ada:
+        await ada.say("kept")
+        await ada.until("kept")
+    for number in range(room.rules.rooms):
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(f"{room.url}invented{number}", **plain())
+    assert sorted(room.rooms) == ["", "green", "绿"]
+    assert "kept" in [said["text"] for said in room.rooms["green"].history]
+    assert room.refused == {"room": room.rules.rooms}
+    async with ChatClient(room.url + "%E7%BB%BF", "Ada") as ada:
+        await ada.until(1)
+
+
+@pytest.mark.parametrize("rooms", [["a/b"], [""], ["x" * 41], [str(n) for n in range(20)]])
+def test_rooms_that_cannot_be(rooms: list[str]) -> None:
+    with pytest.raises(ValueError, match="cannot be a room"):
+        chat.serve(rooms=rooms)
 
 
 # What the protocol itself forbids
@@ -214,7 +342,7 @@ def masked(opcode: Opcode, payload: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "close_code", "code"),
     [
-        (masked(Opcode.TEXT, b"x" * 33_000), 1009, "too_big"),
+        (masked(Opcode.TEXT, b"x" * (256 * 1024 + 1)), 1009, "too_big"),
         (masked(Opcode.TEXT, b'{"type":"\xff'), 1007, "not_utf8"),
         (Frame(Opcode.TEXT, b"{}").serialize(), 1002, "protocol"),  # not masked
         (b"\xf1\x80\x00\x00\x00\x00", 1002, "protocol"),  # reserved bits
@@ -311,11 +439,40 @@ async def test_an_origin_that_is_allowed_later() -> None:
     room.allow_origin("https://HUB.example")
     async with connect(room.url, **plain(additional_headers=headers)):
         pass
-    for nonsense in ("hub.example", "https://hub.example/path", "null", ""):
+    for nonsense in ("hub.example", "https://hub.example/path", "nul", ""):
         with pytest.raises(ValueError, match="an origin is like"):
             room.allow_origin(nonsense)
     with pytest.raises(ValueError, match="an origin is like"):
         Admission(["*"])
+
+
+async def test_a_page_from_a_file() -> None:
+    headers = {"Origin": "null"}
+    room = chat.serve()
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(room.url, **plain(additional_headers=headers))
+    assert b"was opened from a file" in refused.value.response.body
+    assert b"--origin null" in refused.value.response.body
+    room = await asyncio.to_thread(chat.serve, origins=["null"])
+    async with connect(room.url, **plain(additional_headers=headers)) as ws:
+        await ws.send("{}")
+        assert "error" in await ws.recv()
+
+
+async def test_on_a_hub_the_hubs_own_page_is_welcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's proxy passes on the name by which the browser knows the hub."""
+    hub, origin = "ws://hub.example:8000/", "https://hub.example:8000"
+    room = chat.serve()
+    options = plain(host="127.0.0.1", port=room.port)
+    with pytest.raises(InvalidStatus, match="403"):  # a name may lead here that is somebody else's
+        await connect(hub, origin=origin, **options)
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    assert room.page == f"/user/ada/proxy/{room.port}/"
+    async with connect(hub, origin=origin, **options) as ws:
+        await ws.send("{}")
+        assert "error" in await ws.recv()
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(hub, origin="https://evil.example", **options)
 
 
 async def test_the_page_and_what_belongs_to_it() -> None:
@@ -325,7 +482,8 @@ async def test_the_page_and_what_belongs_to_it() -> None:
         status, headers, body = await http(room.page + path)
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert b"<title>" in body
-        assert "script-src 'self'" in headers["Content-Security-Policy"]
+        policy = headers["Content-Security-Policy"].split("; ")
+        assert {"script-src 'self'", "connect-src 'self'", "frame-ancestors 'self'"} <= {*policy}
     assert (await http(room.page + "static/index.html"))[2] == body
     status, headers, _ = await http(room.page + "static/dom.js")
     assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
@@ -374,6 +532,26 @@ async def test_a_token() -> None:
         await ada.until(1)
     async with ChatClient(room.url.replace("/?", "/green?"), "Ada") as ada:
         await ada.until(1)
+
+
+@pytest.mark.parametrize("token", ["Q7-secret", "Q7 secret", "Q7&secret#+ü/", "Q7'secret"])
+async def test_a_token_is_shown_nowhere(token: str) -> None:
+    """Notebooks are saved and shared; the address itself is shown to who asks for it."""
+    room = chat.serve(token=token)
+    cable, other = lab.cable(room, name="to the room"), lab.cable(room.url)
+    async with ChatClient(cable.url, "Ada") as ada, ChatClient(other.url, "Bob") as bob:
+        await ada.until("Bob joined the room")
+        await bob.until(1)
+        script = WebSocket(room.url)
+        await script.settle("open")
+        for value in (
+            *(room, cable, other, script, Browser(room), Browser(room.url)),
+            *(chat.ChatWidget(room), chat.ChatWidget(room.url), chat.ChatWidget(room.url).name),
+            *(room.events, cable.transcript, other.transcript),
+        ):
+            assert "secret" not in repr(value)
+        script.close()
+        await script.settle("close")
 
 
 # The lab's manner

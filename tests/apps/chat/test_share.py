@@ -90,17 +90,21 @@ def test_a_classroom(running: list[Any], capsys: pytest.CaptureFixture[str]) -> 
         url = server.url.replace("127.0.0.2", "127.0.0.1")
         with pytest.raises(InvalidStatus, match="403"):
             connect(url.partition("?")[0], proxy=None)
+        with pytest.raises(InvalidStatus, match="404"):
+            connect(url.replace("/?", "/invented?"), proxy=None)
+        assert sorted(server.rooms) == ["", "green"]
         own = server.page.partition("/?")[0]
         with connect(url, proxy=None, origin=own) as ws:  # type: ignore[arg-type]
             ws.send("x")
             assert "error" in str(ws.recv(timeout=10))
 
     running.append(look)
-    assert cli.main(["serve", "chat", "--lan"]) == 0
+    assert cli.main(["serve", "chat", "--lan", "--room", "green"]) == 0
     output, notes = capsys.readouterr()
     assert output.startswith("ws://127.0.0.2:")
     assert len(pages[0].partition("?token=")[2]) == 16
     assert pages[0] in notes
+    assert pages[0].replace("/?", "/green?") in notes
     assert share.qr_code(pages[0]) in notes
     assert "100 members, 5 messages a second" in notes
     assert "not encrypted" in notes
@@ -122,9 +126,13 @@ def test_an_address_of_its_own(running: list[Any]) -> None:
     def look(server: Any) -> None:
         assert f"http://localhost:{server.port}" in server.admission.origins
         assert "https://hub.example" in server.admission.origins
+        assert "null" in server.admission.origins
+        assert server.rooms.keys() == {""}
+        with connect(f"{server.url}green", proxy=None):  # anybody may open a room here
+            assert server.rooms.keys() == {"", "green"}
 
     running.append(look)
-    arguments = ["--host", "localhost", "--origin", "https://hub.example"]
+    arguments = ["--host", "localhost", "--origin", "https://hub.example", "--origin", "null"]
     assert cli.main(["serve", "chat", *arguments]) == 0
 
 
@@ -134,6 +142,7 @@ def test_an_address_of_its_own(running: list[Any]) -> None:
         (["--lan", "--host", "localhost"], "--lan and --host exclude each other"),
         (["--classic", "--lang", "en"], 'language is \'en\': "en" or "zh"'),
         (["--origin", "hub"], "an origin is like"),
+        (["--room", "a/b"], "'a/b' cannot be a room"),
     ],
 )
 def test_what_excludes_each_other(
@@ -148,7 +157,7 @@ def test_what_excludes_each_other(
 def test_rates_that_are_none(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["serve", "chat", "--rate", rate])
-    assert "is no rate" in capsys.readouterr().err
+    assert "is not a rate" in capsys.readouterr().err
 
 
 class Probe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import pkgutil
 import re
@@ -19,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from wslab import __main__ as cli
 from wslab import lab
+from wslab.apps.socketio import server as socketio_server
 from wslab.apps.socketio.chat import (
     MAX_PAYLOAD,
     MAX_TEXT,
@@ -113,12 +115,14 @@ class TestChat:
     async def test_the_page_and_its_script(self, server):
         async with aiohttp.ClientSession() as http:
             page = await (await http.get(server.url)).text()
-            assert re.findall(r'(?:src|href)="([^"]+)"', page) == [
-                "data:,",
-                "/socket.io/socket.io.js",
-            ]
+            parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+            assert parts == ["data:,", "page/style.css", "socket.io/socket.io.js", "page/page.js"]
             for wanted in ('id="messages"', 'id="form"', 'id="input"'):
                 assert wanted in page
+            for part in parts[1:]:
+                assert (await http.get(f"{server.url}{part}")).status == 200
+            policy = (await http.get(server.url)).headers["Content-Security-Policy"].split("; ")
+            assert {"script-src 'self'", "style-src 'self'", "frame-ancestors 'self'"} <= {*policy}
             script = await (await http.get(f"{server.url}socket.io/socket.io.js")).read()
         assert script == CLIENT_SCRIPT.read_bytes()
         assert b"Released under the MIT License" in script[:200]
@@ -126,8 +130,110 @@ class TestChat:
     async def test_a_page_from_elsewhere_may_not_connect(self, server):
         with pytest.raises(InvalidStatus) as refused:
             await connect(address(server), origin="https://evil.example", proxy=None)
-        assert refused.value.response.status_code == 400
-        assert b"https://evil.example is not an accepted origin" in refused.value.response.body
+        assert refused.value.response.status_code == 403
+        assert b"Pages from 'https://evil.example' are not welcome" in refused.value.response.body
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Host": "evil.example", "Origin": "http://evil.example"},  # DNS rebinding
+            {"Host": "evil.example"},  # likewise: a page's GET to where it came from has no Origin
+            {"Origin": "http://evil.example", "X-Forwarded-Host": "evil.example"},
+            {"Origin": "https://a.example", "X-Forwarded-Proto": "https", "Host": "a.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "cross-site"},  # an <img> of a page of elsewhere
+            {"Sec-Fetch-Site": "same-site"},
+        ],
+    )
+    async def test_what_a_page_from_elsewhere_asks_for_leaves_no_session(self, server, headers):
+        async with aiohttp.ClientSession() as http:
+            answer = await http.get(f"{server.url}{POLLING}", headers=headers)
+            assert answer.status == 403
+            assert "sid" not in await answer.text()
+        await server.settle()
+        assert server.events.only("print") == []
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Host": "localhost"},
+            {"Host": "[::1]:8000"},
+            {"Host": "192.168.1.7:8000"},
+            {"Sec-Fetch-Site": "same-origin"},
+            {"Sec-Fetch-Site": "none"},
+            {"Origin": "http://localhost:3000"},
+            {"Origin": "https://hub.example", "Sec-Fetch-Site": "cross-site"},
+            {"Host": "hub.example"},
+            {"Origin": "null"},
+        ],
+    )
+    async def test_what_is_welcome(self, headers):
+        async with (
+            serve_chat(origins=["https://hub.example", "null"]) as server,
+            aiohttp.ClientSession() as http,
+        ):
+            answer = await http.get(f"{server.url}{POLLING}", headers=headers)
+            assert answer.status == 200
+            assert answer.headers.get("Access-Control-Allow-Origin") == headers.get("Origin")
+
+    async def test_a_session_of_a_page_from_elsewhere_cannot_be_used(self, server):
+        """Also with its number, as when it was seen over somebody's shoulder."""
+        async with polling(server) as (http, url):
+            answer = await http.post(url, data="41", headers={"Origin": "https://evil.example"})
+            assert answer.status == 400
+
+    async def test_who_made_the_server_may_choose_the_origins(self):
+        sio = socketio.AsyncServer(cors_allowed_origins=["https://only.example"])
+        async with serve_socketio(sio) as server, aiohttp.ClientSession() as http:
+            for origin, status in [("https://only.example", 200), ("http://localhost", 400)]:
+                answer = await http.get(f"{server.url}{POLLING}", headers={"Origin": origin})
+                assert answer.status == status
+
+    @pytest.mark.parametrize("query", [POLLING, WEBSOCKET], ids=["polling", "websocket"])
+    async def test_who_does_not_join_is_forgotten(self, monkeypatch, query):
+        monkeypatch.setattr(socketio_server, "JOIN", 1.0)
+        sio = make_chat()
+        async with (
+            asyncio.timeout(PATIENCE),
+            serve_socketio(sio) as server,
+            SocketIOChatClient(server.url) as client,
+        ):
+            if query == POLLING:
+                async with aiohttp.ClientSession() as http:
+                    opened = await (await http.get(f"{server.url}{query}")).text()
+                session = json.loads(opened[1:])["sid"]
+                await server.settle(until=lambda: session not in sio.eio.sockets)
+            else:
+                async with raw(server, query) as ws:
+                    assert str(await ws.recv())[0] == "0"
+                    await ws.wait_closed()
+            await client.say("还在吗")  # who came before, and joined, stays
+            assert await client.hear() == "说：还在吗"
+            assert len(sio.eio.sockets) == 1
+        assert server.errors == []
+
+    async def test_a_crowd_that_does_not_join_has_a_bound(self, monkeypatch):
+        monkeypatch.setattr(socketio_server, "WAITING", 5)
+        sio = make_chat()
+        async with serve_socketio(sio) as server, aiohttp.ClientSession() as http:
+            for _ in range(20):
+                await (await http.get(f"{server.url}{POLLING}")).text()
+            await server.settle()
+            assert len(sio.eio.sockets) == 5
+            await assert_others_are_served(server)
+
+    async def test_a_body_that_does_not_end_is_not_waited_for(self, monkeypatch, server):
+        monkeypatch.setattr(socketio_server, "POSTED", 0.1)
+        async with polling(server) as (_, url):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            target = url.removeprefix(server.url.rstrip("/"))
+            head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+            writer.write(head.encode())
+            with contextlib.suppress(ConnectionResetError):
+                await reader.read()  # until it is closed
+            writer.close()
+        assert server.errors == []
 
     async def test_a_client_that_hears_nothing_says_so(self, server):
         async with SocketIOChatClient(server.url) as client:
@@ -226,7 +332,7 @@ class TestServer:
 
     async def test_from_the_command_line(self):
         start = pkgutil.resolve_name(cli.SERVICES["socketio"].start)
-        server = start(argparse.Namespace(host="127.0.0.1", port=0))
+        server = start(argparse.Namespace(host="127.0.0.1", port=0, origin=[]))
         async with SocketIOChatClient(server.url) as client:
             await client.say("你好")
             assert await client.hear() == "说：你好"

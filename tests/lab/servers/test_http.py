@@ -15,6 +15,7 @@ from aiohttp import web
 
 from wslab import lab
 from wslab.lab.registry import LOOPBACK, registry
+from wslab.lab.servers import http
 from wslab.lab.servers.http import serve_app
 
 SOON = 5
@@ -68,6 +69,15 @@ async def test_serves_and_records():
     assert server.errors == []
     assert server.connections == {}
     assert repr(server) == "<Server 'web' stopped>"
+
+
+@pytest.mark.parametrize("head", [b"", b"GET /hello HT", b"GET /hello HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_request_that_does_not_end_is_not_waited_for(monkeypatch, head):
+    monkeypatch.setattr(http, "IDLE", 0.1)
+    async with serve_app(application()) as server:
+        assert await raw(server, head) == b""
+        whole = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert (await raw(server, whole + head)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_requests_of_one_connection_have_its_number():

@@ -17,6 +17,8 @@ import json
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection
 
+from wslab.lab.peers import page_url
+
 __all__ = ["ACCOUNTS", "COOKIE", "account", "evil_page", "session_of", "shop_page"]
 
 COOKIE = "wslab_shop"  # cookies ignore ports: no other program's on this machine has this name
@@ -32,7 +34,7 @@ PAGE = """<!doctype html>
 <p>{text}
 <p><output></output>
 <script>
-  const socket = new WebSocket({url});
+  const socket = new WebSocket(new URL({url}, location.href.replace("http", "ws")));
   const show = (text) => document.querySelector("output").textContent += text + " ";
   socket.onmessage = (event) => show(event.data);
   socket.onclose = (event) => show("[closed: " + event.code + "]");
@@ -59,7 +61,7 @@ async def account(connection: ServerConnection) -> None:
 
 
 def _page(title: str, text: str, socket_url: str, cookie: str | None) -> web.Application:
-    url = json.dumps(socket_url).replace("<", "\\u003c")  # it stands within a script
+    url = json.dumps(page_url(socket_url)).replace("<", "\\u003c")  # it stands within a script
     page = PAGE.format(title=title, text=text, url=url)
 
     async def get(_request: web.Request) -> web.Response:

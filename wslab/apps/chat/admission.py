@@ -1,10 +1,4 @@
-"""Who gets in: the page's files, the `Origin` of a page, and the token of a room on the network.
-
-A browser lets any page on the web open a WebSocket to any address, and says in `Origin` which page
-it was (RFC 6455 §10.2, §4.1). Cookies and firewalls do not help against a page that the learner
-himself has opened, so the server looks: pages of this machine are welcome, and programs that send
-no Origin at all; those of elsewhere only if they were allowed.
-"""
+"""Who gets in: the page's files, the `Origin` of a page, and the token of a room on the network."""
 
 from __future__ import annotations
 
@@ -18,11 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-__all__ = ["Admission", "room_of", "token_of"]
+from wslab.lab.servers.origin import PAGE_HEADERS, Origins
 
-# A page of this machine. Not "whatever the Host header says": that is the attacker's to choose,
-# who lets a name of his own point to 127.0.0.1 (DNS rebinding).
-LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
+__all__ = ["Admission", "is_room", "room_of", "token_of"]
 
 PAGE = Path(__file__).parent / "page"
 # Where /static/ looks, one after the other
@@ -35,11 +27,11 @@ TYPES = {
     ".png": "image/png",
     ".json": "application/json",
 }
-# Nothing from elsewhere, and no script but ours even if a message got into the page as markup
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'"
-)
+
+
+def is_room(name: str) -> bool:
+    """Tell whether a room besides the main one can have this name."""
+    return re.fullmatch(r"[\w-]{1,40}", name) is not None
 
 
 def room_of(path: str) -> str | None:
@@ -51,7 +43,7 @@ def room_of(path: str) -> str | None:
     ('', 'green', None)
     """
     name = unquote(urlsplit(path).path).removeprefix("/")
-    return name if re.fullmatch(r"[\w-]{0,40}", name) else None
+    return name if name == "" or is_room(name) else None
 
 
 def token_of(path: str) -> str:
@@ -71,22 +63,15 @@ class Admission:
     """
 
     def __init__(self, origins: Iterable[str] = (), *, token: str | None = None) -> None:
-        self.origins = {_checked(origin) for origin in origins}
+        self.origins = Origins(origins)
         self.token = token
-
-    def allow_origin(self, origin: str) -> None:
-        """Welcome a page from now on; ValueError if this is no origin."""
-        self.origins.add(_checked(origin))
 
     def refusal(self, request: Request) -> tuple[str, str] | None:
         """Return why a WebSocket is refused, as a code and a text; None if it may come."""
-        origins = request.headers.get_all("Origin")
-        for origin in origins:
-            if not (LOOPBACK_ORIGIN.fullmatch(origin) or origin in self.origins):
-                return "origin", (
-                    f"Pages from {origin!a:.200} are not welcome here. Whoever runs this server "
-                    "can change that: allow_origin(…), or --origin on the command line.\n"
-                )
+        host = "".join(request.headers.get_all("Host"))
+        for origin in request.headers.get_all("Origin"):
+            if not self.origins.welcomes(origin, host):
+                return "origin", self.origins.explain(origin)
         if not self._has_token(request.path):
             return "token", "This room needs the token of its invitation: open the whole link.\n"
         return None
@@ -113,14 +98,6 @@ class Admission:
         )
 
 
-def _checked(origin: str) -> str:
-    """Return an origin as browsers write it (RFC 6454 §6.2)."""
-    origin = origin.rstrip("/").lower()
-    if not re.fullmatch(r"https?://[^/\s?#]+", origin):
-        raise ValueError(f'an origin is like "https://hub.example:8000", this is {origin!r}')
-    return origin
-
-
 def _file(name: str) -> Response:
     suffix = Path(name).suffix
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name) and suffix in TYPES:  # no folders: no way out
@@ -141,9 +118,7 @@ def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
             "Content-Length": str(len(body)),
             "Connection": "close",  # the library speaks WebSocket, not HTTP: one file at a time
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",  # the token is in the address
+            **PAGE_HEADERS,
         }
     )
     return Response(status.value, status.phrase, headers, body)

@@ -1,11 +1,12 @@
-"""Who is called what: names are unique, whatever their width, case and invisible letters."""
+"""Who is called what: no two names in a room look alike."""
 
 from __future__ import annotations
 
 from itertools import count
 from typing import Generic, TypeVar
 
-from wslab.apps.chat.rules import Disallowed, Rules, check_name, name_key
+from wslab.apps.chat.characters import looks
+from wslab.apps.chat.rules import Disallowed, Rules, check_name
 
 __all__ = ["Names"]
 
@@ -21,39 +22,43 @@ class Names(Generic[Holder]):
     def __init__(self, rules: Rules, *, suffixes: bool = False) -> None:
         self.rules = rules
         self.suffixes = suffixes
-        self._held: dict[str, tuple[str, Holder]] = {}  # by key
+        self._held: dict[str, Holder] = {}  # by name
+        self._names: dict[str, str] = {}  # by each of their looks
 
     @property
     def all(self) -> list[str]:
         """The names as they are shown."""
-        return [name for name, _ in list(self._held.values())]
+        return list(self._held)
 
     def take(self, text: str, holder: Holder, *, old: str | None) -> str:
         """Give a holder a name instead of its old one; return the name as it is shown.
 
-        Raises Disallowed for what is no name, or is somebody else's.
+        Raises Disallowed for what is no name, or looks like somebody else's.
         """
         name = check_name(text, self.rules)
         if self._is_taken(name, holder):
             if not self.suffixes:
                 raise Disallowed("taken_name")
             name = self._numbered(name, holder)
-        if old is not None and name_key(old) != name_key(name):
+        if old is not None and old != name:
             self.drop(old)
-        self._held[name_key(name)] = (name, holder)
+        self._held[name] = holder
+        self._names.update(dict.fromkeys(looks(name), name))
         return name
 
     def hand_over(self, name: str, holder: Holder) -> None:
         """Give a name that is in use to another holder; it keeps its place."""
-        self._held[name_key(name)] = (name, holder)
+        self._held[name] = holder
 
     def drop(self, name: str) -> None:
         """Let a name be used by others."""
-        del self._held[name_key(name)]
+        del self._held[name]
+        for look in looks(name):
+            del self._names[look]
 
     def _is_taken(self, name: str, holder: Holder) -> bool:
-        held = self._held.get(name_key(name))
-        return held is not None and held[1] is not holder
+        found = {self._names[look] for look in looks(name) if look in self._names}
+        return any(self._held[each] is not holder for each in found)
 
     def _numbered(self, name: str, holder: Holder) -> str:
         suffixes = (f" ({number})" for number in count(2))

@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from wslab.apps.chat.admission import Admission, room_of
+from wslab.apps.chat.admission import Admission, is_room, room_of
 from wslab.apps.chat.room import PLAIN, Member, Room
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
@@ -25,6 +26,7 @@ from wslab.kit.hub import TRY_AGAIN_LATER, Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import encoded
 from wslab.kit.resume import Log, Message
+from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.connection import RecordedConnection
 from wslab.lab.servers.websocket import Server
@@ -34,6 +36,9 @@ __all__ = ["ChatServer", "serve"]
 # By the close code that the library sends by itself (RFC 6455 §7.4.1): which rule was broken.
 VIOLATIONS = {1002: "protocol", 1007: "not_utf8", 1009: "too_big"}
 
+
+POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
+QUEUE = 4  # messages of a member that may wait to be read, each as long as is allowed
 
 # A member whose messages have to wait is not read from, and so are its Pongs: that is no silence,
 # which the library's own keepalive does not know.
@@ -57,6 +62,7 @@ class ChatServer(Server):
         admission: Admission,
         rules: Rules,
         log: Log | None,
+        rooms: Iterable[str] | None = None,
         **options: Any,
     ) -> None:
         self.admission = admission
@@ -64,13 +70,24 @@ class ChatServer(Server):
         self._said: dict[str, Any] = {key: options.pop(key) for key in ("language", "classic")}
         self._rooms: dict[str, Room] = {}
         self._turned_away: Counter[str] = Counter()
+        self._places: dict[Member, tuple[Room, str]] = {}  # with the address that each came from
         own = {
             "process_request": self._process_request,
             "max_size": rules.message_size,
+            "max_queue": QUEUE,
             "ping_interval": None,  # see PULSE
         }
         super().__init__(name, self._converse, host, {**own, **options})
+        self._anybody_opens = True
         self._room("", log)
+        for room in rooms or ():
+            if not is_room(room) or len(self._rooms) == rules.rooms:
+                raise ValueError(
+                    f"{room!r} cannot be a room: a name has 1 to 40 letters, digits, - or _, and "
+                    f"{rules.rooms} rooms are allowed"
+                )
+            self._room(room)
+        self._anybody_opens = rooms is None
 
     # What a cell asks
 
@@ -80,12 +97,13 @@ class ChatServer(Server):
         url = super().url
         if self.shown_host is not None:
             url = f"{self.scheme}://{self.shown_host}:{self.port}/"
-        return url if self.admission.token is None else f"{url}?token={self.admission.token}"
+        token = self.admission.token
+        return url if token is None else f"{url}?token={quote(token, safe='')}"
 
     @property
     def page(self) -> str:
-        """The address of the chat page, for a browser."""
-        return "http" + self.url.removeprefix("ws")
+        """The address of the chat page, for a browser; see `page_url`."""
+        return page_url("http" + self.url.removeprefix("ws"))
 
     @property
     def rooms(self) -> dict[str, Room]:
@@ -113,15 +131,17 @@ class ChatServer(Server):
         return sum((room.refused for room in self.rooms.values()), self._turned_away.copy())
 
     def allow_origin(self, origin: str) -> None:
-        """Welcome pages of this origin, as "https://hub.example"; ValueError if it is none."""
-        self.admission.allow_origin(origin)
+        """Welcome pages of this origin, as "https://hub.example", or "null"; else ValueError."""
+        self.admission.origins.allow(origin)
 
     # On the lab's thread
 
     def _room(self, name: str, log: Log | None = None) -> Room | None:
-        """Return a room, made when it is first asked for; None if there are too many."""
+        """Return a room, made when it is first asked for; None if that may not be."""
         if name in self._rooms:
             return self._rooms[name]
+        if not self._anybody_opens:
+            return None
         for other in [room for room in self._rooms.values() if room.name and not len(room)]:
             if len(self._rooms) >= self.rules.rooms:
                 del self._rooms[other.name]  # nobody is in there
@@ -153,8 +173,8 @@ class ChatServer(Server):
         assert connection.request is not None  # the handshake is done
         assert connection.response is not None
         room = self._room(room_of(connection.request.path) or "")
-        limit = self.rules.members
-        if room is None or (limit is not None and sum(map(len, self._rooms.values())) >= limit):
+        address = str((connection.remote_address or ("",))[0])
+        if room is None or not self._has_place(address):
             await self._send_away(connection)
             return
         # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
@@ -162,6 +182,9 @@ class ChatServer(Server):
         connection.response.headers.clear()
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
         room.audience.add(connection, PLAIN, member=member)
+        self._places[member] = (room, address)
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(self.rules.nameless, self._expect_name, member)
         delay = 0.0
         async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
             room.enter(member)
@@ -173,9 +196,40 @@ class ChatServer(Server):
                         delay = 0.0
                     room.receive(member, data)
             finally:
+                deadline.cancel()
+                self._places.pop(member, None)
                 room.leave(member)
                 if (sent := connection.protocol.close_sent) and sent.code in VIOLATIONS:
                     room.refuse(member, VIOLATIONS[sent.code])
+
+    def _has_place(self, address: str) -> bool:
+        """Tell whether one more may come from this address; perhaps another one has to go for it.
+
+        Silent connections must not fill a room: those without a name have a quarter of the places,
+        and the longest of the address that has most of them makes room. Members with a name are not
+        limited by address, because a class may share one.
+        """
+        limit = self.rules.members
+        if limit is None:
+            return True
+        nameless = {each: at for each, (_, at) in self._places.items() if each.name is None}
+        if len(self._places) - len(nameless) >= limit:
+            return False
+        if nameless and (len(nameless) >= limit // 4 or len(self._places) >= limit):
+            crowd = Counter(nameless.values())
+            self._put_out(max(nameless, key=lambda each: crowd[nameless[each]]), "the room fills")
+        return True
+
+    def _expect_name(self, member: Member) -> None:
+        if self.rules.members is not None and member.name is None:
+            self._put_out(member, f"no name within {self.rules.nameless:g} s")
+
+    def _put_out(self, member: Member, why: str) -> None:
+        if (place := self._places.pop(member, None)) is not None:
+            room = place[0]
+            reason = f"{why}: choose a name to come in"
+            room.audience.close(member, POLICY_VIOLATION, reason)
+            room.drop(member, reason)
 
     async def _send_away(self, connection: ServerConnection) -> None:
         room = self._rooms[""]
@@ -201,6 +255,7 @@ def serve(
     classic: bool = False,
     rules: Rules | None = None,
     log: Log | None = None,
+    rooms: Iterable[str] | None = None,
     origins: Iterable[str] = (),
     token: str | None = None,
     **websockets_options: Any,
@@ -212,6 +267,7 @@ def serve(
     classic: the words and the two fields of the tutorial (the Chinese article that the course
         started from), nothing more.
     rules: how much it allows. log: a predecessor's memory (`room.log`), so that members can resume.
+    rooms: those that there are besides the main one; if left out, who asks for a room opens it.
     origins: pages that are welcome besides this machine's. token: what ?token= must be, None for
     anything. websockets_options: passed on to `websockets.serve`.
     Raises ValueError for what cannot be, OSError if the port is taken.
@@ -221,6 +277,8 @@ def serve(
         raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
     admission, rules = Admission(origins, token=token), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
-    server = ChatServer(name, host, admission=admission, rules=rules, log=log, **options)
+    server = ChatServer(
+        name, host, admission=admission, rules=rules, log=log, rooms=rooms, **options
+    )
     server.replaced = replace(server, port)
     return server

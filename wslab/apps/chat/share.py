@@ -2,7 +2,7 @@
 
 Without `--lan` the server listens on 127.0.0.1 and only this machine can reach it. With it, the
 network can: so the link carries a token that nobody can guess, the number of members and their
-rate are limited, and what is exposed is said.
+rate are limited, only the command line opens rooms, and what is exposed is said.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.server import ChatServer, serve
+from wslab.lab.servers.origin import add_origin
 
 __all__ = ["CLASSROOM", "add_chat_options", "address_on_the_network", "invitation", "start"]
 
@@ -47,12 +48,14 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
         help='messages a second of one member, 5 by default; "off" for any number',
     )
     parser.add_argument(
-        "--origin",
+        "--room",
         action="append",
         default=[],
-        metavar="URL",
-        help="a page elsewhere that may connect, as https://hub.example; may be repeated",
+        metavar="NAME",
+        help="a room besides the main one, at /NAME; may be repeated. With it, or with --lan, "
+        "nobody else can open one",
     )
+    add_origin(parser)
 
 
 def message_rate(text: str) -> float | None:
@@ -92,6 +95,7 @@ def start(options: argparse.Namespace) -> ChatServer:
             language=options.lang,
             classic=options.classic,
             rules=rules,
+            rooms=options.room if options.lan else options.room or None,
             origins=options.origin,
             token=token,
         )
@@ -100,7 +104,7 @@ def start(options: argparse.Namespace) -> ChatServer:
     if options.lan:
         server.shown_host = address
     if host != "127.0.0.1":
-        server.allow_origin(server.page.partition("?")[0])
+        server.allow_origin("http" + server.url.partition("?")[0].removeprefix("ws"))
     note = invitation(server) if options.lan else f"The page: {server.page}"
     print(note, file=sys.stderr, flush=True)
     return server
@@ -123,8 +127,13 @@ def invitation(server: ChatServer) -> str:
     """Return the link to a room as text and QR code, and what it exposes."""
     rate = server.rules.rate
     limit = f"{rate:g} messages a second of each" if rate is not None else "no rate limit"
+    others = "".join(
+        f"  {server.page.replace('/?', f'/{name}?')}\n" for name in server.rooms if name
+    )
+    rooms = f"Its other rooms:\n\n{others}\n" if others else ""
     return (
         f"The page, for everybody on this network:\n\n  {server.page}\n\n{qr_code(server.page)}\n"
+        f"{rooms}"
         f"This exposes the chat on port {server.port} to everybody on the network who has the "
         "link: its page, its rooms, nothing else of this machine.\n"
         f"It is not encrypted: who shares the network can read along. At most "

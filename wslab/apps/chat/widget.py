@@ -16,6 +16,7 @@ from wslab.apps.chat.server import ChatServer
 from wslab.browser.client import ROUTES, Reachable, Route, listener_of, seen
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.loop import process_global
+from wslab.lab.masking import masked_target
 from wslab.lab.registry import Listener
 from wslab.lab.wire.cable import Cable
 from wslab.net.address import authority
@@ -52,7 +53,7 @@ class ChatWidget:
         if route not in ROUTES:
             raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
         self.url = target if isinstance(target, str) else target.url
-        self.name = name or str(getattr(target, "name", target))
+        self.name = name or masked_target(str(getattr(target, "name", target)))
         self.origin: str | None = None
         self._listener = listener_of(self.url)
         self._seen_before = seen(self._listener)
@@ -65,7 +66,7 @@ class ChatWidget:
 
     def __repr__(self) -> str:
         """Say where it goes: the same with and without a page."""
-        return f"<ChatWidget {self.url} : run this cell in JupyterLab>"
+        return f"<ChatWidget {masked_target(self.url)} : run this cell in JupyterLab>"
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
         return mimebundle(self._widget, repr(self))
@@ -83,8 +84,9 @@ class ChatWidget:
         if "origin" in message:
             self.origin = str(message["origin"])
             for room in (self._listener, _behind(self._listener)):
-                if isinstance(room, ChatServer):
-                    with contextlib.suppress(ValueError):  # "null", of a page that is nowhere
+                # "null" would let in every page from a file
+                if isinstance(room, ChatServer) and self.origin != "null":
+                    with contextlib.suppress(ValueError):
                         room.allow_origin(self.origin)
             self._widget.send({"do": "connect"})
         runs = self._listener is not None and self._listener.is_running

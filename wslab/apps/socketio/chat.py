@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from aiohttp import web
 from wslab.apps.socketio.server import serve_socketio
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import WebServer
+from wslab.lab.servers.origin import PAGE_HEADERS
 
 __all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat", "start_socketio"]
 
@@ -59,7 +60,12 @@ def make_chat(**options: Any) -> socketio.AsyncServer:
 
 
 def serve_chat(
-    *, name: str = "Socket.IO chat", host: str = LOOPBACK, port: int = 0, **options: Any
+    *,
+    name: str = "Socket.IO chat",
+    host: str = LOOPBACK,
+    port: int = 0,
+    origins: Iterable[str] = (),
+    **options: Any,
 ) -> WebServer:
     """Start the chat beside the notebook, at once, with its page at `/`.
 
@@ -67,16 +73,18 @@ def serve_chat(
     """
 
     async def page(_request: web.Request) -> web.FileResponse:
-        return web.FileResponse(PAGE)
+        return web.FileResponse(PAGE, headers=PAGE_HEADERS)
 
     app = web.Application()
     app.router.add_get("/", page)
-    return serve_socketio(make_chat(**options), name=name, host=host, port=port, app=app)
+    app.router.add_static("/page", PAGE.parent)
+    sio = make_chat(**options)
+    return serve_socketio(sio, name=name, host=host, port=port, app=app, origins=origins)
 
 
 def start_socketio(options: argparse.Namespace) -> WebServer:
     """Start the chat that the command line asks for."""
-    return serve_chat(host=options.host, port=options.port)
+    return serve_chat(host=options.host, port=options.port, origins=options.origin)
 
 
 class SocketIOChatClient:

@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from aiohttp import web
 from wslab.lab.output import HandlerRecord, recorder
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import HttpHandler, WebServer, serve_app
+from wslab.lab.servers.origin import Origins
 
 __all__ = ["CLIENT_SCRIPT", "serve_socketio"]
 
@@ -36,6 +37,10 @@ CLIENT_SCRIPT = Path(__file__).parent / "page" / "socket.io.min.js"
 # Whose code reads what a peer sent, or calls who does: an exception from there is no handler's.
 _READERS = (asyncio, aiohttp, engineio, json, socketio)
 _FOLDERS = tuple(str(Path(module.__file__ or "?").parent) for module in _READERS)
+JOIN = 10.0  # seconds that a session has to join a namespace
+POSTED = 30.0  # seconds that a request with a body has to arrive and to be handled
+WAITING = 100  # sessions that may wait to join, the newest ones
+
 _number: ContextVar[int] = ContextVar("wslab_socketio_connection", default=0)
 
 
@@ -51,9 +56,12 @@ class _Bridge(logging.Handler):
     the server's record. What it raises itself is no handler's fault: a peer sent nonsense.
     """
 
-    def __init__(self, sio: socketio.AsyncServer) -> None:
+    def __init__(self, sio: socketio.AsyncServer, origins: Origins) -> None:
         super().__init__(logging.ERROR)
         self.sio = sio
+        self.origins = origins if sio.eio.cors_allowed_origins is None else None
+        if self.origins is not None:  # the library would believe the Host header
+            sio.eio.cors_allowed_origins = self.is_welcome
         self.server: WebServer | None = None
         self.monitor: bool = sio.eio.start_service_task
         self.tasks: set[asyncio.Future[Any]] = set()
@@ -97,6 +105,11 @@ class _Bridge(logging.Handler):
         """Remember the request's connection, for the handlers too; leave no session half open."""
         if self.server is not None:
             _number.set(self.server.number_of(request))
+        if "EIO" in request.query and "sid" not in request.query:
+            self.admit(request)
+        late = None
+        if request.method == "POST" and request.transport is not None:
+            late = asyncio.get_running_loop().call_later(POSTED, request.transport.abort)
         try:
             response = await handler(request)
         except Exception as error:
@@ -109,11 +122,52 @@ class _Bridge(logging.Handler):
             if request.transport is not None:
                 request.transport.close()  # a WebSocket connection: there is no status to send
             raise ConnectionResetError("closed for what the client sent") from None
+        finally:
+            if late is not None:
+                late.cancel()
         client = self.session(request)
         if request.method == "POST" and client is not None and client.closed:
             # It said goodbye; python-engineio would leave its other request, the poll, unanswered.
             await client.queue.put(engineio.packet.Packet(engineio.packet.NOOP))
         return response
+
+    def is_welcome(self, origin: str | None, environ: dict[str, Any]) -> bool:
+        """Tell whether a page may connect; origin: None for a program, which has none."""
+        if origin is None or self.origins is None:
+            return True
+        return self.origins.welcomes(origin, environ.get("HTTP_HOST", ""))
+
+    def admit(self, request: web.Request) -> None:
+        """Look at a request that begins a session; HTTPForbidden if a page may not.
+
+        A session that does not join a namespace ends soon: what asks once, and never comes back,
+        would leave it behind until its ping is not answered.
+        """
+        if self.origins is not None and self.origins.refuses(request.headers):
+            origin = request.headers.get("Origin", "elsewhere")
+            raise web.HTTPForbidden(text=self.origins.explain(origin))
+        waiting = [each for each in self.sio.eio.sockets.values() if not self.has_joined(each)]
+        for client in waiting[: max(0, len(waiting) - WAITING + 1)]:
+            self.start_task(self.end, client)
+        self.start_task(self.expect, request)
+
+    async def expect(self, request: web.Request) -> None:
+        """Give the session that a request begins some time to join."""
+        await asyncio.sleep(JOIN)
+        client = self.session(request)
+        if client is not None and not self.has_joined(client):
+            await self.end(client)
+
+    def has_joined(self, client: Any) -> bool:
+        """Tell whether a session is in a namespace."""
+        manager = self.sio.manager
+        return any(manager.sid_from_eio_sid(client.sid, name) for name in manager.get_namespaces())
+
+    async def end(self, client: Any) -> None:
+        """Close a session, and forget it."""
+        await client.close(wait=False, reason=self.sio.reason.SERVER_DISCONNECT)
+        await client.queue.put(None)  # ends the task that writes
+        self.sio.eio.sockets.pop(client.sid, None)
 
     def session(self, request: web.Request) -> Any:
         """Return the `engineio.AsyncSocket` that a request belongs to, None if there is none."""
@@ -146,6 +200,7 @@ def serve_socketio(
     host: str = LOOPBACK,
     port: int = 0,
     app: web.Application | None = None,
+    origins: Iterable[str] = (),
 ) -> WebServer:
     """Start a Socket.IO server beside the notebook, at once; clients find it at `url`.
 
@@ -154,6 +209,8 @@ def serve_socketio(
     packet that the library cannot read is a "violation" among the events.
     name, host, port: as for `serve`; the name is "Socket.IO" if left out.
     app: an application that has not run, for pages beside it; by default an empty one.
+    origins: pages that may connect besides this machine's, as "https://hub.example"; not looked at
+    if `sio` was made with `cors_allowed_origins`.
     It also serves the browser's client, at the address that Socket.IO's servers have for it.
     Raises TypeError for anything else than a server of that kind on aiohttp, OSError if the port
     is taken.
@@ -161,7 +218,7 @@ def serve_socketio(
     if not isinstance(sio, socketio.AsyncServer) or sio.async_mode != "aiohttp":
         raise TypeError(f"expected is a socketio.AsyncServer on aiohttp, this is {sio!r:.60}")
     app = web.Application() if app is None else app
-    bridge = _Bridge(sio)
+    bridge = _Bridge(sio, Origins(origins))
     app.middlewares.append(bridge.answer)
     app.on_shutdown.append(bridge.say_goodbye)
     app.on_cleanup.append(bridge.clean_up)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from wslab.exercises.engine.bounded import TimeUp
 from wslab.exercises.engine.verdict import Wrong
+from wslab.lab.registry import LOOPBACK, listen
 from wslab.lab.tables import hex_bytes
 from wslab.protocol.errors import quantity
 
@@ -175,7 +176,7 @@ class Trial:
 
     def listen(self) -> socket.socket:
         """Return a listening socket on a free port of this machine, to be closed by `close`."""
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = listen(LOOPBACK, 0)
         self._sockets.append(listener)
         return listener
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, ClassVar, NoReturn, Self
 
 from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
+from wslab.lab.masking import masked_target
 from wslab.lab.output import HandlerRecord, finish_line, record_loop, record_output, recorder
 from wslab.lab.record import Events, HandlerError, Record
 from wslab.lab.registry import accept_no_more, registry
@@ -122,7 +123,7 @@ class BaseServer:
 
     def __repr__(self) -> str:
         """Say where it listens, and whether it took the place of another."""
-        state = self.url if self.is_running else "stopped"
+        state = masked_target(self.url) if self.is_running else "stopped"
         note = ", replaces the earlier server of this name" if self.replaced else ""
         errors = f", {quantity(len(self._errors), 'error')}: see .errors" if self._errors else ""
         return f"<Server {self.name!r} {state}{note}{errors}>"

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer
 
@@ -24,6 +25,9 @@ __all__ = ["WebServer", "serve_app"]
 HttpHandler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
 
 SHUTDOWN = 0.1  # seconds that requests have to end when the server stops, then they are cancelled
+# Seconds that a request's head may take to arrive, and a connection may wait for the next request;
+# longer than the 15 s of aiohttp's client, which is then the one that closes.
+IDLE = 20.0
 SHOWN = 60  # characters of a request's path in the record
 
 # As for WebSocket servers: the record has it, and no cell's stderr.
@@ -47,6 +51,11 @@ class WebServer(BaseServer):
         self.app = app
         self._runner: web.AppRunner | None = None
         self._numbered: WeakKeyDictionary[asyncio.BaseTransport, int] = WeakKeyDictionary()
+
+    @property
+    def page(self) -> str:
+        """Where a browser finds it; see `page_url`."""
+        return page_url(self.url)
 
     def number_of(self, request: web.Request) -> int:
         """Return the number of a request's connection; ConnectionResetError if it is gone."""
@@ -102,6 +111,7 @@ class WebServer(BaseServer):
             logger=_logger,
             handler_cancellation=True,  # a handler ends when its client leaves
             shutdown_timeout=SHUTDOWN,
+            keepalive_timeout=IDLE,
         )
         try:
             await self._runner.setup()

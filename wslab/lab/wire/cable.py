@@ -89,7 +89,7 @@ class Cable:
             if self.is_running
             else "stopped"
         )
-        return f"<Cable {self.name!r} {state}>"
+        return f"<Cable {masked_target(self.name)!r} {state}>"
 
     @property
     def transcript(self) -> Transcript:
@@ -268,7 +268,7 @@ def resolve(target: Target) -> tuple[tuple[str, int], str, str]:
     number = SCHEME_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if parts.hostname is None or not number:
         expected = "a running server, its URL, its port, or (host, port)"
-        raise ValueError(f"{url!r:.60} leads nowhere: expected is {expected}")
+        raise ValueError(f"{masked_target(url)!r:.60} leads nowhere: expected is {expected}")
     query = f"?{parts.query}" if parts.query else ""
     return (reachable(parts.hostname), number), parts.scheme, (parts.path or "/") + query
 

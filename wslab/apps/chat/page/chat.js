@@ -4,6 +4,9 @@
 import { ReconnectingWebSocket } from "./reconnecting.js";
 
 const LINES = 1000; // kept
+// Code units of a text; six bytes each at most as JSON, so the server still reads it, and refuses it
+// with a sentence. With a longer one it would close the connection.
+const SENDABLE = 40_000;
 const PLAIN_AFTER = 2000; // milliseconds; a server in classic mode does not know how to resume
 
 export class Chat {
@@ -50,11 +53,19 @@ export class Chat {
   // What a person does
 
   join(name) {
-    if (this.connection.state === "online" && !this.isWaitingForName) this.setName(name);
+    if (!this.mayJoin) return;
+    this.setName(name);
+    this.connection.connect(); // a room on a network puts out those who give no name
+  }
+
+  /** Whether a name can be given now: it goes out at once, or with the first message after a failure. */
+  get mayJoin() {
+    return ["online", "failed"].includes(this.connection.state) && !this.isWaitingForName;
   }
 
   say(text) {
     return this.attempt(() => {
+      checkSize(text);
       const key = this.connection.send({ type: "chat", text });
       // Without resume nobody acknowledges it, so it does not wait.
       if (this.connection.outbox.keys.includes(key)) this.waiting.push({ key, text, state: "sending" });
@@ -63,6 +74,7 @@ export class Chat {
 
   setName(text) {
     this.attempt(() => {
+      checkSize(text);
       this.naming = { key: null, text };
       const key = this.connection.send({ type: "setName", text });
       if (this.naming) this.naming.key = key; // without resume it has been acknowledged already
@@ -177,4 +189,8 @@ export class Chat {
       for (const draw of this.views) draw();
     });
   }
+}
+
+function checkSize({ length }) {
+  if (length > SENDABLE) throw new Error(`This has ${length} characters, ${SENDABLE} can be sent at once: split it.`);
 }

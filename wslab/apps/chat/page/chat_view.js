@@ -104,12 +104,12 @@ export function renderChat(chat, root) {
   }
 
   function drawForms() {
-    const { isNamed, isWaitingForName } = chat;
+    const { isNamed } = chat;
     const online = chat.connection.state === "online";
     const showsName = !isNamed || isRenaming;
     joining.hidden = !showsName;
     saying.hidden = !isNamed || isRenaming;
-    joinButton.disabled = !online || isWaitingForName;
+    joinButton.disabled = !chat.mayJoin;
     setText(joinButton, isRenaming ? "Rename" : "Join");
     rename.replaceChildren("You are ", el("bdi", {}, chat.name ?? ""), ". Change the name");
     rename.disabled = !online;
