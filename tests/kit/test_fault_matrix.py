@@ -11,7 +11,6 @@ import contextlib
 import http
 import json
 import random
-import time
 from functools import partial
 
 import pytest
@@ -166,17 +165,17 @@ class TestConnectionsThatEnd:
     @pytest.mark.parametrize("side", ["client", "server", "both"])
     async def test_frozen(self, connect, side):
         async with Bench(connect) as bench:
-            start, again = time.monotonic(), online_again(bench)
+            again = online_again(bench)
+            patience = asyncio.create_task(asyncio.sleep(BEAT.tolerance - 0.05))
             bench.cable.freeze(side)
             bench.say(3)
             bench.publish(3)
             await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
-            took = time.monotonic() - start
+            assert patience.done()  # not given up before its time
             bench.cable.thaw()
             await bench.settle()
             assert again()
             bench.check()
-        assert BEAT.tolerance - 0.05 < took < CEILING
 
     @pytest.mark.parametrize("size", [0, 1, 5, 20, 61])
     @pytest.mark.parametrize("side", ["client", "server"])
@@ -325,13 +324,13 @@ class TestServers:
         async with Bench(connect) as bench:
             await bench.stop()
             bench.feed = Feed(bench.feed.log, heartbeat=BEAT)
-            start = time.monotonic()
+            asked = asyncio.create_task(asyncio.sleep(0.9))
             bench.server = lab.serve(
                 bench.feed, name="feed", port=bench.port, process_request=refuse
             )
             bench.publish(1)
             await bench.settle()
-            assert time.monotonic() - start > 0.9  # it was asked to wait
+            assert asked.done()  # it was told to wait for a second
             bench.check()
 
     @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013])

@@ -461,8 +461,6 @@ async def test_what_every_kind_of_server_must_say_for_itself():
     with pytest.raises(NotImplementedError):
         base.start(listen(LOOPBACK, 0))
     assert not base.is_running
-    with pytest.raises(NotImplementedError):
-        await base._close()
 
 
 async def test_only_the_newest_errors_are_kept(monkeypatch):

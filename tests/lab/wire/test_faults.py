@@ -7,7 +7,6 @@ import re
 import socket
 import struct
 import sys
-import time
 
 import pytest
 
@@ -168,12 +167,12 @@ class TestDelay:
         peers = await wire.connect()
         wire.cable.delay(0.1, side)
         for one in affected(side):
-            start = time.monotonic()
+            early = asyncio.create_task(asyncio.sleep(0.09))
             await peers[one].send(b"1")
             peers[one].finish()
             assert await peers[OTHER[one]].read() == b"1"
             assert await peers[OTHER[one]].read() == b""
-            assert 0.09 < time.monotonic() - start < 3
+            assert early.done()
         for one in unaffected(side):
             await peers[one].send(b"1")
             await wire.turns()
@@ -388,27 +387,24 @@ class TestThrottle:
         wire.cable.throttle(10_000, side)
 
         async def transfer(one):
-            start = time.monotonic()
+            early = asyncio.create_task(asyncio.sleep(0.17))
             await peers[one].send(bytes(2000))
             assert await peers[OTHER[one]].exactly(2000) == bytes(2000)
-            return time.monotonic() - start
+            return early.done()  # the first 20 ms' worth passes at once
 
-        for one, took in zip(
-            affected(side), await asyncio.gather(*map(transfer, affected(side))), strict=True
-        ):
-            assert 0.17 < took < 5, one  # the first 20 ms' worth passes at once
+        assert all(await asyncio.gather(*map(transfer, affected(side))))
 
     async def test_small_messages_count_together(self, wire, side):
         peers = await wire.connect()
         wire.cable.throttle(1000, side)
-        start = time.monotonic()
+        early = asyncio.create_task(asyncio.sleep(0.17))
         for _ in range(20):
             for one in affected(side):
                 await peers[one].send(b"0123456789")
             await wire.turns(3)
         for one in affected(side):
             assert await peers[OTHER[one]].exactly(200) == b"0123456789" * 20
-        assert time.monotonic() - start > 0.17
+        assert early.done()
 
     async def test_none_stops_it(self, wire, side):
         peers = await wire.connect()
