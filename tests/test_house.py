@@ -18,7 +18,6 @@ PUBLIC = {"_replace", "_fields", "_asdict", "_make", "_esm", "_css"}
 # What cannot be tested in another way, with the reason.
 PRIVATE = {
     ("lab/test_loop.py", "_current_frames"): "of sys: no other way to see where a thread is",
-    ("apps/chat/make_confusables.py", "_CFuncPtr"): "of ctypes: how a versioned symbol is called",
     ("protocol/test_connection.py", "_fail"): "no violation has a reason as long as this",
     ("lab/test_registry.py", "_stop"): "meets a connection in the turn in which it is accepted",
 }

@@ -18,6 +18,7 @@ import unicodedata
 from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 TARGET = Path(__file__).parents[3] / "wslab" / "apps" / "chat" / "confusables.json"
 SIZE = 400  # bytes, more than any prototype has
@@ -40,7 +41,7 @@ class Spoof:
         open_one.restype = ctypes.c_void_p
         self.checker = ctypes.c_void_p(open_one(ctypes.byref(ctypes.c_int(0))))
 
-    def function(self, name: str) -> ctypes._CFuncPtr:
+    def function(self, name: str) -> Any:
         return getattr(self.library, f"{name}_{self.suffix}")  # type: ignore[no-any-return]
 
     @property
