@@ -124,7 +124,10 @@ def examine(_options: argparse.Namespace) -> int:
 
 
 def open_course(options: argparse.Namespace) -> int:
-    """Open the course in JupyterLab; all other arguments are JupyterLab's, such as --port=9000."""
+    """Open your copies of the lessons in JupyterLab, in `work/`; they are made on first use.
+
+    All other arguments are JupyterLab's, such as --port=9000.
+    """
     if not (COURSE / "notebooks").is_dir():
         said = (
             f"there is no folder notebooks in {COURSE}: install the course with `pip install -e .`"
@@ -133,14 +136,19 @@ def open_course(options: argparse.Namespace) -> int:
         return 2
     from jupyterlab.labapp import LabApp
 
-    print(f"Opening {COURSE / 'notebooks'} in JupyterLab. Ctrl-C twice ends it.", flush=True)
+    from wslab.exercises.copies import make_copies
+
+    newer = [path.name for path in make_copies(COURSE) if path.name.endswith(".new.ipynb")]
+    if newer:
+        print(f"Newer versions stand beside your copies: {', '.join(newer)}")
+    print(f"Opening your copies in {COURSE / 'work'}. Ctrl-C twice ends JupyterLab.", flush=True)
     LabApp.launch_instance([*lab_arguments(), *options.rest])
     return 0
 
 
 def lab_arguments() -> list[str]:
     """Return what JupyterLab has to be told about the course and about this machine."""
-    first = "/lab/tree/notebooks/00_start_here.ipynb"
+    first = "/lab/tree/work/00_start_here.ipynb"
     found = [f"--ServerApp.root_dir={COURSE}", f"--LabApp.default_url={first}"]
     screens = ("DISPLAY", "WAYLAND_DISPLAY")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
@@ -151,7 +159,7 @@ def lab_arguments() -> list[str]:
 
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
-    "lab": ("open the course in JupyterLab, at the first lesson", open_course),
+    "lab": ("open your copies of the lessons in JupyterLab, at the first one", open_course),
     "serve": ("run one of the course's servers until Ctrl-C; prints its URL", serve),
     "demo": ("watch a message on its way, byte by byte; NAME: another demo", demo),
     "doctor": ("look for what is missing or in the way on this machine", examine),
