@@ -372,6 +372,6 @@ def test_the_doctor_on_a_terminal_that_knows_little() -> None:
     for name in ("no_proxy", "NO_PROXY"):
         environment.pop(name, None)
     done = subprocess.run(command, capture_output=True, env=environment, timeout=PATIENCE)
-    assert (done.returncode, done.stderr) == (1, b"")
+    assert (done.returncode, complaints(done.stderr.decode())) == (1, "")
     assert b"PYTHONUTF8=1" in done.stdout
     assert rb"http://\u63e1\u624b.example/" in done.stdout
