@@ -42,8 +42,10 @@ async def journeys(transport: str, *, seconds: float = 0.3) -> Journeys:
         side = "server" if bench.stays_connected else "client"
         await cable.settle(lambda: cable.transcript.only(side, "HTTP"))
         cable.delay(seconds)
+        noted = cable.tape.count
         bench.feed.publish("first")
-        await asyncio.sleep(0.01)  # so that the first is on its way alone
+        while cable.tape.count == noted:  # noqa: ASYNC110 - the second must not join the first
+            await asyncio.sleep(0.001)
         start = time.monotonic()
         bench.feed.publish("second")
         await inbox.get()
