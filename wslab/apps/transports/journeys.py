@@ -15,7 +15,10 @@ __all__ = ["Journeys", "journeys"]
 
 @dataclass(frozen=True)
 class Journeys:
-    """The way of the second of two events. count: journeys it took; transcript: what passed until then."""
+    """The way of the second of two events.
+
+    count: journeys that it took. transcript: what passed until it was there.
+    """
 
     count: int
     transcript: Transcript = field(repr=False)
