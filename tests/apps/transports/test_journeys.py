@@ -25,7 +25,7 @@ class TestJourneys:
         trip = await journeys("WebSocket")
         assert trip.count == 1
         assert len(trip.transcript.server.frames) == 2
-        assert not any(one.port for one in registry().values())
+        assert not any(one.is_running for one in registry().values())
 
     async def test_short_polling_depends_on_its_interval(self):
         with pytest.raises(ValueError, match="transport is 'polling', known here are long polling"):
