@@ -212,6 +212,12 @@ class TestScale:
         total = twenty.to_server + twenty.to_client
         assert load.bytes_per_second * took == pytest.approx(total, rel=0.25)
 
+    async def test_a_measured_client_scales_itself(self):
+        one = await measured("WebSocket", events=2)
+        load = one.load(events_per_second=10, clients=1000)
+        assert load == Load(350_000, 0)
+        assert load.megabits_per_second == 2.8
+
     def test_multiplies(self):
         assert scale(272, 1.5, events_per_second=2, clients=1000) == Load(544_000, 3000)
         assert scale(0, 0, events_per_second=0, clients=0) == Load(0, 0)

@@ -1,4 +1,8 @@
-"""Lesson 01: the same news by polling, long polling, a stream and WebSocket, and the costs."""
+"""Lesson 01: the same news by polling, long polling, a stream and WebSocket, and the costs.
+
+`polling` has the feed and its servers, `listeners` the clients; `comparison` measures, `journeys`
+counts crossings of the network, and `charts` draws (by itself: it needs matplotlib).
+"""
 
 from wslab.apps.transports.comparison import (
     LEAST_TO_CLIENT,
@@ -6,6 +10,8 @@ from wslab.apps.transports.comparison import (
     TRANSPORTS,
     measure,
 )
+from wslab.apps.transports.journeys import journeys
+from wslab.apps.transports.listeners import listening
 from wslab.apps.transports.polling import NewsFeed, application, websocket_handler
 from wslab.apps.transports.scale import scale
 
@@ -15,6 +21,8 @@ __all__ = [
     "TRANSPORTS",
     "NewsFeed",
     "application",
+    "journeys",
+    "listening",
     "measure",
     "scale",
     "websocket_handler",

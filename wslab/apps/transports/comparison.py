@@ -1,7 +1,7 @@
 """What an event costs on each transport: bytes, requests, delay, and CPU time of the server.
 
 `measure` plays the same events over one of the four transports of `polling`, through a cable that
-counts. What that comes to for many clients: `scale`.
+counts. `scale` tells what that comes to for many clients, `charts` draws it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from wslab.apps.transports import listeners
 from wslab.apps.transports.browser_headers import browser_headers
 from wslab.apps.transports.listeners import Arrival
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
+from wslab.apps.transports.scale import Load, scale
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.http import serve_app
 from wslab.protocol.frames import Frame, Opcode
@@ -28,6 +29,7 @@ __all__ = [
     "LEAST_TO_CLIENT",
     "LEAST_TO_SERVER",
     "TRANSPORTS",
+    "Bench",
     "Delivery",
     "TransportCost",
     "measure",
@@ -110,6 +112,11 @@ class TransportCost:
         """The median of all delays, in periods: one slow moment of the machine does not show."""
         return statistics.median(self.delays)
 
+    def load(self, *, events_per_second: float, clients: int) -> Load:
+        """Multiply one client's cost: see `scale`."""
+        each = (self.bytes_per_event, self.requests_per_event)
+        return scale(*each, events_per_second=events_per_second, clients=clients)
+
 
 def moments(events: int) -> Iterator[float]:
     """Yield when each event happens, in periods: one a period, each time in another eighth of it.
@@ -159,8 +166,11 @@ async def _thread_time() -> float:
     return time.thread_time()
 
 
-class _Bench:
-    """A feed, its server and a cable to it, for one measurement."""
+class Bench:
+    """A feed, its server and a cable to it, for one measurement.
+
+    transport: one of `TRANSPORTS`. events: how many the feed remembers.
+    """
 
     def __init__(self, transport: str, events: int) -> None:
         self.transport = transport
@@ -172,6 +182,11 @@ class _Bench:
         else:
             self.server = serve_app(application(self.feed), name="measured feed")
         self.cable = lab.cable(self.server, name="measured cable", limit=ROWS)
+
+    @property
+    def stays_connected(self) -> bool:
+        """Whether a client connects once, before the first event, and only listens from then on."""
+        return self.transport in ("SSE", "WebSocket")
 
     def client(self, headers: str, interval: float, start: float) -> AsyncGenerator[Arrival, None]:
         """Make a client; the first of its short polls comes an interval after the start."""
@@ -218,7 +233,7 @@ class _Bench:
                 return [group.create_task(_take(stream, len(schedule))) for stream in streams]
 
             listening = []
-            if self.transport in ("SSE", "WebSocket"):
+            if self.stays_connected:
                 listening = listen(0.0)
                 await self.cable.settle(lambda: len(self.cable.transcript.server.http) >= clients)
             before, start = await self.count(), time.monotonic()
@@ -254,7 +269,7 @@ async def measure(
     _check(transport, headers, events=events, period=period, interval=interval, clients=clients)
     texts = list(_texts(events, payload))
     schedule = [(at * period, text) for at, text in zip(moments(events), texts, strict=True)]
-    bench, limit = _Bench(transport, events), (events + 2 * interval) * period + PATIENCE
+    bench, limit = Bench(transport, events), (events + 2 * interval) * period + PATIENCE
     async with bench.server, bench.cable:
         new_client = partial(bench.client, headers, interval * period)
         try:

@@ -1,7 +1,8 @@
-"""Who listens to a feed: a client for each transport.
+"""The clients of a feed, one for each transport.
 
-Each yields what arrives until it is closed, or its connection fails. Whoever calls it again with
-the last number as `after` goes on without a gap. The servers are in `polling`.
+Each yields what arrives until it is closed, or its connection fails. If it is called again with
+the last number as `after`, it goes on without a gap. `listening` runs one while you do something
+else. The servers are in `polling`.
 
 url: everywhere the server's, or that of a cable to it. headers: what is sent with every request
 beyond what must be there; nothing by default, the least that HTTP allows.
@@ -13,12 +14,13 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
 
 import aiohttp
 from websockets.asyncio.client import connect
 
-__all__ = ["Arrival", "long_poll", "poll", "read_stream", "stream", "websocket"]
+__all__ = ["Arrival", "listening", "long_poll", "poll", "read_stream", "stream", "websocket"]
 
 
 class Arrival(NamedTuple):
@@ -132,3 +134,23 @@ async def websocket(
             yield _arrival(json.loads(message))
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def listening(
+    arrivals: AsyncGenerator[Arrival, None],
+) -> AsyncIterator[asyncio.Queue[Arrival]]:
+    """Let a client run for the length of the block; what arrives is in the queue.
+
+    If the client fails, the block is cancelled and the failure raised in an ExceptionGroup.
+    """
+    inbox: asyncio.Queue[Arrival] = asyncio.Queue()
+
+    async def fill() -> None:
+        async for arrival in arrivals:
+            inbox.put_nowait(arrival)
+
+    async with aclosing(arrivals), asyncio.TaskGroup() as group:
+        filling = group.create_task(fill())
+        yield inbox
+        filling.cancel()

@@ -14,6 +14,11 @@ class Load:
     bytes_per_second: float
     requests_per_second: float
 
+    @property
+    def megabits_per_second(self) -> float:
+        """The bytes in the unit in which networks are sold."""
+        return self.bytes_per_second * 8 / 1e6
+
 
 def scale(
     bytes_per_event: float,
