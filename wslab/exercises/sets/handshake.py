@@ -145,7 +145,7 @@ def _changes(key: str, rng: random.Random) -> list[tuple[str, str | None, str]]:
 
 
 def _requests(rng: random.Random) -> list[tuple[str, Request, str]]:
-    """Return requests: what each is, itself, and the section that decides."""
+    """Return requests, each with its description and the section that decides."""
     good = dict(upgrade_request("server.example", "/chat", nonce=rng.randbytes(16)).headers)
     section, method = "RFC 6455 §4.2.1", rng.choice(["POST", "PUT", "OPTIONS"])
     small = Headers((name.lower(), value) for name, value in good.items())
@@ -215,7 +215,7 @@ async def _expect(peer: Peer, request: Request, what: str) -> None:
 
 @asynccontextmanager
 async def _client(trial: Trial, port: int, what: str) -> AsyncIterator[Peer]:
-    """Connect, and do not go on before the handler is done: what it raises is about this client."""
+    """Play one client, and wait for the handler: an error is about the client that caused it."""
     trial.doing = what
     async with trial.peer(port) as peer:
         yield peer
