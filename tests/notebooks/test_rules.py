@@ -254,7 +254,7 @@ def learners_predict(nb: NotebookNode, path: Path) -> Problems:
         return
     count = sum(len(re.findall(r"\bPredict\b|\bpredict\(", cell.source)) for cell in nb.cells)
     if count < MIN_PREDICTIONS:
-        yield f"{count} times 'Predict' or predict(…), at least {MIN_PREDICTIONS} are needed"
+        yield f"{count} times 'Predict' or `predict(…)`, at least {MIN_PREDICTIONS} are needed"
 
 
 def few_outputs_are_ignored(course: list[NotebookNode]) -> Problems:
