@@ -25,6 +25,7 @@ from wslab.exercises.engine import journal
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Late, Trial, shown
 from wslab.exercises.engine.verdict import Outcome, Verdict, Wrong
+from wslab.exercises.predictions import questions
 from wslab.lab.loop import process_global
 
 from .tools import SETS, solutions, student_copy
@@ -263,7 +264,7 @@ def test_progress_is_kept(progress_file: Path) -> None:
     shown_ = progress("framing")
     assert (shown_.solved, shown_.caption) == (
         1,
-        "Predicted: 0 of 5, 0 came out so. Solved: 1 of 5",
+        f"Predicted: 0 of {len(questions())}, 0 came out so. Solved: 1 of 5",
     )
     assert "✓ solved" in repr(shown_)
     assert len(progress_file.read_text().splitlines()) == 2

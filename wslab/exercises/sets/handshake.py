@@ -7,11 +7,16 @@ import base64
 import hashlib
 import random
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import websockets.utils
+
+from wslab.exercises.engine.readymade import called
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Peer, Trial, shown
-from wslab.protocol.handshake import GUID, answer, upgrade_request
+from wslab.protocol.handshake import GUID, answer, check_request, upgrade_request
 from wslab.protocol.handshake import accept_key as correct
 from wslab.protocol.http import Headers, Request, Response
 
@@ -43,11 +48,11 @@ def usual_mistakes(key: str) -> dict[str, str]:
         sha1(whole).hexdigest(): "this is the digest in hex; Base64 is wanted",
         base64.b64encode(sha1(whole).hexdigest().encode()).decode(): "the hex digits were encoded, "
         "not the digest's 20 bytes",
-        base64.b64encode(sha1(decoded).digest()).decode(): "the key was decoded first; it goes in "
-        "as the text that it is",
+        base64.b64encode(sha1(decoded).digest()).decode(): "the key was decoded first, but it is "
+        "hashed as text",
         base64.b64encode(sha1(key.encode()).digest()).decode(): "the GUID is missing",
         base64.b64encode(sha1((GUID + key).encode()).digest()).decode(): "the GUID stands before "
-        "the key, it comes after it",
+        "the key, but belongs after it",
     }
 
 
@@ -57,8 +62,8 @@ def usual_mistakes(key: str) -> dict[str, str]:
     section="RFC 6455 §4.2.2, item 5.4",
     takes=("key",),
     hints=(
-        "Lesson 02, section 2: append, hash, encode. What goes in is text, what comes out is text.",
-        "The digest has to be 20 bytes, so use `digest()`; Base64 of them has 28 characters.",
+        "Lesson 02, section 2: append, hash, encode. The key is text, and so is the result.",
+        "The digest has to be 20 bytes, so use `digest()`. Base64 of them has 28 characters.",
     ),
 )
 def accept_key(trial: Trial, compute: Any) -> None:
@@ -68,6 +73,8 @@ def accept_key(trial: Trial, compute: Any) -> None:
         trial.of_type(got, str)
         usual = "the accept value is not the one that the client expects"
         trial.same(got, expected, usual_mistakes(key).get(got, usual))
+    name = called(lambda: compute(RFC_KEY), correct, websockets.utils.accept_key)
+    trial.want(not name, f"it calls a ready-made `{name}`: use `hashlib` and `base64` instead")
 
 
 # ★ Choose a subprotocol
@@ -92,6 +99,7 @@ def choose(trial: Trial, choose: Any) -> None:
         (["mqtt"], ["chat"]),
         ([], ["chat"]),
         (["Chat"], ["chat"]),
+        (["chat"], ["superchat"]),
     ]
     for _ in range(10):
         picks = [trial.rng.sample(names, trial.rng.randrange(5)) for _ in range(2)]
@@ -99,7 +107,7 @@ def choose(trial: Trial, choose: Any) -> None:
     for offered, spoken in cases:
         expected = next((name for name in offered if name in spoken), None)
         got = trial.call(choose, list(offered), list(spoken))
-        message = "not the client's first choice among those that the server speaks"
+        message = "this is not the client's first choice among those that the server speaks"
         if expected is None:
             message = "nothing fits, so there is no subprotocol: None (names are case-sensitive)"
         trial.same(got, expected, message)
@@ -108,39 +116,48 @@ def choose(trial: Trial, choose: Any) -> None:
 # ★★ Judge a request
 
 
-def _requests(rng: random.Random) -> list[tuple[str, Request, str]]:
-    """Return requests: what each is, itself, and the section that decides."""
-    key = draw_key(rng)
-    good = dict(upgrade_request("server.example", "/chat", nonce=rng.randbytes(16)).headers)
-    good["Sec-WebSocket-Key"] = key
+def _changes(key: str, rng: random.Random) -> list[tuple[str, str | None, str]]:
+    """Return what may be changed in a request: header, value, and the section that decides."""
 
-    def request(method: str = "GET", version: str = "HTTP/1.1", **changes: str | None) -> Request:
-        fields = dict(good)
-        for name, value in changes.items():
-            header = next(h for h in good if h.replace("-", "").lower() == name)
-            if value is None:
-                del fields[header]
-            else:
-                fields[header] = value
-        return Request("/chat", Headers(fields.items()), method=method, version=version)
+    def encoded(size: int) -> str:
+        return base64.b64encode(rng.randbytes(size)).decode()
 
-    short = base64.b64encode(rng.randbytes(rng.randrange(1, 16))).decode()
-    lower = Headers((name.lower(), value) for name, value in good.items())
-    section = "RFC 6455 §4.2.1"
-    cases = [
-        ("a good request", request(), section),
-        ("header names in small letters", Request("/chat", lower), "RFC 9110 §5.1"),
-        ("Upgrade: WebSocket", request(upgrade="WebSocket"), section),
-        ("Connection: keep-alive, Upgrade", request(connection="keep-alive, Upgrade"), section),
-        ("method POST", request("POST"), section),
-        ("no Upgrade", request(upgrade=None), section),
-        ("Connection: close", request(connection="close"), section),
-        ("version 8", request(secwebsocketversion="8"), "RFC 6455 §4.4"),
-        ("no key", request(secwebsocketkey=None), section),
-        ("a key of another length", request(secwebsocketkey=short), section),
-        ("a key that is not Base64", request(secwebsocketkey="?" * 24), section),
-        ("no Host", request(host=None), "RFC 9112 §3.2"),
+    section, versions = "RFC 6455 §4.2.1", "RFC 6455 §4.4"
+    return [
+        ("Upgrade", "WebSocket", section),
+        ("Upgrade", None, section),
+        ("Upgrade", rng.choice(["websockets", "websocket2", "my-websocket"]), section),
+        ("Connection", "keep-alive, Upgrade", section),
+        ("Connection", None, section),
+        ("Connection", "close", section),
+        ("Connection", rng.choice(["Upgraded", "Upgrade-Insecure-Requests"]), section),
+        ("Sec-WebSocket-Version", None, versions),
+        ("Sec-WebSocket-Version", rng.choice(["7", "8"]), versions),
+        ("Sec-WebSocket-Version", rng.choice(["14", "25"]), versions),
+        ("Sec-WebSocket-Version", rng.choice(["130", "131"]), versions),
+        ("Sec-WebSocket-Key", None, section),
+        ("Sec-WebSocket-Key", encoded(rng.randrange(1, 16)), section),
+        ("Sec-WebSocket-Key", encoded(rng.choice([17, 18])), section),  # 24 characters, too
+        ("Sec-WebSocket-Key", "?" * 24, section),
+        ("Sec-WebSocket-Key", f"{key[:9]}?{key[9:]}", section),
+        ("Host", None, "RFC 9112 §3.2"),
     ]
+
+
+def _requests(rng: random.Random) -> list[tuple[str, Request, str]]:
+    """Return requests, each with its description and the section that decides."""
+    good = dict(upgrade_request("server.example", "/chat", nonce=rng.randbytes(16)).headers)
+    section, method = "RFC 6455 §4.2.1", rng.choice(["POST", "PUT", "OPTIONS"])
+    small = Headers((name.lower(), value) for name, value in good.items())
+    cases = [
+        ("a good request", Request("/chat", Headers(good.items())), section),
+        ("a good request with header names in small letters", Request("/chat", small), section),
+        (f"method {method}", Request("/chat", Headers(good.items()), method=method), section),
+    ]
+    for name, value, where in _changes(good["Sec-WebSocket-Key"], rng):
+        fields = Headers((n, v) for n, v in {**good, name: value}.items() if v is not None)
+        what = f"a request without {name}" if value is None else f"{name}: {value}"
+        cases.append((what, Request("/chat", fields), where))
     rng.shuffle(cases)
     return cases
 
@@ -151,23 +168,23 @@ def _requests(rng: random.Random) -> list[tuple[str, Request, str]]:
     section="RFC 6455 §4.2.1",
     takes=("request",),
     hints=(
-        "Lesson 02, section 7 has every case. First the method, then Host, then whether it is "
-        "about WebSocket at all, then the key.",
+        "Lesson 02, section 7 has every case. Check the method first, then Host, then whether "
+        "the request asks for WebSocket 13, and the key last.",
         "`request.headers.get(name)` gives a value or None, whatever the case of the name. "
         "`request.headers.tokens(name)` splits a list such as `keep-alive, Upgrade`.",
-        "The values of Upgrade and Connection have no case either: compare `.lower()`. A key is "
-        "good if `base64.b64decode(key, validate=True)` gives 16 bytes and does not raise.",
+        "The values of Upgrade and Connection may be in capitals too, so compare `.lower()`. A "
+        "key is good if `base64.b64decode(key, validate=True)` gives 16 bytes and does not raise.",
     ),
 )
 def status(trial: Trial, status: Any) -> None:
-    """Try requests that break one rule each."""
+    """Try requests that break one rule each, and good ones."""
     for what, request, section in _requests(trial.rng):
-        expected, got = answer(request).status, trial.call(status, request)
-        trial.doing = f"status(request) with {what}"
+        trial.doing = f"status(request), {what}"
+        expected, got = answer(request).status, status(request)
         trial.of_type(got, int)
-        trial.want(
-            got == expected, f"{what} gets another status", section, expected=expected, got=got
-        )
+        trial.want(got == expected, f"the status is {got}, and should be {expected}", section)
+    name = called(lambda: status(request), check_request)
+    trial.want(not name, f"it calls a ready-made `{name}`: look at method and headers yourself")
 
 
 # ★★★ Serve the handshake
@@ -196,16 +213,24 @@ async def _expect(peer: Peer, request: Request, what: str) -> None:
         trial.want(same, f"header {name} is wrong", "RFC 6455 §4.2.2", expected=value, got=got)
 
 
+@asynccontextmanager
+async def _client(trial: Trial, port: int, what: str) -> AsyncIterator[Peer]:
+    """Play one client, and wait for the handler: an error is about the client that caused it."""
+    trial.doing = what
+    async with trial.peer(port) as peer:
+        yield peer
+        await peer.read_to_end("end of the connection: the handler has not returned")
+    trial.want(not trial.raised, "the handler raised")  # the check ends, and shows that
+
+
 async def _serve_scenario(trial: Trial, handler: Any) -> None:
     rng = trial.rng
     good = [upgrade_request("server.example", nonce=rng.randbytes(16)) for _ in range(4)]
     async with trial.serving(handler) as port:
-        trial.doing = "a request in one piece"
-        async with trial.peer(port) as peer:
+        async with _client(trial, port, "a request in one piece") as peer:
             await peer.send(good[0].serialize())
             await _expect(peer, good[0], trial.doing)
-        trial.doing = "a request in pieces, as TCP may deliver it"
-        async with trial.peer(port) as peer:
+        async with _client(trial, port, "a request in pieces, as TCP may deliver it") as peer:
             data, cut = good[1].serialize(), rng.randrange(20, 60)
             await peer.send(data[:cut])
             await asyncio.sleep(0.01)  # so that the pieces do not arrive as one
@@ -213,21 +238,18 @@ async def _serve_scenario(trial: Trial, handler: Any) -> None:
             await asyncio.sleep(0.01)
             await peer.send(data[-1:])
             await _expect(peer, good[1], trial.doing)
-        trial.doing = "a client that is gone in the middle of its request"
-        async with trial.peer(port) as peer:
+        async with _client(
+            trial, port, "a client that is gone in the middle of its request"
+        ) as peer:
             await peer.send(b"GET / HTTP/1.1\r\nHost: ")
             peer.writer.write_eof()
-            await peer.read_to_end("end of a connection whose client is gone")
-        trial.doing = "a request without a key"
-        async with trial.peer(port) as peer:
+        async with _client(trial, port, "a request without a key") as peer:
             bad = Request("/", Headers([f for f in good[2].headers if "Key" not in f[0]]))
             await peer.send(bad.serialize())
             await _expect(peer, bad, trial.doing)
-        trial.doing = "a header that never ends"
-        async with trial.peer(port) as peer:
+        async with _client(trial, port, "a header that never ends") as peer:
             await _flood(trial, peer)
-        trial.doing = "a good request after all these"
-        async with trial.peer(port) as peer:
+        async with _client(trial, port, "a good request after all these") as peer:
             await peer.send(good[3].serialize())
             await _expect(peer, good[3], trial.doing)
 
@@ -246,7 +268,7 @@ async def _flood(trial: Trial, peer: Peer) -> None:
         stopped = False
     trial.want(
         stopped,
-        f"it goes on reading after {HEADER_LIMIT} bytes of header, for ever",
+        f"it goes on reading after {HEADER_LIMIT} bytes of header",
         "RFC 6455 §10.4",
         expected="an answer or the end",
         got="nothing",
@@ -261,11 +283,11 @@ async def _flood(trial: Trial, peer: Peer) -> None:
     form="async def",
     seconds=6.0,
     hints=(
-        "`Request.parse(received)` returns None as long as the request is not complete; so read, "
-        "append, and ask again.",
-        "`await reader.read(1024)` returns b'' when the client is gone: then there is nothing to "
+        "`Request.parse(received)` returns None as long as the request is not complete. So read, "
+        "append, and try again.",
+        "`await reader.read(1024)` returns b'' when the client is gone. Then there is nothing to "
         "answer. `answer(request)` makes the response to a request that could be read.",
-        "`Request.parse` raises HandshakeError if there is too much or it is no HTTP: "
+        "`Request.parse` raises HandshakeError if there is too much, or if it is not HTTP. "
         "`reject(error)` makes the response to that.",
     ),
 )
