@@ -81,7 +81,7 @@ def close_code(trial: Trial, say: Any) -> None:
     ),
 )
 def answer_ping(trial: Trial, reply: Any) -> None:
-    """Try pings of all sizes, and frames that are no pings."""
+    """Try pings of all sizes, and other frames."""
     rng = trial.rng
     payloads = [b"", b"are you there?", rng.randbytes(125), rng.randbytes(rng.randrange(2, 90))]
     for payload in payloads:
@@ -101,7 +101,7 @@ def answer_ping(trial: Trial, reply: Any) -> None:
 
 
 def _closes(rng: random.Random) -> Iterator[tuple[bytes, Close | int, str]]:
-    """Yield payloads, what is in them or the code to fail with, and the section."""
+    """Yield payloads, the Close in them or the code to fail with, and the section."""
     some = rng.randrange(3000, 5000)
     for code in (1000, 1001, 1007, 1011, 3000, 4999, some):
         reason = rng.choice(("", "bye", "再见"))
@@ -122,7 +122,7 @@ def _closes(rng: random.Random) -> Iterator[tuple[bytes, Close | int, str]]:
     takes=("payload",),
     hints=(
         "There are three cases: no byte, one byte, and two or more.",
-        "`CloseCode.is_sendable(code)` knows which codes may travel. All others are an error, 1002.",
+        "`CloseCode.is_sendable(code)` knows which codes may travel. Others are an error, 1002.",
         "`bytes.decode()` raises UnicodeDecodeError. Turn it into a ProtocolError with code 1007.",
     ),
 )
@@ -243,7 +243,7 @@ def table(trial: Trial, endpoint: Any) -> Grid:
     ),
 )
 def endpoint(trial: Trial, endpoint: Any) -> None:
-    """Run the conformance table in both roles: what the `websockets` library keeps is required.
+    """Run the conformance table in both roles; the rules that the library keeps are required.
 
     Then look at the masking keys, and at who does the work.
     """
