@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 import pytest
+from matplotlib.colors import to_hex
 
 from wslab.display.diagram import layers_of, state_diagram
+from wslab.display.figure import BLACK, INK
 from wslab.protocol.connection import TRANSITIONS, State
 
 
@@ -26,6 +28,28 @@ def test_states_stand_in_the_order_of_the_longest_way():
     assert depth[State.CLOSED] == max(depth.values())
     assert set(depth) == set(State)
     assert all(depth[state] < depth[target] for (state, _), target in TRANSITIONS.items())
+
+
+def test_each_state_that_nothing_leads_to_is_a_beginning():
+    ends = {key: target for key, target in TRANSITIONS.items() if target is State.CLOSED}
+    assert layers_of(ends) == {state: 0 for state, _ in ends} | {State.CLOSED: 1}
+    assert {text.get_text() for text in state_diagram(ends).axes[0].texts} >= {"OPEN", "FAILED"}
+
+
+def test_it_is_legible_on_any_background():
+    axes = state_diagram(TRANSITIONS).axes[0]
+    for text in axes.texts:
+        assert to_hex(text.get_color()) == BLACK  # which the display turns into its ink
+        for patch in (text.get_bbox_patch(), getattr(text, "arrow_patch", None)):
+            if patch is not None:
+                assert to_hex(patch.get_edgecolor()) == INK
+                assert patch.get_facecolor()[3] == 0 or to_hex(patch.get_facecolor()) == INK
+
+
+def test_its_label_is_the_table():
+    label = state_diagram(TRANSITIONS).get_label()
+    assert label.startswith("OPEN → CLOSE_SENT: we send Close; OPEN → CLOSE_RECEIVED: the peer")
+    assert label.count("→") == len(TRANSITIONS)
 
 
 def test_a_circle_has_no_order():

@@ -77,6 +77,32 @@ WRONG = {
             None,
         ),
         Wrong("the reason as bytes", "payload[2:].decode()", "payload[2:]", "bytes, not str"),
+        Wrong(
+            "the course's",
+            "    if not payload:",
+            "    from wslab.protocol import Close\n    return tuple(Close.parse(payload))\n"
+            "    if not payload:",
+            "it calls a ready-made `Close.parse`",
+        ),
+        Wrong(
+            "the library's",
+            "    code = int",
+            "    import websockets.frames as it\n"
+            "    if CloseCode.is_sendable(int.from_bytes(payload[:2])):\n"
+            "        try:\n            parsed = it.Close.parse(payload)\n"
+            "            return parsed.code, parsed.reason\n"
+            "        except UnicodeDecodeError:\n            pass\n    code = int",
+            "it calls a ready-made `Close.parse`",
+        ),
+        Wrong(
+            "in a whole connection",
+            "    code = int",
+            "    from wslab.protocol.connection import Connection, Role\n"
+            "    end = Connection(Role.CLIENT, masks=lambda: bytes(4))\n"
+            "    (it,) = end.receive(Frame(Opcode.CLOSE, payload).serialize(check=False))\n"
+            "    if not hasattr(it, 'section'):\n        return it.code, it.reason\n    code = int",
+            "it calls a ready-made `Close.parse`",
+        ),
     ],
     "assemble": [
         Wrong(
@@ -122,6 +148,18 @@ WRONG = {
         ),
         Wrong("1002 for bad UTF-8", ", 1007)", ")", "another close code"),
         Wrong("half a message", "if not frame.fin:", "if False:", "", None),
+        Wrong(
+            "the course's",
+            "    messages, kind",
+            "    from wslab.protocol.connection import Connection, Role\n"
+            "    end = Connection(Role.CLIENT, masks=lambda: bytes(4))\n"
+            "    wires = [frame._replace(mask=None).serialize() for frame in frames]\n"
+            "    events = [event for wire in wires for event in end.receive(wire)]\n"
+            "    if not any(hasattr(e, 'section') for e in events):\n"
+            "        return [e.data for e in events if isinstance(e, Text | Binary)]\n"
+            "    messages, kind",
+            "it calls a ready-made `receive`",
+        ),
     ],
     "endpoint": [
         Wrong("no pong", "self.write(Opcode.PONG, frame.payload)", "pass", "PING with"),
@@ -187,6 +225,47 @@ WRONG = {
             "        return events\n",
             "        return None\n",
             "TypeError",
+        ),
+        *(
+            Wrong(name, "secrets.token_bytes(4)", key, says)
+            for name, key, says in (
+                ("a mask that hides nothing", "bytes(4)", "keys of their own"),
+                (
+                    "a key for each connection",
+                    "self.__dict__.setdefault('key', secrets.token_bytes(4))",
+                    "keys of their own",
+                ),
+                ("a key for each kind of frame", "bytes([opcode]) * 4", "keys of their own"),
+                (
+                    "a counter",
+                    "self.__dict__.setdefault('c', __import__('itertools').count())"
+                    ".__next__().to_bytes(4)",
+                    "can be guessed",
+                ),
+                (
+                    "a byte four times",
+                    "bytes([self.__dict__.setdefault('c', iter(range(secrets.randbelow(99), 256)))"
+                    ".__next__()]) * 4",
+                    "can be guessed",
+                ),
+                ("a known generator", "__import__('random').randbytes(4)", "known beforehand"),
+                (
+                    "a generator for each connection",
+                    "self.__dict__.setdefault('r', __import__('random').Random(7)).randbytes(4)",
+                    "known beforehand",
+                ),
+            )
+        ),
+        Wrong(
+            "the course's",
+            "class Endpoint:",
+            "from wslab.exercises.conformance.row import LIMITS\n"
+            "from wslab.protocol.connection import Connection, Role\n"
+            "def Endpoint(role):\n"
+            "    masks = (lambda: secrets.token_bytes(4)) if role == 'client' else None\n"
+            "    return Connection(Role(role), masks=masks, limits=LIMITS)\n"
+            "class Mine:",
+            "it calls a ready-made `receive`",
         ),
     ],
 }

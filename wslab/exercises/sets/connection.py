@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+import websockets.frames
+from websockets.protocol import Protocol
+
 from wslab.exercises.conformance.grid import Grid, run_grid
+from wslab.exercises.engine.readymade import called
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial
 from wslab.protocol.close import Close
+from wslab.protocol.connection import Connection
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import Frame, Opcode
+from wslab.protocol.messages import MessageReader
 
 __all__ = ["SET"]
 
@@ -44,8 +51,8 @@ SITUATIONS = {
     hints=(
         "Lesson 04, section 4 causes every one of them. Two of the ten are never sent: a side "
         "notes them for itself.",
-        "1002 is for what breaks the protocol, 1007 for content that is not what it claims to be, "
-        "1003 for a type of data that is not taken, 1008 for any rule of one's own.",
+        "1002 is for a broken protocol, 1007 for content that is not what it claims to be, 1003 "
+        "for a type of data that is not taken, and 1008 for any other rule of the house.",
     ),
 )
 def close_code(trial: Trial, say: Any) -> None:
@@ -74,7 +81,7 @@ def close_code(trial: Trial, say: Any) -> None:
     ),
 )
 def answer_ping(trial: Trial, reply: Any) -> None:
-    """Try pings of all sizes, and frames that are no pings."""
+    """Try pings of all sizes, and other frames."""
     rng = trial.rng
     payloads = [b"", b"are you there?", rng.randbytes(125), rng.randbytes(rng.randrange(2, 90))]
     for payload in payloads:
@@ -94,7 +101,7 @@ def answer_ping(trial: Trial, reply: Any) -> None:
 
 
 def _closes(rng: random.Random) -> Iterator[tuple[bytes, Close | int, str]]:
-    """Yield payloads, what is in them or the code to fail with, and the section."""
+    """Yield payloads, the Close in them or the code to fail with, and the section."""
     some = rng.randrange(3000, 5000)
     for code in (1000, 1001, 1007, 1011, 3000, 4999, some):
         reason = rng.choice(("", "bye", "再见"))
@@ -114,9 +121,9 @@ def _closes(rng: random.Random) -> Iterator[tuple[bytes, Close | int, str]]:
     section="RFC 6455 §5.5.1",
     takes=("payload",),
     hints=(
-        "Three lengths are three cases: nothing, one byte, two and more.",
-        "`CloseCode.is_sendable(code)` knows which codes may travel; all others are 1002.",
-        "`bytes.decode()` raises UnicodeDecodeError: turn it into a ProtocolError with code 1007.",
+        "There are three cases: no byte, one byte, and two or more.",
+        "`CloseCode.is_sendable(code)` knows which codes may travel. Others are an error, 1002.",
+        "`bytes.decode()` raises UnicodeDecodeError. Turn it into a ProtocolError with code 1007.",
     ),
 )
 def read_close(trial: Trial, read: Any) -> None:
@@ -132,6 +139,14 @@ def read_close(trial: Trial, read: Any) -> None:
             with trial.must_raise(ProtocolError, "it takes a broken Close", section) as caught:
                 trial.call(read, payload)
             trial.same(caught[0].code, expected, "it fails with another code", section)
+
+    def read_some() -> None:
+        for payload in (b"", b"\x03\xe8bye", b"\x03"):
+            with suppress(ProtocolError):
+                read(payload)
+
+    found = called(read_some, Close.parse, websockets.frames.Close.parse)
+    trial.want(not found, "it calls a ready-made `Close.parse`: read the payload yourself")
 
 
 # ★★ Put fragments together
@@ -167,11 +182,11 @@ def _streams(rng: random.Random) -> Iterator[tuple[str, list[Frame], list[str | 
     section="RFC 6455 §5.4",
     takes=("frames",),
     hints=(
-        "Keep two things between frames: the opcode that began the message, None if there is no "
-        "message under way, and what has come of it.",
-        "Control frames have opcodes from 8 on; they are not part of any message.",
-        "Decode the whole, not the pieces. A continuation needs a message under way, any other "
-        "data frame must not have one: ProtocolError; bad UTF-8 has the code 1007.",
+        "Keep two things between frames: the opcode that began the message (None if no message is "
+        "under way), and the data that has come so far.",
+        "Control frames have opcodes from 8 on. They are not part of any message.",
+        "Decode the whole message, not the pieces. A continuation needs a message under way; any "
+        "other data frame must not find one. Both are a ProtocolError. Bad UTF-8 has code 1007.",
     ),
 )
 def assemble(trial: Trial, assemble: Any) -> None:
@@ -189,6 +204,14 @@ def assemble(trial: Trial, assemble: Any) -> None:
             trial.same(list(got), expected, f"{what}: other messages")
             kinds = [type(message) for message in got]
             trial.want(kinds == [type(m) for m in expected], f"{what}: text is str, binary bytes")
+    hello = [Frame(TEXT, b"Hel", fin=False), Frame(CONTINUATION, b"lo")]
+    _own_work(trial, lambda: assemble(hello))
+
+
+def _own_work(trial: Trial, run: Callable[[], object]) -> None:
+    """Refuse an answer that leaves the work to the course's connection or the library's."""
+    found = called(run, Connection.receive, MessageReader.read, Protocol.receive_data)
+    trial.want(not found, f"it calls a ready-made `{found}`: that is what you are to write")
 
 
 # ★★★ An endpoint
@@ -211,23 +234,65 @@ def table(trial: Trial, endpoint: Any) -> Grid:
     form="class",
     seconds=10.0,
     hints=(
-        "Begin with messages in one frame and pings; look at the grid; then take its rows from top "
-        "to bottom. `receive` keeps what is not a whole frame yet for the next call.",
-        "Four states will do: open, Close sent, Close received or failed (nothing is read, nothing "
-        "is written any more). After your own Close you still read, and answer pings.",
-        "Your `answer_ping`, `read_close` and `assemble` have every rule already: 1002 and 1007 "
-        "come as ProtocolError, so catch that once, in `receive`, and send its code.",
+        "Begin with pings and with messages in one frame. Look at the grid, and take its rows from "
+        "top to bottom. `receive` keeps an incomplete frame for the next call.",
+        "Four states will do: open, Close sent, and Close received or failed, in which you neither "
+        "read nor write any more. After your own Close you still read, and answer pings.",
+        "Your `answer_ping`, `read_close` and `assemble` have every rule already. 1002 and 1007 "
+        "come as ProtocolError, so catch it once, in `receive`, and send its code.",
     ),
 )
 def endpoint(trial: Trial, endpoint: Any) -> None:
-    """Run the conformance table in both roles: what the `websockets` library keeps is required."""
+    """Run the conformance table in both roles; the rules that the library keeps are required.
+
+    Then look at the masking keys, and at who does the work.
+    """
     grid = table(trial, endpoint)
-    if grid.passed:
-        return
     trial.doing = ""
-    broken = [result for result in grid.results if result.mark == "✗"]
-    first = "\n".join(
-        f"{one.row} (as {one.role.value}): {one.complaint[:200]}" for one in broken[:3]
-    )
-    details = {"the first of them": first, "all of them": "grid(Endpoint)"}
-    trial.wrong(grid.caption, broken[0].row.section, **details)
+    if not grid.passed:
+        broken = [result for result in grid.results if result.mark == "✗"]
+        first = "\n".join(
+            f"{one.row} (as {one.role.value}): {one.complaint[:200]}" for one in broken[:3]
+        )
+        details = {"the first of them": first, "all of them": "grid(Endpoint)"}
+        trial.wrong(grid.caption, broken[0].row.section, **details)
+    _unpredictable(trial, endpoint)
+    hello = Frame(TEXT, b"Hello", mask=b"abcd").serialize()
+    _own_work(trial, lambda: endpoint("server").receive(hello))
+
+
+def _unpredictable(trial: Trial, endpoint: Any) -> None:
+    """Refuse masking keys that somebody could guess, on two connections of a client."""
+    section, kept, connections = "RFC 6455 §5.3", random.getstate(), []
+    try:
+        for _ in range(2):
+            random.seed(1902)  # as somebody would who guesses
+            connections.append(_keys(endpoint("client")))
+    finally:
+        random.setstate(kept)
+    for keys in connections:
+        got = ", ".join(key.hex(" ") for key in keys[:4]) + ", …"
+        fresh = len(set(keys)) == len(keys)
+        trial.want(fresh, "a client's frames do not all have keys of their own", section, got=got)
+        # No byte is the same in all the keys, and not every key has four equal bytes.
+        varied = all(len(set(column)) > 1 for column in zip(*keys, strict=True))
+        varied = varied and any(len(set(key)) > 1 for key in keys)
+        trial.want(varied, "a part of the masking key can be guessed", section, got=got)
+    first, second = map(set, connections)
+    known = "the masking keys can be known beforehand: draw them from `secrets`"
+    trial.want(not first & second, known, section)
+
+
+def _keys(client: Any) -> list[bytes]:
+    """Return the masking keys of 14 frames of each kind that a client writes."""
+    for _ in range(4):
+        client.send_text("Hello")
+        client.send_binary(b"")
+        client.receive(Frame(PING, b"?").serialize())
+    client.ping(b"?")
+    client.close()
+    data, start, keys = client.data_to_send(), 0, []
+    while parsed := Frame.parse(data, start, masked=True):
+        frame, start = parsed
+        keys.append(frame.mask or b"")
+    return keys
