@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .tools import RAISED, Wrong
 
+MASK = "bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))"
+PARSE_BEGINS = "if len(data) - start < 2:"
+
 WRONG = {
     "first_two": [
         Wrong("FIN is the lowest bit", "first & 0x80", "first & 0x01", "FIN is wrong"),
@@ -12,7 +15,16 @@ WRONG = {
         Wrong(
             "MASK of the first byte", "bool(second & 0x80)", "bool(first & 0x80)", "MASK is wrong"
         ),
-        Wrong("numbers, not truth", "bool(first & 0x80)", "first & 0x80", "int, not bool"),
+        Wrong("a number for FIN", "bool(first & 0x80)", "first & 0x80", "FIN is int, not bool"),
+        Wrong("1 for MASK", "bool(second & 0x80)", "second >> 7", "MASK is int, not bool"),
+        Wrong(
+            "leaves it to Header.parse",
+            "return bool(first & 0x80), first & 0x0F, bool(second & 0x80), second & 0x7F",
+            "from wslab.protocol.frames import Header\n"
+            "    one = Header.parse(data[:1] + bytes([second & 0x80]) + bytes(4))\n"
+            "    return one.fin, one.opcode, one.mask is not None, second & 0x7F",
+            "a ready-made `parse`",
+        ),
     ],
     "mask": [
         Wrong(
@@ -33,11 +45,24 @@ WRONG = {
         ),
         Wrong(
             "a list",
-            "bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))",
+            MASK,
             "[byte ^ key[i % 4] for i, byte in enumerate(payload)]",
             "list, not bytes",
         ),
         Wrong("runs over the key", "key[i % 4]", "key[i]", "IndexError", RAISED),
+        Wrong("leaves it to apply_mask", MASK, "apply_mask(payload, key)", "`apply_mask`"),
+        Wrong(
+            "masks by writing a frame",
+            MASK,
+            "Frame(1, payload, mask=key).serialize()[6:]",
+            "a ready-made `serialize`",
+        ),
+        Wrong(
+            "apply_mask on the quiet",
+            MASK,
+            '(lambda twin: twin(payload, key))(globals()["apply_" + "mask"])',
+            "a ready-made `apply_mask`",
+        ),
     ],
     "write": [
         Wrong(
@@ -81,23 +106,62 @@ WRONG = {
             "bytes([opcode, bit | length])",
             "FIN or opcode is wrong",
         ),
+        Wrong(
+            "leaves it to Frame",
+            "length = len(payload)",
+            "return Frame(opcode, payload, mask=key).serialize()",
+            "a ready-made `serialize`",
+        ),
+        Wrong(
+            "leaves the unmasked half to Frame",
+            "length = len(payload)",
+            "if key is None:\n        return Frame(opcode, payload).serialize()\n"
+            "    length = len(payload)",
+            "a ready-made `serialize`",
+        ),
+        Wrong(
+            "leaves it to the library",
+            "length = len(payload)",
+            "import websockets.frames as f\n"
+            "    if key is None:\n"
+            "        return f.Frame(f.Opcode(opcode), payload).serialize(mask=False)\n"
+            "    length = len(payload)",
+            "a ready-made `serialize`",
+        ),
     ],
     "fragment": [
         Wrong(
             "characters are cut, not bytes",
             "[data[i : i + size] for i in range(0, len(data), size)]",
             "[text[i : i + size].encode() for i in range(0, len(text), size)]",
-            "another number of fragments",
+            "fragment 0 has 6 bytes of payload, limit 4",
         ),
         Wrong("every fragment is text", "0 if i else 1", "1", "fragment 1: the opcode is wrong"),
-        Wrong("FIN on all", "i == last)", "True)", "FIN is wrong"),
+        Wrong("FIN on all", "i == last)", "True)", "fragment 0 of 3: FIN is wrong"),
         Wrong("FIN on the first", "i == last)", "i == 0)", "FIN is wrong"),
-        Wrong("an empty text is nothing", ' or [b""]', "", "another number of fragments"),
+        Wrong("1 for FIN", "i == last)", "int(i == last))", "FIN is int, not bool"),
+        Wrong("an empty text is nothing", ' or [b""]', "", "an empty text is a message too"),
+        Wrong(
+            "an empty text twice", ' or [b""]', ' or [b"", b""]', "an empty text is one empty frame"
+        ),
+        Wrong("all in one frame", "pieces = ", "pieces = [data] or ", "bytes of payload, limit"),
+        Wrong(
+            "the end is lost",
+            "range(0, len(data), size)",
+            "range(0, len(data) - 1, size)",
+            "the payloads together are not the text",
+        ),
+        Wrong(
+            "letters in disorder",
+            "data = text.encode()",
+            "data = text.encode()[::-1]",
+            "the payloads together are not the text",
+        ),
         Wrong(
             "text in the payload",
             "(0 if i else 1, piece",
             "(0 if i else 1, str(piece)",
-            "str, not bytes",
+            "fragment 0: the payload is str, not bytes",
         ),
     ],
     "parse": [
@@ -105,7 +169,7 @@ WRONG = {
             "does not wait for the payload",
             "if len(data) < begin + length:",
             "if False:",
-            "no frame yet",
+            "not a whole frame yet",
         ),
         Wrong("does not wait for the header", "if len(data) < begin:", "if False:", "", None),
         Wrong(
@@ -119,7 +183,7 @@ WRONG = {
             "the end is a length",
             "begin + length\n    ### END",
             "length\n    ### END",
-            "the next frame begins elsewhere",
+            "the end, where the next frame begins, is wrong",
         ),
         Wrong(
             "masked all the same",
@@ -144,7 +208,7 @@ WRONG = {
             "",
             "it takes a length in more bytes",
         ),
-        Wrong("the top bit", " or length >= 1 << 63", "", "another close code"),
+        Wrong("the top bit", " or length >= 1 << 63", "", "the close code is wrong"),
         Wrong(
             "clients need not mask",
             "has_mask != masked",
@@ -158,12 +222,37 @@ WRONG = {
             "it takes a server's frame with a mask",
         ),
         Wrong("no limit", "length > limit", "False", "it takes a header that announces 2**62"),
-        Wrong("1002 over the limit", ", 1009)", ")", "another close code"),
+        Wrong("1002 over the limit", ", 1009)", ")", "the close code is wrong"),
         Wrong(
             "judged when the payload is there",
             "if opcode >= 8 and (not fin",
             "if len(data) < begin + length:\n        return None\n    if opcode >= 8 and (not fin",
             "it takes the header of a ping",
+        ),
+        Wrong(
+            "leaves it to Frame.parse",
+            PARSE_BEGINS,
+            "whole = Frame.parse(data, start, masked=masked, limit=limit)\n"
+            "    return whole and (whole[0]._replace(mask=None), whole[1])\n"
+            f"    {PARSE_BEGINS}",
+            "a ready-made `parse`",
+        ),
+        Wrong(
+            "a subclass of Frame",
+            PARSE_BEGINS,
+            "class Own(Frame):\n        pass\n"
+            "    return Own.parse(data, start, masked=masked, limit=limit)\n"
+            f"    {PARSE_BEGINS}",
+            "a ready-made `parse`",
+        ),
+        Wrong(
+            "leaves the header to Header.parse",
+            PARSE_BEGINS,
+            "from wslab.protocol.frames import Header\n"
+            "    if Header.parse(data, start) is None:\n        return None\n"
+            f"    {PARSE_BEGINS}",
+            "",
+            None,
         ),
     ],
 }

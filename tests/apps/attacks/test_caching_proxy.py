@@ -58,6 +58,31 @@ async def test_what_was_asked_before_comes_from_the_cache(proxy):
     assert handler.cache[("shop.example", "/a.js")].body == b"answer 1"
 
 
+async def test_the_story_tells_who_was_asked_and_what_was_kept(proxy):
+    handler, server = proxy
+    await ask(server, REQUEST, b"\x81\x05Hello", REQUEST)
+    asked, noise = "GET shop.example/a.js · 42 B", "no request · 7 B"
+    assert handler.story == [
+        ("browser", "proxy", asked),
+        ("proxy", "shop.example", asked),
+        ("shop.example", "proxy", "answer 1 · 46 B"),
+        ("proxy", "proxy", "keeps this as shop.example/a.js"),
+        ("proxy", "browser", "answer 1 · 46 B"),
+        ("browser", "proxy", noise),
+        ("proxy", "shop.example", noise),
+        ("shop.example", "proxy", "answer 2 · 46 B"),
+        ("proxy", "browser", "answer 2 · 46 B"),
+        ("browser", "proxy", asked),
+        ("proxy", "browser", "answer 1 · 46 B"),
+    ]
+
+
+async def test_the_story_names_a_status_where_there_is_no_body(proxy):
+    handler, server = proxy
+    await ask(server, REQUEST.replace(b"shop", b"missing"))
+    assert handler.story[-1] == ("proxy", "browser", "404 Not Found · 45 B")
+
+
 async def test_what_looks_like_no_request_is_passed_on_and_not_kept(proxy):
     handler, server = proxy
     _, answer = await ask(server, REQUEST, b"\x81\x05Hello")

@@ -28,6 +28,7 @@ class CachingProxy:
     servers: the port of each host, on this machine. A connection goes to the host that its first
     request names, and stays there.
     cache: the answers by (host, path).
+    story: what passed and what was kept, as steps for `lab.sequence`.
 
     It is for short messages, one question at a time: what one read brings is a question, and
     what the next read from the server brings is the answer to it.
@@ -36,23 +37,29 @@ class CachingProxy:
     def __init__(self, servers: Mapping[str, int]) -> None:
         self.servers = servers
         self.cache: dict[Resource, Response] = {}
+        self.story: list[tuple[str, str, str]] = []
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one user."""
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        host = ""
         try:
             while data := await reader.read(65536):
                 resource = find_request(data)
+                self.story.append(("browser", "proxy", _summary(data)))
                 if resource in self.cache:
-                    writer.write(self.cache[resource].serialize())
-                    continue
-                if server is None:
-                    host = resource[0] if resource else ""
-                    server = await asyncio.open_connection(LOOPBACK, self.servers[host])
-                server[1].write(data)
-                answer = await server[0].read(65536)
-                if resource is not None:
-                    self._remember(resource, answer)
+                    answer = self.cache[resource].serialize()
+                else:
+                    if server is None:
+                        host = resource[0] if resource else ""
+                        server = await asyncio.open_connection(LOOPBACK, self.servers[host])
+                    self.story.append(("proxy", host, _summary(data)))
+                    server[1].write(data)
+                    answer = await server[0].read(65536)
+                    self.story.append((host, "proxy", _summary(answer)))
+                    if resource is not None:
+                        self._remember(resource, answer)
+                self.story.append(("proxy", "browser", _summary(answer)))
                 writer.write(answer)
         finally:
             if server is not None:
@@ -62,6 +69,7 @@ class CachingProxy:
         parsed = Response.parse(answer)
         if parsed is not None and parsed[0].status == 200:
             self.cache[resource] = parsed[0]
+            self.story.append(("proxy", "proxy", f"keeps this as {''.join(resource)}"))
 
 
 def find_request(data: bytes) -> Resource | None:
@@ -72,3 +80,18 @@ def find_request(data: bytes) -> Resource | None:
     """
     match = _REQUEST.search(data)
     return (match[2].decode("latin-1"), match[1].decode("latin-1")) if match else None
+
+
+def _summary(data: bytes) -> str:
+    """Say what this proxy believes to see, and how many bytes it is.
+
+    >>> _summary(b"..GET /app.js HTTP/1.1\\r\\nHost: shop.example\\r\\n")
+    'GET shop.example/app.js · 44 B'
+    """
+    what = "no request"
+    if resource := find_request(data):
+        what = f"GET {''.join(resource)}"
+    elif data.startswith(b"HTTP/1.1 "):
+        status, *_, last = data.decode("latin-1").splitlines()
+        what = last[:30] or status.removeprefix("HTTP/1.1 ")
+    return f"{what} · {len(data)} B"

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import websockets.frames
+import websockets.utils
+
+from wslab.exercises.engine.readymade import called
 from wslab.exercises.engine.task import TaskSet
-from wslab.exercises.engine.trial import Trial
+from wslab.exercises.engine.trial import Trial, shown
 from wslab.protocol.errors import ProtocolError, quantity
-from wslab.protocol.frames import Frame, Header, Opcode, apply_mask
+from wslab.protocol.frames import (
+    Frame,
+    Header,
+    Opcode,
+    apply_mask,
+    check_header,
+    xor_in_python,
+)
 
 __all__ = ["SET"]
 
@@ -17,6 +28,29 @@ SET = TaskSet("framing", "03_framing", "Framing")
 
 SIZES = (0, 1, 125, 126, 127, 65535, 65536)
 LIMIT = 100_000  # bytes of payload that a parser is told to accept
+
+# What the tasks ask to write; an answer that calls it has not written it.
+WRITERS = (Frame.serialize, websockets.frames.Frame.serialize)
+READERS = (Frame.parse, Header.parse, check_header, websockets.frames.Frame.parse)
+MASKERS = (apply_mask, xor_in_python, websockets.utils.apply_mask)
+
+
+def _field(trial: Trial, got: object, expected: object, name: str) -> None:
+    """Refuse a field of another type, such as 1 for True, or of another value."""
+    kind = type(expected)
+    right = isinstance(got, kind) and isinstance(got, bool) is (kind is bool)
+    what = f"{name} is {type(got).__name__}, not {kind.__name__}"
+    trial.want(right, what, expected=shown(expected), got=shown(got))
+    trial.same(got, expected, f"{name} is wrong")
+
+
+def _own_work(
+    trial: Trial, ready_made: tuple[Any, ...], answer: Callable[..., object], *given: object
+) -> None:
+    """Refuse an answer that calls what it is to do itself."""
+    trial.doing = ""
+    found = called(lambda: answer(*given), *ready_made)
+    trial.want(not found, f"it calls a ready-made `{found}`: that is what you are to write")
 
 
 # ★ Read two bytes
@@ -29,8 +63,8 @@ LIMIT = 100_000  # bytes of payload that a parser is told to accept
     takes=("data",),
     hints=(
         "Lesson 03, section 2. A single bit: `byte & 0x80`. The lower four bits: `byte & 0x0F`.",
-        "`bool(data[0] & 0x80)` is FIN; MASK has the same place in the second byte; what is left "
-        "of that, `data[1] & 0x7F`, is the length code.",
+        "`bool(data[0] & 0x80)` is FIN. MASK has the same place in the second byte. The other "
+        "seven bits of that byte, `data[1] & 0x7F`, are the length code.",
     ),
 )
 def first_two(trial: Trial, read: Any) -> None:
@@ -47,7 +81,8 @@ def first_two(trial: Trial, read: Any) -> None:
         trial.of_type(got, tuple, list)
         trial.want(len(got) == 4, f"the result has {len(got)} values, not 4: {', '.join(names)}")
         for name, one, wanted in zip(names, got, expected, strict=True):
-            trial.same(one, wanted, f"{name} is wrong")
+            _field(trial, one, wanted, name)
+    _own_work(trial, READERS, read, b"\x81\x05")
 
 
 # ★ Mask
@@ -59,7 +94,7 @@ def first_two(trial: Trial, read: Any) -> None:
     section="RFC 6455 §5.3",
     takes=("payload", "key"),
     hints=(
-        "Byte i of the payload meets byte i modulo 4 of the key, by `^`.",
+        "Byte i of the payload is combined with byte i modulo 4 of the key, by `^`.",
         "`enumerate(payload)` gives i and the byte; `bytes(…)` takes the numbers.",
     ),
 )
@@ -73,6 +108,7 @@ def mask(trial: Trial, mask: Any) -> None:
         )
         twice = trial.call(mask, apply_mask(payload, key), key)
         trial.same_bytes(twice, payload, "masking a second time must give the payload back")
+    _own_work(trial, MASKERS + WRITERS + READERS, mask, b"Hello", b"abcd")
 
 
 # ★★ Write a frame
@@ -94,11 +130,12 @@ def _part(frame: bytes, at: int) -> str:
     section="RFC 6455 §5.2",
     takes=("opcode", "payload", "key"),
     hints=(
-        "First byte: FIN, which is 0x80, and the opcode. Second byte: the MASK bit, and the length "
-        "or its code: 126 and 127 announce 2 and 8 further bytes.",
+        "The first byte has FIN, which is 0x80, and the opcode. The second byte has the MASK bit "
+        "and the length, or a code: 126 and 127 announce 2 and 8 further bytes.",
         "`length.to_bytes(2)` and `length.to_bytes(8)` write numbers as the network wants them. "
         "Up to which length will the 7 bits do? Up to which the 16?",
-        "With a key: the MASK bit, then the key, then the payload, masked with your `mask`.",
+        "With a key, the MASK bit is set, the key follows the length, and the payload is masked "
+        "with your `mask`.",
     ),
 )
 def write(trial: Trial, write: Any) -> None:
@@ -115,6 +152,8 @@ def write(trial: Trial, write: Any) -> None:
             at = next((i for i, pair in pairs if pair[0] != pair[1]), len(expected) - 1)
             part = _part(expected, max(0, at))
             trial.same_bytes(got, expected, f"payload of {quantity(size, 'byte')}: {part} is wrong")
+    for used in (None, key):
+        _own_work(trial, WRITERS, write, 1, b"Hello", used)
 
 
 # ★★ Cut a text into fragments
@@ -126,31 +165,32 @@ def write(trial: Trial, write: Any) -> None:
     section="RFC 6455 §5.4",
     takes=("text", "size"),
     hints=(
-        "Lengths count bytes: first `text.encode()`, then cut, even in the middle of a character.",
-        "The kind of message, opcode 1, is on the first fragment only; the others have opcode 0. "
-        "FIN is on the last only. An empty text is a message too.",
+        "Lengths count bytes. Encode the text first and cut it then, even inside a character.",
+        "Only the first fragment has the kind of message, opcode 1. The others have opcode 0. "
+        "Only the last one has FIN. An empty text is a message too.",
     ),
 )
 def fragment(trial: Trial, cut: Any) -> None:
     """Try texts of letters and of characters of several bytes, and the empty one."""
     letters = "".join(trial.rng.choice("abc你好😀") for _ in range(trial.rng.randrange(6, 12)))
     for text, size in (("Hello", 2), ("Hello", 5), ("你好", 4), ("", 3), (letters, 3), ("x", 1)):
-        data = text.encode()
-        pieces = [data[i : i + size] for i in range(0, len(data), size)] or [b""]
-        last = len(pieces) - 1
         got = trial.call(cut, text, size)
         trial.of_type(got, list, tuple)
-        counted = {
-            "expected": quantity(len(pieces), "fragment"),
-            "got": quantity(len(got), "fragment"),
-        }
-        trial.want(len(got) == len(pieces), "another number of fragments", **counted)
-        for i, (one, piece) in enumerate(zip(got, pieces, strict=True)):
+        seen = quantity(len(got), "fragment")
+        trial.want(got, "an empty text is a message too: one empty frame", got=seen)
+        trial.want(text or len(got) == 1, "an empty text is one empty frame", got=seen)
+        for i, one in enumerate(got):
             trial.of_type(one, tuple, list)
-            trial.want(len(one) == 3, "a fragment is (opcode, payload, fin)", got=one)
-            trial.same(one[0], 1 if i == 0 else 0, f"fragment {i}: the opcode is wrong")
-            trial.same_bytes(one[1], piece, f"fragment {i}: the payload is wrong")
-            trial.same(one[2], i == last, f"fragment {i}: FIN is wrong")
+            trial.want(len(one) == 3, "a fragment is (opcode, payload, fin)", got=shown(one))
+            opcode, payload, fin = one
+            _field(trial, opcode, 0 if i else 1, f"fragment {i}: the opcode")
+            what = f"fragment {i}: the payload is {type(payload).__name__}, not bytes"
+            trial.want(isinstance(payload, bytes | bytearray), what, got=shown(payload))
+            what = f"fragment {i} has {quantity(len(payload), 'byte')} of payload"
+            trial.want(len(payload) <= size, f"{what}, limit {size}", got=shown(payload))
+            _field(trial, fin, i == len(got) - 1, f"fragment {i} of {len(got)}: FIN")
+        whole = b"".join(payload for _, payload, _ in got)
+        trial.same_bytes(whole, text.encode(), "the payloads together are not the text")
 
 
 # ★★★ Parse
@@ -191,13 +231,14 @@ def _bad(rng: random.Random) -> Iterator[tuple[str, str, bytes, bool, int]]:
 
 
 def _check_frame(trial: Trial, got: Any, expected: tuple[Frame, int]) -> None:
-    trial.want(got is not None, "a whole frame is there, and it waits for more")
+    trial.want(got is not None, "a whole frame is there, and the answer is None")
     trial.of_type(got, tuple)
-    trial.want(len(got) == 2 and isinstance(got[0], Frame), "the result is (Frame, end)", got=got)
+    is_pair = len(got) == 2 and isinstance(got[0], Frame)
+    trial.want(is_pair, "the result is not (Frame, end)", got=shown(got))
     frame, wanted = got[0], expected[0]
-    trial.same(got[1], expected[1], "the next frame begins elsewhere")
-    trial.same(frame.opcode, wanted.opcode, "the opcode is wrong")
-    trial.same(frame.fin, wanted.fin, "FIN is wrong")
+    _field(trial, got[1], expected[1], "the end, where the next frame begins,")
+    _field(trial, frame.opcode, int(wanted.opcode), "the opcode")
+    _field(trial, frame.fin, wanted.fin, "FIN")
     trial.same_bytes(frame.payload, wanted.payload, "the payload differs")
 
 
@@ -208,11 +249,11 @@ def _check_frame(trial: Trial, got: Any, expected: tuple[Frame, int]) -> None:
     takes=("data", "start", "masked", "limit"),
     seconds=5.0,
     hints=(
-        "Lesson 03, section 7 has a parser without rules: begin with it, and mind `start`.",
-        "Three answers: a frame, None for `not yet`, ProtocolError for `never`. Judge as soon as "
-        "the header is there, before you look whether the payload is.",
-        "`ProtocolError(what, section)` has the code 1002, `ProtocolError(what, section, 1009)` "
-        "says that a data frame is over the limit. A control frame's limit is 125.",
+        "Begin with the parser of lesson 03, section 7, which has no rules. Mind `start`.",
+        "There are three answers: a frame, None for `not yet`, and ProtocolError for `never`. "
+        "Apply the rules as soon as the header is there, before you wait for the payload.",
+        "`ProtocolError(what, section)` has the code 1002. `ProtocolError(what, section, 1009)` "
+        "says that a data frame is over the limit. The limit of a control frame is 125.",
     ),
 )
 def parse(trial: Trial, parse: Any) -> None:
@@ -228,10 +269,12 @@ def parse(trial: Trial, parse: Any) -> None:
             got = trial.call(parse, junk + wire[:size], 3, masked, LIMIT)
             trial.want(
                 got is None,
-                f"{quantity(size, 'byte')} of {len(wire)} make no frame yet: None",
+                f"{quantity(size, 'byte')} of {len(wire)} are not a whole frame yet: return None",
                 got=got,
             )
     for what, section, wire, masked, code in _bad(trial.rng):
         with trial.must_raise(ProtocolError, f"it takes {what}", section) as caught:
             trial.call(parse, wire, 0, masked, LIMIT)
-        trial.same(caught[0].code, code, f"{what}: another close code", section)
+        trial.same(caught[0].code, code, f"{what}: the close code is wrong", section)
+    hello = Frame(Opcode.TEXT, b"Hello", mask=b"abcd").serialize()
+    _own_work(trial, READERS, parse, hello, 0, True, LIMIT)
