@@ -3,7 +3,7 @@
     browser.ScriptPage('new WebSocket(url).onopen = (event) => show(event.type)', server)
 
 The script has a page of its own, a frame that nobody sees. It is sandboxed: it cannot reach the
-notebook, and its Origin is "null". What it shows stands below the cell.
+notebook, and its Origin is "null". Below the cell stands everything that it shows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ScriptPage:
     """A page that consists of a script.
 
     script: JavaScript. It finds two names: `url`, a string, and `show(...)`, which writes its
-    arguments on a line below the cell. What it throws is shown, too.
+    arguments on a line below the cell. Its exceptions are shown, too.
     target: a URL, or a server or cable of the lab. If the kernel's machine is not the browser's,
     `url` leads through JupyterLab, and the page has JupyterLab's origin, since it must log in.
     """
