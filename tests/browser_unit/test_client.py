@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from wslab import lab
-from wslab.browser import Browser, CloseEvent, DOMException, Event, MessageEvent, client
+from wslab.browser import (
+    Browser,
+    CloseEvent,
+    DOMException,
+    Event,
+    MessageEvent,
+    ScriptPage,
+    client,
+    script_page,
+)
 from wslab.browser.events import PageEvents, event_of
 from wslab.lab.loop import process_global
 
@@ -42,8 +51,8 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
         made.append(Page(state, on_message))
         return made[-1]
 
-    monkeypatch.setattr(client, "make_widget", make)
-
+    for module in (client, script_page):
+        monkeypatch.setattr(module, "make_widget", make)
     process_global("browsers", dict[str, Browser]).clear()
     return made
 
@@ -94,6 +103,7 @@ async def test_settle_with_a_page_shows_what_there_is_so_far(pages: list[Page]) 
 
 def test_commands_to_the_page(pages: list[Page]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
+    pages[0].says({"events": [OPEN]})
     browser.connect()
     browser.send("Hi")
     browser.send(bytearray(b"\x00\xff"))  # type: ignore[arg-type]
@@ -106,6 +116,25 @@ def test_commands_to_the_page(pages: list[Page]) -> None:
         {"do": "close", "code": None, "reason": ""},
         {"do": "close", "code": 4000, "reason": "bye"},
     ]
+
+
+def test_what_is_sent_too_early_waits_for_the_first_open(pages: list[Page]) -> None:
+    browser = Browser("ws://127.0.0.1:9/")
+    browser.send("Hi")
+    pages[0].says(HELLO)
+    pages[0].says({"events": [CLOSE]})  # in vain: the next attempt goes through the proxy
+    browser.send(b"\xff")
+    assert pages[0].heard == []
+    pages[0].says({"events": [OPEN]})
+    assert pages[0].heard == [{"do": "send", "text": "Hi"}, {"do": "send", "hex": "ff"}]
+    pages[0].says({"events": [CLOSE, OPEN]})
+    assert len(pages[0].heard) == 2
+
+
+def test_a_script_page_is_text_where_there_is_no_page(pages: list[Page]) -> None:
+    page = ScriptPage("\nconst one = 1;\nshow(one);\n", "ws://127.0.0.1:9/")
+    text = "<ScriptPage 2 lines for ws://127.0.0.1:9/ : run this cell in JupyterLab>"
+    assert page._repr_mimebundle_()["text/plain"] == repr(page) == text
 
 
 def test_a_cell_that_runs_again_replaces_its_browser(pages: list[Page]) -> None:

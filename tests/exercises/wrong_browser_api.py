@@ -70,7 +70,7 @@ WRONG = {
         ),
         Wrong("closes without a code", "socket.close(1000)", "socket.close()", "close code 1000"),
         Wrong(
-            "waits for ever",
+            "does not notice that it failed",
             "socket.onclose = lambda event: settle(None)",
             "pass",
             "no result although the connection is over",
@@ -81,11 +81,46 @@ WRONG = {
             "the last message",
             "if not answer.done():\n            answer.set_result(value)",
             "if value is None and not answer.done():\n            answer.set_result(value)",
-            "no result although the server has answered",
-            LATE,
+            "the result is",
         ),
         Wrong(
             "an empty text", "settle(None)", "settle('')", "without an answer the result is None"
+        ),
+        Wrong(
+            "no time-out",
+            "asyncio.timeout(1)",
+            "asyncio.timeout(None)",
+            "no result, 1 s are the limit",
+            LATE,
+        ),
+        Wrong(
+            "a time-out only once it is open",
+            "            result = await answer",
+            "            pass\n        await socket.settle('open', within=9)\n"
+            "        async with asyncio.timeout(1):\n            result = await answer",
+            "no result",
+            None,
+        ),
+        Wrong(
+            "five seconds",
+            "asyncio.timeout(1)",
+            "asyncio.timeout(5)",
+            "no result, 1 s are the limit",
+            LATE,
+        ),
+        Wrong(
+            "silence crashes it",
+            "    except TimeoutError:\n        result = None",
+            "    except KeyError:\n        result = None",
+            "TimeoutError",
+            RAISED,
+        ),
+        Wrong(
+            "silence leaves it open",
+            "    except TimeoutError:\n        result = None",
+            "    except TimeoutError:\n        return None",
+            "the socket was not closed",
+            LATE,
         ),
         Wrong(
             "asks something else",
@@ -130,6 +165,47 @@ WRONG = {
             "            await connection.send(message)\n",
             "",
             "the connection was closed",
+        ),
+        Wrong(
+            "one echo",
+            "            await connection.send(message)\n",
+            "            await connection.send(message)\n            return\n",
+            "the connection was closed",
+        ),
+        Wrong(
+            "one echo, then silence",
+            "            await connection.send(message)\n",
+            "            await connection.send(message)\n"
+            "            await connection.wait_closed()\n",
+            "a message gets no echo",
+            LATE,
+        ),
+        Wrong(
+            "text in place of bytes",
+            "connection.send(message)",
+            "connection.send(message if isinstance(message, str) else message.decode('latin-1'))",
+            "the echo is not the message as it came",
+        ),
+        Wrong(
+            "bytes in place of text",
+            "connection.send(message)",
+            "connection.send(message.encode() if isinstance(message, str) else message)",
+            "the echo is not the message as it came",
+        ),
+        Wrong(
+            "text only",
+            "            await connection.send(message)\n",
+            "            if isinstance(message, str):\n"
+            "                await connection.send(message)\n",
+            "a message gets no echo",
+            LATE,
+        ),
+        Wrong(
+            "no empty messages",
+            "            await connection.send(message)\n",
+            "            if message:\n                await connection.send(message)\n",
+            "a message gets no echo",
+            LATE,
         ),
         Wrong(
             "strangers crash it",

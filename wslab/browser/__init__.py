@@ -4,14 +4,16 @@
 
     browser.Browser(server)                  a real WebSocket, in the page that shows the notebook
     browser.WebSocket(url)                   the same interface, in the kernel
+    browser.ScriptPage(script, server)       a script of your own, run by the browser
     browser.FrameExplorer(b"\\x81\\x02Hi")     a frame whose fields and bits can be edited
 
-The first and the last are widgets (anywidget, which is imported when the first one is made).
+All but `WebSocket` are widgets (anywidget, which is imported when the first one is made).
 """
 
 from wslab.browser.client import Browser
 from wslab.browser.events import CloseEvent, DOMException, Event, MessageEvent, PageEvents
 from wslab.browser.explorer import FrameExplorer
+from wslab.browser.script_page import ScriptPage
 from wslab.browser.twin import ScriptError, WebSocket
 
 __all__ = [
@@ -23,5 +25,6 @@ __all__ = [
     "MessageEvent",
     "PageEvents",
     "ScriptError",
+    "ScriptPage",
     "WebSocket",
 ]

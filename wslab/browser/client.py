@@ -77,6 +77,7 @@ class Browser:
         self.events = PageEvents()
         self.origin: str | None = None
         self.via: str | None = None
+        self._waiting: list[dict[str, str]] | None = [] if connect else None
         self._activity = 0
         self._target = listener_of(self.url)
         self._seen_before = seen(self._target)
@@ -112,12 +113,14 @@ class Browser:
         """Send a text or a binary message, as the buttons do.
 
         As in JavaScript this needs an open connection: what the browser throws otherwise becomes
-        a `DOMException` among the events.
+        a `DOMException` among the events. But what is sent before the first `open` waits for it:
+        with Run All, cells run before the page is ready.
         """
-        if isinstance(data, str):
-            self._widget.send({"do": "send", "text": data})
+        content = {"text": data} if isinstance(data, str) else {"hex": bytes(data).hex()}
+        if self._waiting is None:
+            self._widget.send({"do": "send", **content})
         else:
-            self._widget.send({"do": "send", "hex": bytes(data).hex()})
+            self._waiting.append({"do": "send", **content})
 
     def close(self, code: int | None = None, reason: str = "") -> None:
         """Close the connection; a page may give 1000 or 3000 to 4999 as the code, or none."""
@@ -175,6 +178,10 @@ class Browser:
         self.origin = message.get("origin", self.origin)
         self.via = message.get("via", self.via)
         self.events.extend(event_of(report) for report in message.get("events", []))
+        if self._waiting is not None and self.events.only("open"):
+            waiting, self._waiting = self._waiting, None
+            for command in waiting:
+                self._widget.send(command)
         excess = max(0, len(self.events) - EVENTS)
         del self.events[:excess]
         self.events.dropped += excess + int(message.get("dropped", 0))

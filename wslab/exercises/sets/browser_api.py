@@ -11,12 +11,13 @@ from websockets.exceptions import ConnectionClosed
 
 from wslab.exercises.engine import wire
 from wslab.exercises.engine.task import TaskSet
-from wslab.exercises.engine.trial import Trial
+from wslab.exercises.engine.trial import Trial, shown
 
 __all__ = ["SET"]
 
 SET = TaskSet("browser_api", "05_browser_api", "The browser's API")
 
+ANSWER = 1.0  # seconds that `ask` waits in all
 PATIENCE = 0.3  # seconds that `login` waits for a token
 NOW = 1_000_000.0  # the time at which checks take place, in seconds
 
@@ -117,6 +118,32 @@ async def _ask_scenario(trial: Trial, ask: Any) -> None:
         trial.same(heard[1], 1000, "the server should get close code 1000")
 
 
+async def _silence_scenario(trial: Trial, ask: Any) -> None:
+    left: list[int | None] = []
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+        left.append(connection.close_code)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other side ends the connection
+        await reader.read()
+        left.append(None)
+
+    async with wire.serving(trial, silent) as url, trial.serving(never) as port:
+        cases = {
+            "a server that never answers the question": (url, 1000),
+            "a server that never answers the handshake": (f"ws://127.0.0.1:{port}/", None),
+        }
+        for what, (where, code) in cases.items():
+            trial.doing = what
+            async with trial.within(2.5 * ANSWER, f"no result, {ANSWER:g} s are the limit"):
+                got = await ask(where, "anybody?")
+            trial.want(got is None, "without an answer the result is None", got=repr(got))
+            await wire.until(trial, lambda: left, "the socket was not closed")
+            trial.same(left.pop(), code, "the server should get another close code")
+
+
 async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     async def gone(connection: ServerConnection) -> None:
         connection.transport.abort()
@@ -135,7 +162,7 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
         }
         for what, url in cases.items():
             trial.doing = f"a server that does not answer: {what}"
-            async with trial.within(2, "no result although the connection is over"):
+            async with trial.within(0.8 * ANSWER, "no result although the connection is over"):
                 got = await ask(url, "anybody?")
             trial.want(got is None, "without an answer the result is None", got=repr(got))
 
@@ -153,12 +180,15 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
         "A future is a bridge from callbacks to `await`: the running loop's `create_future()` "
         "makes one. Set its result in `onmessage`, or to None in `onclose`, whichever comes first "
         "(`done()` tells), await it, and close the socket.",
+        f"`async with asyncio.timeout({ANSWER:g})` around the `await` limits the wait. Catch the "
+        "TimeoutError, and close the socket all the same.",
     ),
 )
 def ask(trial: Trial, ask: Any) -> None:
-    """Meet servers that are slow, refuse, or die."""
+    """Meet servers that are slow, refuse, die, or say nothing."""
     trial.run(_ask_scenario(trial, ask))
     trial.run(_no_answer_scenario(trial, ask))
+    trial.run(_silence_scenario(trial, ask))
 
 
 # ★★★ Let them in
@@ -202,9 +232,16 @@ async def _welcome(trial: Trial, url: str, token: str, name: str) -> None:
         try:
             async with trial.within(1, "no welcome"):
                 trial.same(await ws.recv(), f"Welcome, {name}", "another welcome")
-            async with trial.within(1, "no echo of what comes after the welcome"):
-                await ws.send("你好")
-                trial.same(await ws.recv(), "你好", "after the welcome it is an echo server")
+            for message in ("你好", b"\x00\xff", "", b"text as bytes", "你好"):
+                async with trial.within(1, "after the welcome a message gets no echo"):
+                    await ws.send(message)
+                    got = await ws.recv()
+                trial.want(
+                    got == message,
+                    "the echo is not the message as it came, text as text and bytes as bytes",
+                    expected=shown(message),
+                    got=shown(got),
+                )
         except ConnectionClosed:
             trial.raise_first()
             trial.wrong("the connection was closed", got=f"close code {ws.close_code}")

@@ -1,0 +1,36 @@
+// A learner's script in a frame that nobody sees, and below the cell what it shows.
+
+const LINES = 200; // that are kept
+
+/** The frame's page: `url` and `show`, then the script, as a second script in case it does not parse. */
+function pageOf(script, url) {
+  const prelude = `
+    const url = ${JSON.stringify(url).replaceAll("<", "\\u003c")};
+    const show = (...what) => parent.postMessage({ shown: what.map(String).join(" ") }, "*");
+    onerror = (message) => show(message);
+    onunhandledrejection = (event) => show("Uncaught " + event.reason);`;
+  const body = script.replace(/<\/(?=script)/gi, "<\\/").replaceAll("<!--", "<\\!--");
+  return `<!doctype html><meta charset="utf-8"><script>${prelude}</script><script>${body}</script>`;
+}
+
+export default {
+  render({ model, el: root }) {
+    const { script, url } = model.get("state");
+    const page = thisPage();
+    const direct = chooseRoute(url, page) === "direct";
+    // Through JupyterLab's proxy one has to be logged in, and only JupyterLab's own origin is.
+    const sandbox = direct ? "allow-scripts" : "allow-scripts allow-same-origin";
+    const log = el("ol", { role: "log", "aria-label": "What the script shows", tabindex: "0" });
+    const frame = el("iframe", { sandbox, hidden: "", title: "The script's page" });
+    const onmessage = ({ source, data }) => {
+      if (source !== frame.contentWindow || typeof data?.shown !== "string") return;
+      log.append(el("li", {}, data.shown.slice(0, 1000)));
+      while (log.children.length > LINES) log.firstChild.remove();
+      log.scrollTop = log.scrollHeight;
+    };
+    addEventListener("message", onmessage);
+    frame.srcdoc = pageOf(script, direct ? url : proxied(url, page));
+    root.append(panel("A page with your script", log, frame));
+    return () => removeEventListener("message", onmessage);
+  },
+};

@@ -1,0 +1,45 @@
+"""A script that the learner writes in a cell, and the browser runs: JavaScript with a `WebSocket`.
+
+    browser.ScriptPage('new WebSocket(url).onopen = (event) => show(event.type)', server)
+
+The script has a page of its own, a frame that nobody sees. It is sandboxed: it cannot reach the
+notebook, and its Origin is "null". Below the cell stands everything that it shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wslab.browser.client import Reachable
+from wslab.browser.widget import make_widget, mimebundle
+
+__all__ = ["ScriptPage"]
+
+
+class ScriptPage:
+    """A page that consists of a script.
+
+    script: JavaScript. It finds two names: `url`, a string, and `show(...)`, which writes its
+    arguments on a line below the cell. Its exceptions are shown, too.
+    target: a URL, or a server or cable of the lab. If the kernel's machine is not the browser's,
+    `url` leads through JupyterLab, and the page has JupyterLab's origin, since it must log in.
+    """
+
+    def __init__(self, script: str, target: str | Reachable) -> None:
+        self.script = script
+        self.url = target if isinstance(target, str) else target.url
+        self._widget = make_widget(
+            "browser/dom.js",
+            "browser/route.js",
+            "browser/script_page.js",
+            state={"script": script, "url": self.url},
+            on_message=lambda _message: None,
+        )
+
+    def __repr__(self) -> str:
+        """Say where it goes: the same with and without a page."""
+        lines = len(self.script.strip().splitlines())
+        return f"<ScriptPage {lines} lines for {self.url} : run this cell in JupyterLab>"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))
