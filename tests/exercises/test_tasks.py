@@ -140,6 +140,7 @@ def test_a_wrong_answer_is_refused(
         verdict = task.judge(answer, seed=seed)
         assert not verdict.solved, wrong.name
         assert wrong.says in repr(verdict), verdict
+        assert len(repr(verdict)) < 3000, "a verdict fits on a page"
         if wrong.outcome is not None:
             assert verdict.outcome is wrong.outcome, verdict
 

@@ -28,19 +28,19 @@ WRONG = {
             "the wrong way round",
             "return least, ping_interval + least",
             "return ping_interval + least, least",
-            "the earliest comes first",
+            "the earliest has to come first",
         ),
         Wrong(
             "no closing for the unlucky",
             "ping_interval + least",
             "ping_interval + ping_timeout",
-            "the closing handshake comes on top of both",
+            "the latest lacks the closing handshake",
         ),
         Wrong(
             "no closing for the lucky",
             "return least,",
             "return ping_timeout,",
-            "the closing handshake comes on top of both",
+            "the earliest lacks the closing handshake",
         ),
         Wrong("one number", "return least, ", "return ", "the result is int, not tuple"),
         Wrong(
@@ -65,12 +65,17 @@ WRONG = {
             "it is not done",
             LATE,
         ),
-        Wrong("too impatient", "timeout(0.5)", "timeout(0.05)", "answers after 0.2 s, and was"),
+        Wrong(
+            "too impatient",
+            "timeout(0.5)",
+            "timeout(0.05)",
+            "answers after 0.2 s was taken for dead",
+        ),
         Wrong(
             "receives",
             "await (await ws.ping())",
             "await ws.recv()",
-            "living ones that say nothing were taken for dead",
+            "living peers that say nothing were taken for dead",
         ),
         Wrong(
             "receives what is somebody else's",
@@ -80,7 +85,7 @@ WRONG = {
             "                    await asyncio.wait_for(ws.recv(), 0.05)\n"
             "                except TimeoutError:\n"
             "                    pass",
-            "what a living peer had said is gone",
+            "what a living peer had sent is gone",
             LATE,
         ),
         Wrong(
@@ -93,7 +98,7 @@ WRONG = {
             "closed ones as well",
             "except ConnectionClosed:\n            pass",
             "except ConnectionClosed:\n            return True",
-            "one is closed, and so is not half-open",
+            "a closed connection is not half-open",
         ),
         Wrong(
             "closed ones crash it",
@@ -103,7 +108,7 @@ WRONG = {
             RAISED,
         ),
         Wrong("the others", "if dead]", "if not dead]", "", None),
-        Wrong("verdicts", "return [ws for", "return [dead for", "none of the connections"),
+        Wrong("verdicts", "return [ws for", "return [dead for", "not one of the connections"),
         Wrong("the first", "if dead]", "if dead][:1]", "1 of 3 dead connections found"),
         Wrong(
             "closes what lives",
@@ -117,10 +122,10 @@ WRONG = {
             "the timer runs once",
             "        timer = timers.set_timeout(look, 3)\n        send()",
             "        send()",
-            "the beats are not sent when they are due",
+            "is not sent when it is due",
         ),
         Wrong(
-            "a counter that is born anew",
+            "a new counter each time",
             "        missed += 1\n",
             "        missed = 1\n",
             "a dead peer is never given up",
@@ -137,7 +142,7 @@ WRONG = {
             "missed, timer = missed, timers",
             "a living peer was given up",
         ),
-        Wrong("two beats", "missed == 3", "missed == 2", "the beats are not sent"),
+        Wrong("two beats", "missed == 3", "missed == 2", "beat 3 is not sent"),
         Wrong("four beats", "missed == 3", "missed == 4", "not given up when it is due"),
         Wrong(
             "gives up again and again",
@@ -155,20 +160,39 @@ WRONG = {
             "milliseconds",
             "timers.set_timeout(look, 3)\n        send()",
             "timers.set_timeout(look, 3000)\n        send()",
-            "the beats are not sent when they are due",
+            "is not sent when it is due",
         ),
         Wrong(
             "begins with the first message",
             "    sign()\n    return sign",
             "    return sign",
-            "the beats are not sent when they are due",
+            "is not sent when it is due",
         ),
         Wrong("returns nothing", "return sign", "return sign()", "the result is not a function"),
         Wrong(
             "a beat at once",
             "    sign()\n    return sign",
             "    send()\n    sign()\n    return sign",
-            "the beats are not sent when they are due",
+            "is not sent when it is due",
+        ),
+        Wrong(
+            "a message does not set the timer again",
+            "            timers.clear_timeout(timer)\n"
+            "            missed, timer = 0, timers.set_timeout(look, 3)",
+            "            missed, timer = 0, timer or timers.set_timeout(look, 3)",
+            "is not sent when it is due",
+        ),
+        Wrong(
+            "looks at half seconds only",
+            "missed, timer = 0, timers.set_timeout(look, 3)",
+            "missed, timer = 0, timers.set_timeout(look, 3 - timers.now % 0.5)",
+            "is not sent when it is due",
+        ),
+        Wrong(
+            "two beats at once, later",
+            "        send()\n",
+            "        send()\n        if missed == 2 and timers.now > 1000:\n            send()\n",
+            "is not sent when it is due",
         ),
         Wrong(
             "only answers count",
