@@ -252,9 +252,9 @@ def ends_with_navigation(nb: NotebookNode, path: Path) -> Problems:
 def learners_predict(nb: NotebookNode, path: Path) -> Problems:
     if not is_lesson(path) or number(path) == 0:
         return
-    count = sum(len(re.findall(r"\bPredict\b", cell.source)) for _, cell in markdown_cells(nb))
+    count = sum(len(re.findall(r"\bPredict\b|\bpredict\(", cell.source)) for cell in nb.cells)
     if count < MIN_PREDICTIONS:
-        yield f"{count} times 'Predict' in its prose, at least {MIN_PREDICTIONS} are needed"
+        yield f"{count} times 'Predict' or `predict(…)`, at least {MIN_PREDICTIONS} are needed"
 
 
 def few_outputs_are_ignored(course: list[NotebookNode]) -> Problems:
