@@ -95,6 +95,26 @@ WRONG = {
             None,
         ),
         Wrong(
+            "compares texts",
+            'if message["seq"] == len(texts) + 1:',
+            'if message["text"] not in texts:',
+            "some texts are there twice on purpose",
+            LATE,
+        ),
+        Wrong(
+            "no text twice in a row",
+            'if message["seq"] == len(texts) + 1:',
+            'if message["text"] not in texts[-1:]:',
+            "some texts are there twice on purpose",
+            LATE,
+        ),
+        Wrong(
+            "no text twice in the end",
+            "return texts",
+            "return list(dict.fromkeys(texts))",
+            "a message is missing",
+        ),
+        Wrong(
             "only the first connection",
             "    return texts",
             "        break\n    return texts",

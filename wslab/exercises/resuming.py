@@ -95,7 +95,9 @@ class Newspaper(Judge):
         elif fault:
             self.fate = f"connection {number} has ended, and nobody has connected again"
         else:
-            self.fate = f"on connection {number} all the rest was sent"
+            self.fate = (
+                f"connection {number} got all the rest; some texts are there twice on purpose"
+            )
         await connection.send(json.dumps(resumed))
         if fault != "refuse":
             await self.publish(connection, missed, fault)
