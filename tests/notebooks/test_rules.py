@@ -161,7 +161,10 @@ def setup_only_imports(nb: NotebookNode, path: Path) -> Problems:
 
 def prose_stands_before_code(nb: NotebookNode, path: Path) -> Problems:
     for i, cell in code_cells(nb):
-        if i == 0 or nb.cells[i - 1].cell_type != "markdown" or not nb.cells[i - 1].source.strip():
+        before = nb.cells[i - 1] if i else None
+        if before is not None and before.source.startswith("predict("):
+            continue  # a question is words enough
+        if before is None or before.cell_type != "markdown" or not before.source.strip():
             yield f"cell {i}: code without a word before it, {cell.source[:40]!r}"
 
 
@@ -252,9 +255,9 @@ def ends_with_navigation(nb: NotebookNode, path: Path) -> Problems:
 def learners_predict(nb: NotebookNode, path: Path) -> Problems:
     if not is_lesson(path) or number(path) == 0:
         return
-    count = sum(len(re.findall(r"\bPredict\b", cell.source)) for _, cell in markdown_cells(nb))
+    count = sum(len(re.findall(r"\bPredict\b|\bpredict\(", cell.source)) for cell in nb.cells)
     if count < MIN_PREDICTIONS:
-        yield f"{count} times 'Predict' in its prose, at least {MIN_PREDICTIONS} are needed"
+        yield f"{count} times 'Predict' or `predict(…)`, at least {MIN_PREDICTIONS} are needed"
 
 
 def few_outputs_are_ignored(course: list[NotebookNode]) -> Problems:
