@@ -47,6 +47,28 @@ WRONG = {
     ],
     "event": [
         Wrong("no namespaces", 'rest.startswith("/")', "False", "", None),
+        Wrong("any slash", 'rest.startswith("/")', '"/" in text', "", None),
+        Wrong(
+            "a slash before the comma",
+            'rest.startswith("/")',
+            '"/" in rest.partition(",")[0]',
+            "",
+            None,
+        ),
+        Wrong(
+            "a slash in the first half",
+            'rest.startswith("/")',
+            '"/" in rest[: len(rest) // 2]',
+            "",
+            None,
+        ),
+        Wrong(
+            "any digits",
+            "digits = rest[:start]",
+            'digits = "".join(c for c in rest.partition(",")[0] if c.isdigit())',
+            "the id is wrong",
+        ),
+        Wrong("42 somewhere", 'not text.startswith("42")', '"42" not in text', "", None),
         Wrong(
             "the last comma",
             'rest.partition(",")',
@@ -116,6 +138,31 @@ WRONG = {
             "a pong repeats what the ping carries",
         ),
         Wrong("pings everywhere", 'text.startswith("2")', '"2" in text', "", None),
+        Wrong(
+            "an upgrade for any pong",
+            'text == "3probe"',
+            'text.startswith("3")',
+            "only the pong to the client's own probe",
+        ),
+        Wrong(
+            "an upgrade for anything that ends so",
+            'text == "3probe"',
+            'text.rstrip("]\\"").endswith("probe")',
+            "an event that asks for nothing",
+        ),
+        Wrong(
+            "an upgrade for any probe",
+            '    if text.startswith("2"):',
+            '    if "probe" in text:\n        return "5"\n    if text.startswith("2"):',
+            "",
+            None,
+        ),
+        Wrong(
+            "an upgrade for a longer word",
+            'text == "3probe"',
+            'text.startswith("3probe")',
+            "only the pong to the client's own probe",
+        ),
         Wrong("no upgrade", '"5" if text', "None if text", "the probe has succeeded: upgrade"),
         Wrong(
             "always an answer",

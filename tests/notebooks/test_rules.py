@@ -161,7 +161,10 @@ def setup_only_imports(nb: NotebookNode, path: Path) -> Problems:
 
 def prose_stands_before_code(nb: NotebookNode, path: Path) -> Problems:
     for i, cell in code_cells(nb):
-        if i == 0 or nb.cells[i - 1].cell_type != "markdown" or not nb.cells[i - 1].source.strip():
+        before = nb.cells[i - 1] if i else None
+        if before is not None and before.source.startswith("predict("):
+            continue  # a question is words enough
+        if before is None or before.cell_type != "markdown" or not before.source.strip():
             yield f"cell {i}: code without a word before it, {cell.source[:40]!r}"
 
 

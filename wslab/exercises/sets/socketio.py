@@ -50,7 +50,7 @@ def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> 
     section=SOCKET_IO,
     takes=("text",),
     hints=(
-        "The first character is Engine.IO's. Only a message, `4`, has a second layer.",
+        "The first character belongs to Engine.IO. Only a message, `4`, has a second layer.",
         "`EngineType(int(text[0])).name` and `SocketType(int(text[1])).name`.",
     ),
 )
@@ -85,6 +85,9 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
         (["size", {"a": [1, None]}], channel, None, "a namespace"),
         (["version", "/, 1"], channel, number, "a namespace and an id"),
         ([EVENT, '你好, "you" ]'], "/", 0, "id 0, which is an id"),
+        ([EVENT, f"/tmp/{number}, please"], "/", None, "a slash and digits in the text only"),
+        ([f"move/{number}", "a/b,c"], "/", None, "a slash and digits in the event's name only"),
+        (["7 days"], "/", number, "an id, and digits in the event's name"),
     ]
     cases: list[tuple[str, tuple[Any, ...] | None, str]] = [
         (_event(data, namespace, id), (namespace, id, data), what)
@@ -93,11 +96,11 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
     none = {
         "2": "a ping of Engine.IO",
         "3probe": "an answer of Engine.IO",
-        "40": "CONNECT is no event",
-        '40{"sid":"x"}': "CONNECT is no event",
-        '43[{"ok":true}]'.replace("[", f"{number}[", 1): "an acknowledgement is no event",
-        '44{"message":"no"}': "CONNECT_ERROR is no event",
-        '2["a"]': "a packet of Socket.IO needs Engine.IO's around it",
+        "40": "CONNECT is not an event",
+        '40{"sid":"42"}': "CONNECT is not an event",
+        f'43{number}["42"]': "an acknowledgement is not an event",
+        '44{"message":"no"}': "CONNECT_ERROR is not an event",
+        '2["a"]': "a packet of Socket.IO needs the digit of Engine.IO before it",
     }
     return cases + [(text, None, what) for text, what in none.items()]
 
@@ -108,15 +111,16 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
     section=SOCKET_IO,
     takes=("text",),
     hints=(
-        "Cut it from the left: `42`, then perhaps `/namespace,`, then perhaps digits, then JSON.",
+        "Cut the text from the left: first `42`, then perhaps `/namespace,`, then perhaps digits, "
+        "then JSON.",
         "A namespace begins with `/` and ends before the first comma; JSON begins with `[`. "
         "`text.partition(',')` and `text.index('[')` find them.",
-        "No digits mean None, but the digit 0 is an id: ask whether the text is empty, not whether "
-        "the number is 0.",
+        "Without digits the id is None, but the digit 0 is an id. So ask whether the text of the "
+        "id is empty, not whether the number is 0.",
     ),
 )
 def event(trial: Trial, event: Any) -> None:
-    """Try events with everything that may stand before the JSON, and what is no event."""
+    """Try events with everything that may stand before the JSON, and texts that are not events."""
     cases = _events(trial)
     trial.rng.shuffle(cases)
     for text, expected, what in cases:
@@ -141,25 +145,29 @@ def event(trial: Trial, event: Any) -> None:
     section=ENGINE_IO,
     takes=("text",),
     hints=(
-        "Lesson 09, sections 5 and 8: three packets want an answer, of all that come.",
-        "`0{…}` says that Engine.IO is open: now comes Socket.IO's own CONNECT. A ping is "
-        "answered with a pong; what stands behind the digit comes back, too.",
-        "`3probe` is the server's word that WebSocket works: the client says that it moves there.",
+        "Three kinds of packets want an answer. They are in lesson 09, sections 3, 4 and 8.",
+        "`0{…}` says that Engine.IO is open. Now comes Socket.IO's own CONNECT. A ping is answered "
+        "with a pong, and the text behind its digit comes back, too.",
+        "`3probe` is the server's word that WebSocket works. Then the client says that it moves.",
     ),
 )
 def reply(trial: Trial, reply: Any) -> None:
     """Try everything that a server may say."""
-    word = f"word{trial.rng.randrange(1000)}"
+    word = f"probe{trial.rng.randrange(1000)}"
     cases: dict[str, tuple[str | None, str]] = {
         '0{"sid":"x","upgrades":[],"pingInterval":25000}': ("40", "Engine.IO is open: connect"),
         "2": ("3", "a ping wants a pong"),
         f"2{word}": (f"3{word}", "a pong repeats what the ping carries"),
+        "2probe": ("3probe", "a pong repeats what the ping carries"),
         "3probe": ("5", "the probe has succeeded: upgrade"),
-        '40{"sid":"y"}': (None, "CONNECT is the server's consent; nothing is answered"),
+        "3": (None, "only the pong to the client's own probe is answered"),
+        f"3{word}": (None, "only the pong to the client's own probe is answered"),
+        '40{"sid":"y"}': (None, "CONNECT is the server's consent, which needs no answer"),
         '42["2"]': (None, "an event that asks for nothing"),
         '42["3probe"]': (None, "an event that asks for nothing"),
+        '42["probe"]': (None, "an event that asks for nothing"),
         "1": (None, "the end"),
-        "6": (None, "a NOOP is nothing"),
+        "6": (None, "a NOOP needs no answer"),
         "41": (None, "a DISCONNECT is the end"),
         '44{"message":"2"}': (None, "a refusal"),
     }
@@ -289,10 +297,10 @@ def _explain(trial: Trial, chat: _Chat, text: str, got: object = None) -> None:
     seconds=8.0,
     hints=(
         'The path and the query are in the lesson: `url + "socket.io/?EIO=4&transport=websocket"`.',
-        "Go over all that comes with `async for`. What `reply` says goes back. After the `40{…}` "
-        "of the server you may speak.",
-        "An event is `42` and a JSON list of its name and its argument; `json.dumps` writes quotes "
-        "as they must be. What comes goes through `event`: wait for the right name.",
+        "Go over the packets with `async for`. If `reply` returns a text, send it. After the "
+        "server's `40{…}` you may speak.",
+        "An event is `42` and a JSON list of its name and its argument; `json.dumps` writes the "
+        "quotes correctly. Let `event` read each packet, and wait for the right name.",
     ),
 )
 def join(trial: Trial, join: Any) -> None:
