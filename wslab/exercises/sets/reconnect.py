@@ -162,7 +162,8 @@ def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
     doubled = next((text for text in got if got.count(text) > max(1, texts.count(text))), None)
     trial.want(doubled is None, "a message is there twice", got=repr(doubled))
     missing = next((text for text in texts if got.count(text) < texts.count(text)), None)
-    times = f", {texts.count(missing)} times" if texts.count(missing) > 1 else ""
+    count = texts.count(missing or "")
+    times = f", {count} times" if count > 1 else ""
     trial.want(missing is None, "a message is missing", expected=f"{missing!r}{times}")
     trial.wrong("they are not in order, or not the texts", expected=texts[:3], got=shown(got))
 
