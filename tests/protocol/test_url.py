@@ -127,7 +127,7 @@ def test_a_request_that_cannot_be_is_the_callers_mistake(options: dict[str, Any]
         ("/shop?discount=100%", ("/shop", "discount=100%")),
         ("http://h:1/x?y=/", ("/x", "y=/")),
         ("ws://h", ("/", "")),
-        ("*", ("/", "")),
+        ("*", ("*", "")),
     ],
 )
 def test_a_request_target_has_a_path_and_a_query(target: str, parts: tuple[str, str]) -> None:

@@ -252,7 +252,7 @@ def split_target(target: str) -> tuple[str, str]:
     (('//[', 'a=1?'), ('/chat', ''))
     """
     path, _, query = target.partition("#")[0].partition("?")
-    if not path.startswith("/"):  # in absolute form, as to a proxy
+    if "://" in path and not path.startswith("/"):  # in absolute form, as to a proxy
         path = "/" + path.partition("://")[2].partition("/")[2]
     return path, query
 

@@ -381,7 +381,7 @@ async def test_a_connection_that_is_cut_leaves_the_room() -> None:
 
 
 async def test_who_answers_no_ping_is_let_go() -> None:
-    room = chat.serve(rules=FREE, ping_interval=0.05, ping_timeout=0.05)
+    room = chat.serve(rules=FREE, ping_interval=0.1, ping_timeout=1)
     async with asyncio.timeout(10), ChatClient(room.url, "Ada") as ada:
         _, writer = await raw(room)
         writer.write(masked(Opcode.TEXT, b'{"type":"setName","text":"Bob"}'))

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from wslab.lab.servers.origin import PAGE_HEADERS, Origins
+from wslab.protocol.http import split_target
 
 __all__ = ["Admission", "is_room", "room_of", "token_of"]
 
@@ -42,7 +43,7 @@ def room_of(path: str) -> str | None:
     >>> room_of("/"), room_of("/green?token=x"), room_of("/a/b")
     ('', 'green', None)
     """
-    name = unquote(urlsplit(path).path).removeprefix("/")
+    name = unquote(split_target(path)[0]).removeprefix("/")
     return name if name == "" or is_room(name) else None
 
 
@@ -52,7 +53,7 @@ def token_of(path: str) -> str:
     >>> token_of("/green?token=Q7")
     'Q7'
     """
-    return parse_qs(urlsplit(path).query).get("token", [""])[0]
+    return parse_qs(split_target(path)[1]).get("token", [""])[0]
 
 
 class Admission:
@@ -80,7 +81,7 @@ class Admission:
         """Answer a plain HTTP request with a file; None if it asks for a WebSocket."""
         if "websocket" in ",".join(request.headers.get_all("Upgrade")).lower():
             return None
-        path = unquote(urlsplit(request.path).path)
+        path = unquote(split_target(request.path)[0])
         if path.startswith("/static/"):
             return _file(path.removeprefix("/static/"))
         if room_of(request.path) is None:

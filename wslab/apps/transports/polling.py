@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection
@@ -26,6 +26,7 @@ from websockets.asyncio.server import ServerConnection
 from wslab.kit.hub import Hub
 from wslab.kit.log import Log
 from wslab.kit.messages import Message, encoded
+from wslab.protocol.http import split_target
 
 __all__ = ["NewsEvent", "NewsFeed", "application", "websocket_handler"]
 
@@ -206,7 +207,7 @@ def websocket_handler(feed: NewsFeed) -> Callable[[ServerConnection], Awaitable[
 
     async def events(connection: ServerConnection) -> None:
         path = connection.request.path if connection.request else ""
-        query = parse_qs(urlsplit(path).query, keep_blank_values=True)
+        query = parse_qs(split_target(path)[1], keep_blank_values=True)
         try:
             after = _number(query.get("after", ["0"])[0], "after")
         except ValueError as error:
