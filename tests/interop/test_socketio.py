@@ -106,10 +106,10 @@ class TestNpmsServer:
             transcript = await cable.settle()
         assert answer == {"file": b"\x01\x02"}
         assert [row.meaning for row in transcript.frames][3:7] == [
-            '"451-1["echo",{"file":{"_placeholder":true,"num":0}}]"'
+            """'451-1["echo",{"file":{"_placeholder":true,"num":0}}]'"""
             " · message: BINARY_EVENT, wants ACK 1, attachment to follow",
             "2 bytes · message: attachment",
-            '"461-1[{"file":{"_placeholder":true,"num":0}}]"'
+            """'461-1[{"file":{"_placeholder":true,"num":0}}]'"""
             " · message: BINARY_ACK 1, attachment to follow",
             "2 bytes · message: attachment",
         ]

@@ -143,10 +143,9 @@ def test_oracle(row: Case, role: Role) -> None:
 
 
 def server_answer(offer: Offer) -> str | None:
-    nonce = bytes(16)
-    header = [("Sec-WebSocket-Extensions", offer.offer)]
-    request = upgrade_request("example.com", nonce=nonce, headers=header)
-    parsed = Request.parse(request.serialize())
+    request = upgrade_request("example.com", nonce=bytes(16)).serialize()
+    field = f"\r\nSec-WebSocket-Extensions: {offer.offer}\r\n\r\n".encode()
+    parsed = Request.parse(request.replace(b"\r\n\r\n", field))
     assert parsed is not None
     response = answer(parsed[0], extensions={NAME: offer.wished.negotiate})
     assert response.status == 101

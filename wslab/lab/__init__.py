@@ -18,11 +18,13 @@ from wslab.lab.servers.tcp import serve_tcp
 from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
 from wslab.lab.wire.anatomy import dissect
+from wslab.lab.wire.bitgrid import BitGrid
 from wslab.lab.wire.cable import Cable, cable
 from wslab.lab.wire.diagram import sequence
 from wslab.lab.wire.transcript import Transcript
 
 __all__ = [
+    "BitGrid",
     "Cable",
     "LoopStalled",
     "Server",

@@ -12,14 +12,8 @@ from typing import Any
 import socketio
 from aiohttp import web
 
-from wslab.apps.socketio.packets import (
-    ENGINE_IO,
-    SOCKET_IO,
-    EnginePacket,
-    EngineType,
-    SocketPacket,
-    SocketType,
-)
+from wslab.apps.socketio import EnginePacket, EngineType, SocketPacket, SocketType
+from wslab.apps.socketio.packets import ENGINE_IO, SOCKET_IO
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Late, Trial, shown
 
@@ -39,9 +33,6 @@ def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> 
     """Write an event as the text of a frame."""
     packet = SocketPacket(SocketType.EVENT, data, namespace, number)
     return f"{EngineType.MESSAGE:d}{packet.serialize()}"
-
-
-# ★ Name the packet
 
 
 @SET.task(
@@ -69,9 +60,6 @@ def layers(trial: Trial, layers: Any) -> None:
         trial.same(got[0], engine.name, "Engine.IO's type is wrong", ENGINE_IO)
         message = "only a MESSAGE carries a packet of Socket.IO; for all others it is None"
         trial.same(got[1], second, message if second is None else "Socket.IO's type is wrong")
-
-
-# ★★ Decode an event
 
 
 def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
@@ -136,9 +124,6 @@ def event(trial: Trial, event: Any) -> None:
             trial.want(same, message, expected=shown(other), got=shown(one))
 
 
-# ★★ What a client has to answer
-
-
 @SET.task(
     "What a client has to answer",
     level=2,
@@ -189,9 +174,6 @@ def _is_connect(packet: Any) -> bool:
         return packet == "40" or isinstance(json.loads(packet[2:]), dict)
     except ValueError:
         return False
-
-
-# ★★★ Join by hand
 
 
 class _Chat:
