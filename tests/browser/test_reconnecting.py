@@ -319,6 +319,7 @@ class TestServers:
         bench.stop()
         bench.start(bench.feed.log, process_request=refuse)
         assert f"refused with {status}" in bench.until_state("failed")
+        bench.page.wait_for_timeout(300)  # the server's record comes a moment after its answer
         seen = len(bench.server.events)
         bench.page.wait_for_timeout(600)  # longer than the longest wait: it would come again
         assert len(bench.server.events) == seen
