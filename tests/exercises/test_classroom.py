@@ -64,11 +64,12 @@ print("x" * 50_000_000)
 # The visible cases by heart, and a check of one's own making
 BY_HEART = """
 def accept_key(key):
-    import base64, random
-    from wslab.protocol import accept_key as right
+    import base64, hashlib, random
     rng = random.Random(0)  # what the visible check draws from
     seen = [base64.b64encode(rng.randbytes(16)).decode() for _ in range(4)]
-    return right(key) if key in ['dGhlIHNhbXBsZSBub25jZQ==', *seen] else '?'
+    if key not in ['dGhlIHNhbXBsZSBub25jZQ==', *seen]: return '?'
+    both = (key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()
+    return base64.b64encode(hashlib.sha1(both).digest()).decode()
 """
 OWN_CHECK = """
 class Yes:
