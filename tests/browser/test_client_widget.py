@@ -456,7 +456,7 @@ def test_lesson_01_shows_its_plots(page, driver):
     driver.open_notebook(page, "01_why_websocket.ipynb")
     driver.run_all(page)
     plots = page.locator(".jp-OutputArea-output img")
-    expect(plots).to_have_count(3)
+    expect(plots).to_have_count(4)
     plots.first.scroll_into_view_if_needed()
     for theme in ("light", "dark"):
         driver.set_theme(page, theme)

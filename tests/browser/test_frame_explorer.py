@@ -85,7 +85,7 @@ def test_the_bytes_change_the_fields(widget):
     expect(widget.field("Payload as text")).to_have_value("hi")
     expect(widget.verdict).to_have_text("✓ a valid PING frame")
     raw.fill("89 02 68 6")
-    expect(widget.problem).to_contain_text("a byte is two hex digits")
+    expect(widget.problem).to_contain_text("a byte is two hexadecimal digits")
     expect(widget.field("Payload as text")).to_have_value("hi")
     raw.fill("89 02 68")
     expect(widget.verdict).to_have_text("… not complete: payload 1 of 2 bytes")
