@@ -6,7 +6,7 @@ PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
 DIR         ?= classroom
-WORKERS     ?= 4
+WORKERS     ?= 3
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
 
 VENV := .venv
