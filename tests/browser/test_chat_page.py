@@ -157,6 +157,8 @@ class TestPeople:
             await asyncio.Event().wait()
 
         server = lab.serve_tcp(silent, name="silent")
+        # The page's policy forbids other servers, even to this test.
+        page.context.new_cdp_session(page).send("Page.setBypassCSP", {"enabled": True})
         page.add_init_script(
             f"""const Real = WebSocket;
             window.elsewhere = "ws://127.0.0.1:{server.port}/";
