@@ -45,6 +45,8 @@ def _width(text: str) -> int:
 def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Align rows under their headings; a cell may hold several lines, the last column is free.
 
+    A short row's last cell takes the columns that are left.
+
     Of very many rows, or very long ones, it shows an `excerpt`, and says so.
 
     >>> print(text_table(["who", "what"], [["client", "Hello"], ["server", "Hi"]]))
@@ -59,10 +61,12 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         cells = [escaped(cell, keep=LAYOUT).split("\n") for cell in row]
         for i in range(max(map(len, cells))):
             lines.append([cell[i] if i < len(cell) else "" for cell in cells])
-    widths = [max(_width(line[i]) for line in lines) for i in range(len(head) - 1)]
+    widths = [
+        max(_width(line[i]) for line in lines if i + 1 < len(line)) for i in range(len(head) - 1)
+    ]
     return "\n".join(
         "  ".join(
-            [cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=False)]
+            [cell + " " * (w - _width(cell)) for cell, w in zip(line[:-1], widths, strict=False)]
             + [line[-1]]
         ).rstrip()
         for line in lines
