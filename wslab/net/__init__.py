@@ -1,4 +1,4 @@
-"""Time without waiting; later, the network in memory."""
+"""Virtual time; later, the network in memory."""
 
 from wslab.net.clock import Timers, run_virtual
 

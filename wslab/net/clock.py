@@ -1,7 +1,7 @@
-"""Virtual time: hours of waiting in a moment, and to the second the same every time.
+"""Virtual time, in which hours of waiting pass in a moment, and every run takes the same time.
 
-`run_virtual` is for coroutines that wait for nothing but time and each other; `Timers` is what a
-browser's script has: setTimeout and clearTimeout.
+`run_virtual` is for coroutines that wait only for time and for each other. `Timers` stands for the
+setTimeout and clearTimeout of a browser.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class _Selector(selectors.BaseSelector):
-    """Watches the loop's own socket; where a real one would wait, it sets the clock forward."""
+    """Watches the loop's own socket, and moves the clock on where a real selector would wait."""
 
     def __init__(self, start: float) -> None:
         self.now = start
@@ -50,21 +50,21 @@ class _Selector(selectors.BaseSelector):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to whatever is next."""
+    """An event loop whose clock jumps to the next timer."""
 
     def __init__(self, start: float) -> None:
         self._virtual = _Selector(start)
         super().__init__(self._virtual)
 
     def time(self) -> float:
-        # asyncio runs what is due within this many seconds. If it were less than the next float
-        # from now, as 1 ns is from 2²⁴ s on, nothing would ever be due.
+        # asyncio runs the timers that are due within this many seconds. From 2²⁴ s on, 1 ns is less
+        # than the distance to the next float, so no timer would ever be due.
         self._clock_resolution = max(1e-9, math.ulp(self._virtual.now))
         return self._virtual.now
 
 
 def _run(coroutine: Coroutine[Any, Any, T], start: float) -> T:
-    # asyncio's debug mode, which `python -X dev` turns on, would take a hundred times as long
+    # `python -X dev` turns on asyncio's debug mode, which would take a hundred times as long
     with asyncio.Runner(loop_factory=partial(_Loop, start), debug=False) as runner:
         return runner.run(coroutine)
 
@@ -72,7 +72,7 @@ def _run(coroutine: Coroutine[Any, Any, T], start: float) -> T:
 def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     """Run a coroutine in virtual time and return its result; `loop.time()` begins at start.
 
-    It works in a cell too: a thread of its own runs the loop.
+    It works in a cell too, because a thread of its own runs the loop.
     Raises RuntimeError if everything waits for something that is not time.
 
     >>> async def a_day():
@@ -86,7 +86,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
 
 
 class Timers:
-    """What a page has for waiting, in virtual time. now: seconds since it was made."""
+    """The timers of a page, in virtual time. now: seconds since they were made."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -95,19 +95,19 @@ class Timers:
         self._cleared: set[int] = set()
 
     def set_timeout(self, function: Callable[[], object], seconds: float) -> int:
-        """Call a function once, later; return a number to clear it with."""
+        """Call a function once, after some seconds; return a number to clear it with."""
         number = next(self._numbers)
         heapq.heappush(self._waiting, (self.now + seconds, number, function))
         return number
 
     def clear_timeout(self, number: int | None) -> None:
-        """Do not call it after all; None, or one that was called, does nothing."""
+        """Cancel a call; None, or the number of a call that is over, does nothing."""
         if any(waiting == number for _, waiting, _ in self._waiting):
             assert number is not None  # it was found
             self._cleared.add(number)
 
     def run(self, until: float) -> None:
-        """Let time pass."""
+        """Let time pass until this many seconds since the start."""
         while self._waiting and self._waiting[0][0] <= until:
             self.now, number, function = heapq.heappop(self._waiting)
             if number in self._cleared:
