@@ -1,4 +1,4 @@
-"""A frame taken apart: every field, its bits, and what they mean (RFC 6455 §5.2)."""
+"""Take a frame apart into its fields, their bits and their meaning (RFC 6455 §5.2)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ MASK_MARKS = ("[", "]")  # around masking keys
 MASKED_MARKS = ("{", "}")  # around masked payloads; the sanitiser of the tests knows both
 
 
-_LATER = bytes(range(0x80, 0xC0))  # all bytes of a character in UTF-8 but its first are of these
+_LATER = bytes(range(0x80, 0xC0))  # the bytes of a UTF-8 character after its first one
 
 
 class Field(NamedTuple):
     """One field of a frame.
 
     at: the bytes that hold it, counted from 0, such as "0" or "2–5".
-    bits: its bits as digits with a dot for each bit of the byte that belongs to another field;
-    bytes in hex for the longer fields.
+    bits: its bits, with a dot for each other bit of the byte. Longer fields have bytes in hex.
     """
 
     at: str
@@ -45,7 +44,7 @@ class Anatomy(tuple[Field, ...]):
 
 
 def opcode_name(opcode: int) -> str:
-    """Return an opcode's name, "reserved" for one without."""
+    """Return an opcode's name, or "reserved 0x…" if it has none."""
     try:
         return Opcode(opcode).name
     except ValueError:
@@ -128,7 +127,7 @@ def describe_payload(header: Header, payload: bytes, lead: bytes | None = b"") -
 
     payload: unmasked; shorter than header.length if the rest was not kept or has not come.
     lead: the first bytes of a character that the frame before this one left incomplete; None if
-    nobody can tell.
+    unknown.
     """
     has_all = len(payload) == header.length
     if header.opcode == Opcode.CLOSE and has_all:
@@ -148,9 +147,9 @@ def _bytes(count: int) -> str:
 
 
 def _describe_text(payload: bytes, lead: bytes | None, *, has_all: bool, ends: bool) -> str:
-    """Quote a fragment of a text; a character that is cut in two belongs to where it ends."""
+    """Quote a fragment of a text; a character that is cut in two counts where it ends."""
     said = []
-    if lead is None:  # then what can only be the end of a character is
+    if lead is None:  # then bytes that can only end a character are taken for its end
         rest = payload.lstrip(_LATER)
         if size := len(payload) - len(rest):
             said, payload = [f"the last {_bytes(size)} of a character"], rest

@@ -1,4 +1,4 @@
-"""A frame as the grid of RFC 6455 §5.2: 32 bits a line, with the values of this frame in it."""
+"""A frame as the grid of RFC 6455 §5.2, with 32 bits a line and the values of this frame in it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MARKS = {"header": ("", ""), "key": MASK_MARKS, "masked": MASKED_MARKS, "payload
 class Cell(NamedTuple):
     """A run of bits in one line.
 
-    kind: "header", "key", "masked" or "payload". width: in bits. name: the field's; empty where it
-    goes on from the line above. value: its bits, or its bytes in hexadecimal.
+    kind: "header", "key", "masked" or "payload". width: in bits. value: its bits, or its bytes in
+    hexadecimal. name: the field's name; empty if the field goes on from the line above.
     """
 
     kind: str
@@ -66,7 +66,7 @@ def _bits(data: bytes, header: Header) -> list[Cell]:
 
 
 def _bytes(data: bytes, header: Header, payload: bytes) -> Iterator[Cell]:
-    """Yield what follows them, a cell for each byte."""
+    """Yield the other fields, a cell for each byte."""
     key = header.mask or b""
     fields = [
         ("header", "extended length", data[2 : header.size - len(key)]),

@@ -1,4 +1,4 @@
-"""What can go wrong on the way: one direction of a cable, and the faults that it may have."""
+"""One direction of a cable, and the faults that it can have."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TICK = 0.02  # seconds between the pieces of a throttled flow
 class Faults:
     """How one direction of a cable misbehaves; the defaults are a perfect cable.
 
-    frozen: nothing passes. delay: seconds that everything is late. split: bytes per TCP segment,
-    gap seconds apart. drop_after: bytes that still pass on a connection, the rest is lost.
+    frozen: nothing passes. delay: seconds of delay. split: bytes per TCP segment, gap seconds
+    apart. drop_after: bytes that still pass on each connection before the rest is lost.
     rate: bytes per second.
     """
 
@@ -37,11 +37,11 @@ class Faults:
 
 
 class Flow:
-    """Carries bytes to a transport, as late, as slowly, in as small pieces as its faults say.
+    """Carries bytes to a transport, with the delay, rate and pieces that its faults demand.
 
-    write, end: what to do with bytes, and with the end of the stream, once they may pass; write
-    returns whether it could. pause: called with True when the sender should stop, with False when
-    it may go on. lose: called with the place and the number of bytes that will never arrive.
+    write, end: called with bytes, or at the end of the stream, once they may pass. Write returns
+    whether it could. pause: called with True to stop the sender, and with False to let it go on.
+    lose: called with place and size of bytes that will never arrive.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Flow:
             if size > room:
                 self.lose(at + room, size - room)
             if not room:
-                return  # a peer that does not get the data does not get the end either
+                return  # without the data, the peer does not get the end either
             data = data and data[:room]
             self.passed += len(data or b"")
         if not self.queue and not self.faults.holds_back:
@@ -101,7 +101,7 @@ class Flow:
         self.pump()
 
     def pump(self) -> None:
-        """Let pass what is due, and come back when more is."""
+        """Let the bytes pass that are due, and come back when more are."""
         self.timer = None
         while self.queue and not self.faults.frozen:
             due, at, data = self.queue[0]
@@ -116,7 +116,7 @@ class Flow:
                 data = data[:size]
             self.backlog -= len(data or b"")
             self._out(at, data)
-            if pause:  # also for what is still to come
+            if pause:  # also before bytes that are still to come
                 self.timer = self.loop.call_later(pause, self.pump)
                 return
         if self.backlog <= BACKLOG and not self.faults.frozen:
@@ -133,7 +133,7 @@ class Flow:
         return size, pause
 
     def close(self) -> None:
-        """Lose what is still held back."""
+        """Lose the bytes that are still held back."""
         if self.timer is not None:
             self.timer.cancel()
         self.timer = None
