@@ -1,4 +1,4 @@
-"""A frame's bits as an HTML table of 32 columns: the drawing of RFC 6455 §5.2 with real values."""
+"""A frame's bits as an HTML table of 32 columns, as RFC 6455 §5.2 draws them, with real values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wslab.lab.wire.bitgrid import BITS, BitGrid, Cell
 
 __all__ = ["PARTS", "bitgrid"]
 
-# The parts of a frame, readable on white and on black; a mark or a name says the same.
+# The parts of a frame, readable on white and on black. A mark or a name says the same.
 PARTS = {"header": "#4f7fc4", "key": "#b87400", "masked": "#b0559b", "payload": "#2a8a5a"}
 
 _RULER = "padding: 0; text-align: center; font-size: 70%; min-width: 1.6em"

@@ -1,4 +1,4 @@
-"""HTML for the lab's values: pure functions from a value to a string."""
+"""HTML for the lab's values, as pure functions from a value to a string."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wslab.lab.tables import LAYOUT, Table, escaped, excerpt
 from wslab.lab.wire.anatomy import Anatomy
 from wslab.lab.wire.transcript import Row, Transcript
 
-if TYPE_CHECKING:  # the widgets' package is loaded by those who use it
+if TYPE_CHECKING:  # the widgets' package is loaded only when it is used
     from wslab.browser.events import PageEvents
 
 __all__ = [
@@ -27,8 +27,8 @@ __all__ = [
     "transcript",
 ]
 
-# A peer's text may hold $…$, which JupyterLab and nbconvert would typeset as mathematics: MathJax 3
-# and MathJax 2 leave alone what has these classes.
+# A peer's text may hold $…$, which JupyterLab and nbconvert would typeset as mathematics. MathJax 3
+# and MathJax 2 do not touch elements of these classes.
 CLASSES = "wslab mathjax_ignore tex2jax_ignore"
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
@@ -43,9 +43,9 @@ def html_table(
 ) -> str:
     """Make a table; every cell is escaped, line breaks are kept, mathematics is not typeset.
 
-    Of very many rows, or very long ones, it shows an `excerpt`, and says so.
+    If there are very many rows, or very long ones, it shows an `excerpt`, and says so.
 
-    rows: the cells' texts; the last cell of a short row spans the columns that are left.
+    rows: the cells' texts; the last cell of a short row spans the rest of the columns.
     numbers: the columns to align to the right. code: the columns in a monospaced font.
     """
     styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
@@ -97,7 +97,7 @@ def _rows_table(caption: str, rows: Iterable[Row]) -> str:
 
 
 def transcript(value: Transcript) -> str:
-    """Show what passed through a cable, a row for each message."""
+    """Show the messages that passed through a cable, one in each row."""
     caption = f"Transcript, {len(value)} rows" if len(value) else "Transcript: nothing has passed"
     if value.dropped:
         limit = value.tape.pieces.maxlen
@@ -106,7 +106,7 @@ def transcript(value: Transcript) -> str:
 
 
 def row(value: Row) -> str:
-    """Show one message; a frame also bit by bit."""
+    """Show one message, and a frame also bit by bit."""
     shown = _rows_table(f"Row {value.number} of a transcript", [value])
     return shown + (f"\n{anatomy(value.anatomy)}" if value.header is not None else "")
 
@@ -119,14 +119,14 @@ def anatomy(value: Anatomy) -> str:
 
 
 def events(value: Events) -> str:
-    """Show what happened on a server."""
+    """Show the events of a server."""
     return html_table(
         "Events", ("connection", "event", "text"), value.rows(), numbers=("connection",)
     )
 
 
 def page_events(value: PageEvents) -> str:
-    """Show what a page's WebSocket reported."""
+    """Show the events of a page's WebSocket."""
     head = ("connection", "event", "says")
     rows = value.rows() or [("", "none yet", "")]
     return html_table("Events of the socket", head, rows, numbers=("connection",))
@@ -138,5 +138,5 @@ def plain_table(value: Table) -> str:
 
 
 def checkup(value: Checkup) -> str:
-    """Show what the doctor found."""
+    """Show the doctor's findings."""
     return html_table("Check-up", HEAD, value.rows())
