@@ -168,7 +168,7 @@ def test_bad_input_is_explained_and_does_no_harm(page, driver, peer):
     widget.expect("OPEN (1)")
     for label, text, problem in [
         ("Bytes in hex", "4", "a byte has two hex digits, and 1 is an odd number"),
-        ("Bytes in hex", "0x41", '"x" is no hex digit'),
+        ("Bytes in hex", "0x41", '"x" is not a hex digit'),
         ("Close code", "1001", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
         ("Close code", "five", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
         ("URL", "ftp://127.0.0.1/", "begins with ws:// or wss:// and has no #"),

@@ -110,7 +110,7 @@ def test_every_bit_is_a_button_with_a_name(page, widget):
     widget.bit("length 1").last.click()
     widget.expect_bytes("81 04 48 65 6c 6c 6f")
     expect(widget.verdict).to_have_text(
-        "✓ a valid TEXT frame; what follows is the next frame's (1 B)"
+        "✓ a valid TEXT frame; 1 B after it belong to the next frame"
     )
 
 

@@ -144,7 +144,7 @@ def test_text_for_where_there_is_no_page() -> None:
         ("817e00", None, "more bytes of the header"),
         ("810248", None, "payload 1 of 2 bytes"),
         ("8100", True, "a valid TEXT frame"),
-        ("810000ff", True, "what follows is the next frame's (2 B)"),
+        ("810000ff", True, "2 B after it belong to the next frame"),
         ("8300", False, "opcode 0x3 is reserved (RFC 6455 §5.2): closed with 1002"),
         ("c100", False, "RSV bits are 100"),
         ("0900", False, "PING is fragmented (RFC 6455 §5.5)"),

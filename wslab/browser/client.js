@@ -31,7 +31,7 @@ class Client {
     return this.socket ? `${READY_STATES[this.socket.readyState]} (${this.socket.readyState})` : "no socket yet";
   }
 
-  // What a person or a cell asks for
+  // Requests of a person or a cell
 
   obey({ do: what, route, text, hex, code, reason }) {
     if (what === "connect") this.connect(this.url, route ?? this.route);
@@ -82,7 +82,7 @@ class Client {
     this.changed();
   }
 
-  /** Another Browser has taken this one's place: its cell ran again. */
+  /** A new Browser has taken this one's place, because its cell ran again. */
   retire() {
     this.replaced = this.model.get("state").replaced;
     if (!this.replaced) return;
@@ -112,15 +112,15 @@ class Client {
       const { code, reason, wasClean } = event;
       const text = `code ${code}, reason ${printable(reason)}, wasClean ${wasClean}`;
       this.report({ connection, type: "close", code, reason, wasClean }, text);
-      if (opened && way.chosen === "proxy") this.note("The proxy passes no close codes on: this one is its own.");
+      if (opened && way.chosen === "proxy") this.note("The proxy passes no close codes on, so this code is its own.");
       // The proxy accepts before it knows whether it reaches the server, and then drops us.
       const reached = way.chosen === "proxy" ? code !== 1006 : opened;
       if (!reached && socket === this.socket && !this.replaced) this.failed(way, connection, socket);
     };
   }
 
-  /** A connection never opened: say what to do. The first one may have gone to the wrong machine;
-   *  the kernel knows whether its server runs and saw nothing, and then has us use the proxy. */
+  /** Say what to do, because a connection never opened. The first one may have gone to the wrong
+   *  machine. If the kernel's server runs and saw nothing, the kernel tells us to use the proxy. */
   async failed({ url, route, chosen }, connection, socket) {
     if (route === "auto" && chosen === "direct" && connection === 1 && proxied(url, this.page))
       this.tell({ unreached: true });
@@ -130,7 +130,7 @@ class Client {
     this.changed();
   }
 
-  // What the page shows, and what the kernel is told
+  // The log on the page, and the reports to the kernel
 
   note(text, connection = "") {
     this.log.push({ connection, type: "", text });
@@ -208,11 +208,11 @@ function render(client, root) {
     client.send(data);
   }
   function close() {
-    // No code at all is allowed; what is no number is for the browser to refuse.
+    // No code at all is allowed. The browser refuses anything that is not a number.
     client.close(code.value.trim() === "" ? null : Number(code.value), reason.value);
   }
 
-  let shown = 0; // lines of the log, those that it has forgotten included
+  let shown = 0; // lines of the log, including those that it has forgotten
   function draw() {
     state.textContent = client.readyState;
     state.dataset.state = client.socket?.readyState ?? "none";
@@ -251,10 +251,10 @@ function entry({ connection, type, text }) {
   return el("li", {}, connection ? `#${connection} ` : "", el("b", {}, type), type && text ? " " : "", text);
 }
 
-/** A line of controls; Enter in any field does what the button, the last of them, does. */
+/** A line of controls that ends with a button; Enter in any field does the same as the button. */
 function line(action, ...children) {
   const onkeydown = (event) => {
-    // Not the Enter that ends the writing of 你好; and a <form> would not hear it in a notebook.
+    // Not the Enter that ends the input of 你好. A <form> would not hear Enter in a notebook.
     if (event.key !== "Enter" || event.isComposing || event.target.matches("button")) return;
     event.preventDefault();
     action();

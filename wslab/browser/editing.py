@@ -1,6 +1,6 @@
-"""A frame while somebody edits it: by its fields, by its bits, or by its bytes.
+"""Edit a frame by its fields, by its bits, or by its bytes, with pure functions.
 
-Pure functions. Bytes are the truth, also broken ones; the fields are what a receiver would read.
+The bytes are the truth, even if they are broken. The fields are those that a receiver would read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BITS = (
 
 
 class Draft(Frame):
-    """A frame that need not keep the rules; made by `read` or `edited`."""
+    """A frame that may break the rules; made by `read` or `edited`."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ class Draft(Frame):
         return cls(header.opcode, payload, header.fin, header.rsv, header.mask)
 
     def edited(self, field: str, value: object) -> Draft:
-        """Return a draft with one field changed, as the page names fields.
+        """Return a draft with one field changed; the page has the same names for fields.
 
         field: "opcode", "fin", "rsv" (0 to 7), "masked", "key", "payload" (both in hex), or "text".
         Raises ValueError if value does not fit.
@@ -78,9 +78,9 @@ class Draft(Frame):
 
 
 class FrameVerdict(NamedTuple):
-    """What a receiver makes of a frame.
+    """A receiver's verdict on a frame.
 
-    valid: True, False, or None while bytes are missing. text: why, with the rule it breaks.
+    valid: True, False, or None while bytes are missing. text: why, with the rule that it breaks.
     """
 
     valid: bool | None
@@ -90,20 +90,20 @@ class FrameVerdict(NamedTuple):
 def _number(value: object, limit: int) -> int:
     number = int(str(value))
     if not 0 <= number <= limit:
-        raise ValueError(f"{number} does not fit: 0 to {limit}")
+        raise ValueError(f"{number} does not fit, give 0 to {limit}")
     return number
 
 
 def limited_hex(data: bytes | str) -> bytes:
-    """Return bytes, or those that a hexadecimal text writes; ValueError for more than `LIMIT`."""
+    """Return bytes, or read them from hexadecimal text; ValueError for more than `LIMIT`."""
     data = parse_hex(data) if isinstance(data, str) else bytes(data)
     if len(data) > LIMIT:
-        raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
+        raise ValueError(f"these are {len(data)} bytes, but the explorer takes at most {LIMIT}")
     return data
 
 
 def flip(data: bytes, byte: int, bit: int) -> bytes:
-    """Turn one bit of data over; bit 0 is the leftmost, as the RFC draws them.
+    """Flip one bit of data; bit 0 is the leftmost, as the RFC draws them.
 
     Raises ValueError if there is no such bit.
 
@@ -118,10 +118,10 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
 
 
 def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
-    """Say what a receiver makes of the frame at the beginning of data.
+    """Judge the frame at the beginning of data as a receiver does.
 
-    sender: "client" or "server", whose frames are masked or not; None for either.
-    No extension is in use, and nothing came before.
+    sender: "client", whose frames are masked, or "server", whose frames are not; None for either.
+    No extension is in use, and no frames came before.
 
     >>> check_draft(bytes.fromhex("890548656c6c6f"))
     FrameVerdict(valid=True, text='a valid PING frame')
@@ -145,7 +145,7 @@ def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
     except ProtocolError as error:
         code = CloseCode(error.code)
         return FrameVerdict(False, f"{error}: closed with {code} {code.name}")
-    more = f"; what follows is the next frame's ({-missing} B)" if missing else ""
+    more = f"; {-missing} B after it belong to the next frame" if missing else ""
     return FrameVerdict(True, f"a valid {opcode_name(header.opcode)} frame{more}")
 
 

@@ -1,5 +1,5 @@
-// The frame explorer's page: it draws what the kernel says and sends each edit there. What a bit
-// means and whether a frame is valid is decided by wslab.protocol, not here.
+// The frame explorer's page draws the kernel's answers, and sends each edit there. wslab.protocol
+// decides what a bit means and whether a frame is valid.
 
 const PATIENCE = 1500; // milliseconds without an answer after which we say that we wait
 
@@ -25,12 +25,12 @@ class Explorer {
     try {
       this.model.send({ edit: field, value, number: this.number });
     } catch {
-      // There is no kernel any more, and after a while we say so.
+      // There is no kernel any more. After a while we say so.
     }
   }
 
   answer(view) {
-    if (view.number !== this.number) return; // overtaken by a later edit, or another view's
+    if (view.number !== this.number) return; // of an older edit, or of a different view
     this.heard = view.number;
     clearTimeout(this.waiting);
     this.draw(view);
@@ -101,12 +101,12 @@ class Explorer {
     this.rows.replaceChildren(...view.rows.map(tableRow));
   }
 
-  /** Write into a field, but not into the one that somebody is just typing in. */
+  /** Write into a field, unless somebody is just typing in it. */
   fill(input, value) {
     if (input !== document.activeElement) input.value = value ?? "";
   }
 
-  /** The first two bytes, a button for each bit; kept while they are the same bits, so that the
+  /** Draw the first two bytes, a button for each bit. Buttons of the same bits are kept, so that the
    *  focus stays where it is. */
   drawBits(bytes) {
     const bits = bytes.flat();

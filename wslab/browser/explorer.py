@@ -1,7 +1,7 @@
-"""A frame to take apart by hand: edit a field, a bit or a byte, and the others follow.
+"""A frame to take apart by hand. If you edit a field, a bit or a byte, the others follow.
 
-The page only draws and asks. Each edit comes to the kernel, where `wslab.protocol` reads the
-frame and judges it, and the answer goes back.
+The page only draws and asks. Each edit comes to the kernel, where `wslab.protocol` reads and
+judges the frame, and the answer goes back.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ SENDERS = ("", "client", "server")
 class FrameExplorer:
     """A frame that can be edited in the page.
 
-    data: the bytes of a frame, or hexadecimal text; valid or not, at most 4096 bytes.
-    sender: "client" or "server" to have it judged by who sends it, since clients must mask and
-    servers must not; None for either.
-
-    data: the bytes as they are now; assign them to show another frame.
+    data: the bytes of a frame, or hexadecimal text; valid or not, at most 4096 bytes. You can read
+    the edited bytes here, and assign them to show a new frame.
+    sender: "client" or "server" to check its masking too, because clients must mask and servers
+    must not. None accepts both.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class FrameExplorer:
 
     @data.setter
     def data(self, data: bytes | str) -> None:
-        """Show another frame."""
+        """Show a new frame."""
         self._set_data(limited_hex(data))
         self._widget.state = self._view()
 
@@ -61,11 +60,11 @@ class FrameExplorer:
 
     @property
     def verdict(self) -> FrameVerdict:
-        """What a receiver makes of it."""
+        """A receiver's verdict on the frame."""
         return check_draft(self._data, self._sender)
 
     def __repr__(self) -> str:
-        """Show the frame as a table, for where nothing can show the widget."""
+        """Show the frame as a table, where the widget cannot be shown."""
         title = "FrameExplorer: run this cell in JupyterLab to edit the frame"
         return f"{title}\n{self.anatomy!r}\n{self.verdict.text}"
 
@@ -74,7 +73,7 @@ class FrameExplorer:
 
     def _set_data(self, data: bytes) -> None:
         self._data = data
-        # Half a header says nothing: the fields stay as they were until there is more.
+        # Half a header has no fields yet, so they stay as they were until there is more.
         self._draft = Draft.read(data) or self._draft
 
     def _on_message(self, message: dict[str, Any]) -> None:
@@ -97,7 +96,7 @@ class FrameExplorer:
         self._widget.state = view  # for a page that is loaded later
 
     def _view(self) -> dict[str, Any]:
-        """Return all that the page draws, as JSON."""
+        """Return everything that the page draws, as JSON."""
         draft, verdict = self._draft, self.verdict
         try:
             text: str | None = draft.payload.decode()
