@@ -32,7 +32,7 @@ class Peer:
             await self.ws.send(json.dumps(message))
 
     async def hear(self, count):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             return [json.loads(await self.ws.recv()) for _ in range(count)]
 
 
