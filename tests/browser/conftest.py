@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from record import KERNELSPEC
+from run_all import as_a_learner
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -114,7 +114,7 @@ def running_lab(home: Path, *options: str) -> Iterator[Lab]:
     with log.open("wb") as output:
         server = subprocess.Popen(
             command,
-            env={**os.environ, **directories, "IPYTHONDIR": str(home / "ipython")},
+            env=as_a_learner(**directories, IPYTHONDIR=str(home / "ipython")),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ loses the messages which arrive while a cell runs. This does.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -38,6 +39,14 @@ def each_cell_twice(nb: NotebookNode) -> list[int]:
     return [i for i in once(nb) for _ in range(2)]
 
 
+def as_a_learner(**own: str) -> dict[str, str]:
+    """Return the environment of a program that learners run, which is not in Python's dev mode.
+
+    On a busy machine asyncio's debug mode, a part of it, writes warnings that no learner sees.
+    """
+    return {**os.environ, **own, "PYTHONDEVMODE": ""}
+
+
 @contextmanager
 def kernel(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
     """A kernel of this interpreter's environment that works in a folder."""
@@ -47,7 +56,7 @@ def kernel(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]
             # TCP ports are chosen here and taken a second later by the kernel. It dies if another
             # test's connection has got one of them meanwhile; nobody else gets a file.
             manager.transport, manager.ip = "ipc", f"{sockets}/kernel"
-        manager.start_kernel(cwd=str(folder))
+        manager.start_kernel(cwd=str(folder), env=as_a_learner())
         client = manager.blocking_client()
         try:
             client.start_channels()
