@@ -13,7 +13,7 @@ from wslab import lab
 from wslab.apps.socketio.chat import serve_chat
 from wslab.lab.servers.http import WebServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 

@@ -23,7 +23,7 @@ from wslab.scratch.client import RESPONSE_LIMIT, ClientEndpoint, connect_from_sc
 from wslab.scratch.endpoint import ConnectionEnded, Endpoint, Settings
 from wslab.scratch.server import ScratchServer, serve_from_scratch
 
-PATIENCE = 10  # seconds after which a test gives up
+PATIENCE = 45  # seconds after which a test gives up
 SOON = 0.05  # seconds of a time-out that is to pass
 MASK = bytes.fromhex("37fa213d")
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -667,7 +667,7 @@ async def test_interim_responses_before_the_101_are_passed_over():
         await reader.read()
 
     async with lab.serve_tcp(early_hints) as server:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(45):
             ws = await connect_from_scratch(f"ws://127.0.0.1:{server.port}/")
             assert await ws.recv() == "Hello"
             ws.transport.abort()

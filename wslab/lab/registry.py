@@ -7,7 +7,7 @@ import errno
 import socket
 import sys
 from contextlib import suppress
-from typing import Protocol
+from typing import ClassVar, NoReturn, Self
 
 from wslab.lab.loop import LabThread, process_global
 from wslab.lab.peers import CAN_TELL, OwnPeers, on_hub
@@ -19,32 +19,57 @@ NO_NAMES = [value for name, value in vars(socket).items() if name.startswith("EA
 __all__ = ["LOOPBACK", "Listener", "accept_no_more", "listen", "registry", "replace"]
 
 
-class Listener(Protocol):
-    """The common interface of servers and cables."""
+class Listener:
+    """The common base of servers and cables."""
 
-    kind: str
-    name: str
-    host: str
-    thread: LabThread
-    overlaps: bool  # whether a successor may start before this one has stopped
+    kind: ClassVar[str]
+    overlaps = True  # whether a successor may start before this one has stopped
+
+    def __init__(self, name: str, host: str, thread: LabThread) -> None:
+        self.name, self.host, self.thread = name, host, thread
+        self._listener: socket.socket | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether it listens."""
-
-    @property
-    def port(self) -> int:
-        """The TCP port; RuntimeError if it is stopped."""
+        return self._listener is not None
 
     @property
     def listener(self) -> socket.socket:
         """The socket that it listens on; RuntimeError if it is stopped."""
+        if self._listener is None:
+            what = f"{self.kind} {self.name!r}"
+            raise RuntimeError(f"{what} is stopped: run the cell that starts it again")
+        return self._listener
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on; RuntimeError if it is stopped."""
+        return int(self.listener.getsockname()[1])
+
+    def decode(self, *_: object) -> NoReturn:
+        """Refuse to be taken for a URL, as `connect(server)` does: it takes `server.url`."""
+        raise TypeError(f"connect() takes a URL, not a {self.kind}: write connect({self.kind}.url)")
 
     def start(self, listener: socket.socket) -> None:
-        """Accept connections."""
+        """Accept connections; called by `replace`."""
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """Stop listening and close every connection."""
+        raise NotImplementedError
 
     def stop_now(self) -> None:
-        """Stop, from a thread that cannot await."""
+        """Stop from a thread that cannot await, as when a cell is run again."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Use `async with lab.serve(...) as server:`; it stops at the end of the block."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Stop."""
+        await self.stop()
 
 
 def registry() -> dict[str, Listener]:

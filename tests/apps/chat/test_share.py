@@ -44,7 +44,7 @@ def test_alone(running: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
         looked.append((server.rules.rate, server.rules.members, server.admission.token))
         with connect(server.url, proxy=None) as ws:
             ws.send('{"type":"setName","text":"Ada"}')
-            assert ws.recv(timeout=10) == '{"name":"Server","text":"Ada joined the room"}'
+            assert ws.recv(timeout=45) == '{"name":"Server","text":"Ada joined the room"}'
 
     running.append(look)
     assert cli.main(["serve", "chat"]) == 0
@@ -66,7 +66,7 @@ def test_languages(running: list[Any], arguments: list[str], joined: str) -> Non
     def look(server: Any) -> None:
         with connect(server.url, proxy=None) as ws:
             ws.send('{"text":"小明","type":"setName"}')
-            assert ws.recv(timeout=10) == joined
+            assert ws.recv(timeout=45) == joined
 
     running.append(look)
     assert cli.main(["serve", "chat", *arguments]) == 0
@@ -96,7 +96,7 @@ def test_a_classroom(running: list[Any], capsys: pytest.CaptureFixture[str]) -> 
         own = server.page.partition("/?")[0]
         with connect(url, proxy=None, origin=own) as ws:  # type: ignore[arg-type]
             ws.send("x")
-            assert "error" in str(ws.recv(timeout=10))
+            assert "error" in str(ws.recv(timeout=45))
 
     running.append(look)
     assert cli.main(["serve", "chat", "--lan", "--room", "green"]) == 0

@@ -31,7 +31,7 @@ from wslab.apps.socketio.chat import (
 from wslab.apps.socketio.server import CLIENT_SCRIPT, serve_socketio
 from wslab.lab.servers.http import WebServer
 
-PATIENCE = 10  # seconds
+PATIENCE = 45  # seconds
 WEBSOCKET = "socket.io/?EIO=4&transport=websocket"
 POLLING = "socket.io/?EIO=4&transport=polling"
 TRANSPORTS = {"default": None, "polling": ["polling"], "websocket": ["websocket"]}

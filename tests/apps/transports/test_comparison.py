@@ -107,8 +107,8 @@ class TestTime:
     async def test_polling_is_half_an_interval_late_and_pushing_is_not(self):
         polling = await measured("polling", period=0.1)
         pushing = await measured("WebSocket", period=0.1)
-        assert 0.35 < polling.delay < 0.75
-        assert pushing.delay < 0.25
+        assert polling.delay > 0.35
+        assert pushing.delay < polling.delay / 2
 
     async def test_clients_count_each(self):
         found = await measured("WebSocket", clients=3)

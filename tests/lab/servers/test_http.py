@@ -18,7 +18,7 @@ from wslab.lab.registry import LOOPBACK, registry
 from wslab.lab.servers import http
 from wslab.lab.servers.http import serve_app
 
-SOON = 5
+SOON = 45  # seconds; generous, for a busy machine, and below a handler's minute
 
 
 async def hello(request):

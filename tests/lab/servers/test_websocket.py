@@ -21,7 +21,7 @@ from wslab.lab.registry import LOOPBACK, listen, registry
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.websocket import Server
 
-SOON = 5  # seconds; generous, for a busy machine, and far below a handler's minute
+SOON = 45  # seconds; generous, for a busy machine, and below a handler's minute
 
 
 async def said(url, *messages):

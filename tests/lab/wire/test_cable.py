@@ -63,7 +63,7 @@ class TestTarget:
 
     async def test_a_stopped_cable_leads_nowhere(self, wire):
         await wire.cable.stop()
-        with pytest.raises(RuntimeError, match=r"^'wire' is stopped: run the cell that lays it"):
+        with pytest.raises(RuntimeError, match=r"^cable 'wire' is stopped: run the cell that"):
             lab.cable(wire.cable, name="second")
 
     async def test_a_server_and_a_cable_of_a_cable(self):

@@ -186,11 +186,10 @@ class ChatServer(Server):
         loop = asyncio.get_running_loop()
         deadline = loop.call_later(self.rules.nameless, self._expect_name, member)
         delay = 0.0
-        async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
+        async with watched(connection, PULSE, busy=lambda: delay > 0):
             room.enter(member)
             try:
                 async for data in connection:
-                    watchdog.sign()
                     if (delay := room.delay(member)) > 0:
                         await asyncio.sleep(delay)
                         delay = 0.0

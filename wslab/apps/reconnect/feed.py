@@ -69,9 +69,8 @@ class Feed:
         session = Session(self.log)
         self.hub.add(ws, PLAIN)
         try:
-            async with watched(ws, self.heartbeat) as watchdog:
+            async with watched(ws, self.heartbeat):
                 async for data in ws:
-                    watchdog.sign()
                     self._receive(ws, session, decoded(data))
         except ResumeError as error:
             self._reply(ws, error.message)

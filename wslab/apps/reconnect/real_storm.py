@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ async def real_storm(
     """Stop a server of the lab, start it again on its port, and count who comes when.
 
     clients: a few hundred at most, they share this machine with the server. The rest is as for
-    `storm`.
+    `storm`. The seconds are those of the running loop.
     """
     server = lab.serve(_hold, name="storm", ping_interval=None)
     url, port = server.url, server.port
@@ -33,12 +32,13 @@ async def real_storm(
     for connection in connections:
         await connection.wait_closed()
     crowd = [_Client(url, policy, random.Random(f"{seed} {n}")) for n in range(clients)]
-    loss = time.monotonic()
+    now = asyncio.get_running_loop().time
+    loss = now()
     try:
         async with asyncio.TaskGroup() as group:
             for client in crowd:
                 group.create_task(client.come_back(loss))
-            await asyncio.sleep(loss + outage - time.monotonic())
+            await asyncio.sleep(loss + outage - now())
             server = lab.serve(_hold, name="storm", port=port, ping_interval=None)
     finally:
         await server.stop(0.05)
@@ -64,11 +64,12 @@ class _Client:
         self.ws: Any = None
 
     async def come_back(self, loss: float) -> None:
+        now = asyncio.get_running_loop().time
         due = loss
         while self.ws is None:
             due += next(self.waits)
-            await asyncio.sleep(due - time.monotonic())
-            self.attempts.append(time.monotonic() - loss)
+            await asyncio.sleep(due - now())
+            self.attempts.append(now() - loss)
             try:
                 self.ws = await library_connect(self.url, compression=None)
             except Exception as error:

@@ -10,13 +10,13 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar
 
 from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
 from wslab.lab.masking import masked_target
 from wslab.lab.output import HandlerRecord, finish_line, record_loop, record_output, recorder
 from wslab.lab.record import Events, HandlerError, Record
-from wslab.lab.registry import accept_no_more, registry
+from wslab.lab.registry import Listener, accept_no_more, registry
 from wslab.net.address import authority, reachable
 from wslab.protocol.errors import quantity
 
@@ -54,7 +54,7 @@ def check_options(options: Iterable[str], allowed: Iterable[str]) -> None:
             raise TypeError(f"a server has no option {option!r}{meant}")
 
 
-class BaseServer:
+class BaseServer(Listener):
     """A server on the lab's server thread; the subclass chooses the protocol.
 
     events: the newest events in order, at most `Events.LIMIT`. connections: the open connections;
@@ -63,52 +63,25 @@ class BaseServer:
 
     kind = "server"
     scheme = "tcp"
-    overlaps = True
     peer_left: ClassVar[tuple[type[Exception], ...]] = (ConnectionError,)  # not a handler's fault
 
     def __init__(self, name: str, host: str) -> None:
-        self.name = name
-        self.host = host
+        super().__init__(name, host, lab_thread("servers"))
         self.events = Events()
         self._errors: list[HandlerError] = []
         self._errors_shown = 0  # how many of them `unseen_errors` has returned
         self.connections: dict[Any, None] = {}  # a set that keeps its order
         self.numbers = itertools.count(1)
         self.replaced = False
-        self.thread: LabThread = lab_thread("servers")
         self._activity = 0
         self._handlers: dict[asyncio.Task[Any], None] = {}
-        self._listener: socket.socket | None = None
 
     # For cells
-
-    @property
-    def listener(self) -> socket.socket:
-        """The socket that it listens on; RuntimeError if it is stopped."""
-        if self._listener is None:
-            raise RuntimeError(
-                f"server {self.name!r} is stopped: run the cell that starts it again"
-            )
-        return self._listener
-
-    @property
-    def port(self) -> int:
-        """The TCP port that it listens on; RuntimeError if it is stopped."""
-        return int(self.listener.getsockname()[1])
 
     @property
     def url(self) -> str:
         """The URL for clients; RuntimeError if it is stopped."""
         return f"{self.scheme}://{authority(reachable(self.host), self.port)}/"
-
-    def decode(self, *_: object) -> NoReturn:
-        """Refuse to be used as a URL, as in `connect(server)`, which takes `server.url`."""
-        raise TypeError("connect() takes a URL, not a server: write connect(server.url)")
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it still listens."""
-        return self._listener is not None
 
     @property
     def errors(self) -> list[HandlerError]:
@@ -181,14 +154,6 @@ class BaseServer:
             self._abandon()
         finally:
             self._close_listener()
-
-    async def __aenter__(self) -> Self:
-        """Use `async with lab.serve(...) as server:`; it stops at the end of the block."""
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Stop."""
-        await self.stop()
 
     # Called by its connections
 

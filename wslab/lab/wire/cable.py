@@ -15,7 +15,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 from wslab.lab.loop import lab_thread, settle
@@ -32,7 +32,7 @@ __all__ = ["Cable", "cable"]
 Target = str | int | Listener | tuple[str, int]
 
 
-class Cable:
+class Cable(Listener):
     """A cable of the lab; made by `cable`.
 
     url: clients connect to this instead of the target. target: the (host, port) that it leads to.
@@ -40,47 +40,22 @@ class Cable:
     """
 
     kind = "cable"
-    host = LOOPBACK
-    overlaps = True
 
     def __init__(self, target: Target, name: str, limit: int) -> None:
-        self.name = name
+        super().__init__(name, LOOPBACK, lab_thread("cables"))
         self.target, self._scheme, self._path = resolve(target)
         self.tape = Tape(limit)
         self.faults: dict[Side, Faults] = {"client": Faults(), "server": Faults()}
         self.links: set[Link] = set()
         self.numbers = itertools.count(1)
-        self.thread = lab_thread("cables")
-        self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
 
     # For cells
 
     @property
-    def is_running(self) -> bool:
-        """Whether it listens."""
-        return self._listener is not None
-
-    @property
-    def listener(self) -> socket.socket:
-        """The socket that it listens on; RuntimeError if it is stopped."""
-        if self._listener is None:
-            raise RuntimeError(f"{self.name!r} is stopped: run the cell that lays it again")
-        return self._listener
-
-    @property
-    def port(self) -> int:
-        """The TCP port that it listens on; RuntimeError if it is stopped."""
-        return int(self.listener.getsockname()[1])
-
-    @property
     def url(self) -> str:
         """The target's URL with the cable's own port; RuntimeError if it is stopped."""
         return f"{self._scheme}://{LOOPBACK}:{self.port}{self._path}"
-
-    def decode(self, *_: object) -> NoReturn:
-        """Refuse to be used as a URL, as in `connect(cable)`, which takes `cable.url`."""
-        raise TypeError("connect() takes a URL, not a cable: write connect(cable.url)")
 
     def __repr__(self) -> str:
         """Say what it connects."""
@@ -133,14 +108,6 @@ class Cable:
     def stop_now(self) -> None:
         """Stop from a thread that cannot await, as when a cell runs again."""
         self._do(self._stop())
-
-    async def __aenter__(self) -> Cable:
-        """Use `async with lab.cable(...) as cable:`; it stops at the end of the block."""
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Stop."""
-        await self.stop()
 
     # The faults
 
