@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.bounded import RunEnd, own_frames, run_bounded
+from wslab.exercises.engine.readymade import made_of, watching
 from wslab.exercises.engine.trial import Late, Trial
 from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict, Wrong
 from wslab.lab.record import HandlerError
@@ -44,6 +45,7 @@ class Task:
     set, name: make its identity, such as "framing.parse". level: 1 to 3 stars.
     section: where most of its rules are written. hints: from a nudge to nearly all.
     takes: the parameters of what is to be written. form: "def", "async def" or "class".
+    may_call: what an answer may call of the packages that speak WebSocket, as in `watching`.
     seconds: how long the check may take.
     """
 
@@ -56,6 +58,7 @@ class Task:
     check: CheckFunction = field(repr=False)
     takes: tuple[str, ...] = ()
     form: str = "def"
+    may_call: tuple[Any, ...] = field(default=(), repr=False)
     seconds: float = 3.0
 
     @property
@@ -96,7 +99,11 @@ class Task:
 
         def run() -> None:
             trial.must_take(answer, self.takes, form=self.form)
-            check(trial, answer)
+            with watching(*self.may_call) as found:
+                check(trial, answer)
+            if name := made_of(answer, *self.may_call) or next(iter(found), ""):
+                trial.doing = ""
+                trial.wrong(f"it calls a ready-made `{name}`: that is what you are to write")
 
         try:
             ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)
