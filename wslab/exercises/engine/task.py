@@ -66,14 +66,16 @@ class Task:
         """Its name among all tasks."""
         return f"{self.set}.{self.name}"
 
-    def __call__(self, answer: object, *, seed: int = 0) -> Verdict:
-        """Check an answer: return the verdict if it is right, else raise it as NotSolved.
+    def __call__(self, answer: object, *, seed: int | None = None) -> Verdict:
+        """Check an answer: return the verdict, or raise it as NotSolved if the answer is wrong.
 
-        seed: draws other cases of the same kind.
+        If nobody has written an answer yet, nothing is wrong, and the verdict is returned.
+        seed: draws other cases of the same kind, as grading does; a missing answer then raises
+        NotAttempted.
         """
-        verdict = self.judge(answer, seed=seed)
+        verdict = self.judge(answer, seed=seed or 0)
         journal.note(self.id, verdict.outcome)
-        if verdict.solved:
+        if verdict.solved or (seed is None and verdict.outcome is Outcome.NOT_ATTEMPTED):
             return verdict
         self._refuse(verdict)
 
@@ -84,15 +86,20 @@ class Task:
         """
         return self._try(answer, self.check, seed, self.seconds if seconds is None else seconds)
 
-    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T:
-        """Return what another check of the same answer makes of it; NotSolved if it cannot."""
+    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T | Verdict:
+        """Return what another check makes of an answer, or that nobody has written one yet.
+
+        Raises NotSolved if the other check cannot be run to its end.
+        """
         made: list[T] = []
         verdict = self._try(
             answer, lambda trial, it: made.append(check(trial, it)), 0, self.seconds
         )
-        if not made:
-            self._refuse(verdict)
-        return made[0]
+        if made:
+            return made[0]
+        if verdict.outcome is Outcome.NOT_ATTEMPTED:
+            return verdict
+        self._refuse(verdict)
 
     def _try(self, answer: object, check: CheckFunction, seed: int, limit: float) -> Verdict:
         trial = Trial(self.name, random.Random(seed))
