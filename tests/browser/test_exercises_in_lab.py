@@ -52,7 +52,7 @@ def test_a_task_from_wrong_to_right(page: Page, driver, lab) -> None:
     answer, check = cell(page, "def accept_key"), cell(page, "check.handshake.accept_key(")
 
     run(page, answer)
-    expect(run(page, check)).to_contain_text("○ not attempted: handshake.accept_key")
+    expect(run(page, check)).to_contain_text("○ not attempted yet: handshake.accept_key")
 
     rewrite(page, answer, f"def accept_key(key):\n    {WRONG}")
     output = run(page, check)

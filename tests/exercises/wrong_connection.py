@@ -101,7 +101,7 @@ WRONG = {
             "    end = Connection(Role.CLIENT, masks=lambda: bytes(4))\n"
             "    (it,) = end.receive(Frame(Opcode.CLOSE, payload).serialize(check=False))\n"
             "    if not hasattr(it, 'section'):\n        return it.code, it.reason\n    code = int",
-            "it calls a ready-made `Close.parse`",
+            "it calls a ready-made `Connection`",
         ),
     ],
     "assemble": [
@@ -158,7 +158,7 @@ WRONG = {
             "    if not any(hasattr(e, 'section') for e in events):\n"
             "        return [e.data for e in events if isinstance(e, Text | Binary)]\n"
             "    messages, kind",
-            "it calls a ready-made `receive`",
+            "it calls a ready-made `Connection`",
         ),
     ],
     "endpoint": [
@@ -265,7 +265,7 @@ WRONG = {
             "    masks = (lambda: secrets.token_bytes(4)) if role == 'client' else None\n"
             "    return Connection(Role(role), masks=masks, limits=LIMITS)\n"
             "class Mine:",
-            "it calls a ready-made `receive`",
+            "it calls a ready-made `Connection`",
         ),
     ],
 }

@@ -23,7 +23,7 @@ WRONG = {
             "from wslab.protocol.frames import Header\n"
             "    one = Header.parse(data[:1] + bytes([second & 0x80]) + bytes(4))\n"
             "    return one.fin, one.opcode, one.mask is not None, second & 0x7F",
-            "a ready-made `parse`",
+            "a ready-made `Header.parse`",
         ),
     ],
     "mask": [
@@ -55,7 +55,7 @@ WRONG = {
             "masks by writing a frame",
             MASK,
             "Frame(1, payload, mask=key).serialize()[6:]",
-            "a ready-made `serialize`",
+            "a ready-made `Frame.serialize`",
         ),
         Wrong(
             "apply_mask on the quiet",
@@ -110,14 +110,14 @@ WRONG = {
             "leaves it to Frame",
             "length = len(payload)",
             "return Frame(opcode, payload, mask=key).serialize()",
-            "a ready-made `serialize`",
+            "a ready-made `Frame.serialize`",
         ),
         Wrong(
             "leaves the unmasked half to Frame",
             "length = len(payload)",
             "if key is None:\n        return Frame(opcode, payload).serialize()\n"
             "    length = len(payload)",
-            "a ready-made `serialize`",
+            "a ready-made `Frame.serialize`",
         ),
         Wrong(
             "leaves it to the library",
@@ -126,7 +126,7 @@ WRONG = {
             "    if key is None:\n"
             "        return f.Frame(f.Opcode(opcode), payload).serialize(mask=False)\n"
             "    length = len(payload)",
-            "a ready-made `serialize`",
+            "a ready-made `Frame.serialize`",
         ),
     ],
     "fragment": [
@@ -235,7 +235,7 @@ WRONG = {
             "whole = Frame.parse(data, start, masked=masked, limit=limit)\n"
             "    return whole and (whole[0]._replace(mask=None), whole[1])\n"
             f"    {PARSE_BEGINS}",
-            "a ready-made `parse`",
+            "a ready-made `Frame.parse`",
         ),
         Wrong(
             "a subclass of Frame",
@@ -243,7 +243,7 @@ WRONG = {
             "class Own(Frame):\n        pass\n"
             "    return Own.parse(data, start, masked=masked, limit=limit)\n"
             f"    {PARSE_BEGINS}",
-            "a ready-made `parse`",
+            "a ready-made `Frame.parse`",
         ),
         Wrong(
             "leaves the header to Header.parse",

@@ -51,7 +51,7 @@ WRONG = {
             "    from wslab.protocol import upgrade_request as ask\n"
             "    made = answer(ask('a', nonce=base64.b64decode(key)))\n"
             "    return made.headers.get('Sec-WebSocket-Accept')\n    digest =",
-            "it calls a ready-made `accept_key`",
+            "it calls a ready-made `upgrade_request`",
         ),
     ],
     "choose": [
@@ -160,7 +160,7 @@ WRONG = {
             "a ready-made one",
             "    headers = request.headers",
             "    return answer(request).status",
-            "it calls a ready-made `check_request`",
+            "it calls a ready-made `answer`",
         ),
     ],
     "serve": [

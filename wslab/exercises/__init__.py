@@ -2,7 +2,7 @@
 
     from wslab.exercises import check, progress
 
-    check.handshake.accept_key(accept_key)     raises NotSolved unless it is right
+    check.handshake.accept_key(accept_key)     raises NotSolved if it is wrong
     check.handshake.accept_key.hint(1)         a nudge; hint(2) says more
     progress()                                 what you have solved
     grid(Endpoint)                             the conformance table, run against your own endpoint

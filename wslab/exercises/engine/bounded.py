@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["RunEnd", "TimeUp", "own_frames", "run_bounded"]
+__all__ = ["RunEnd", "TimeUp", "is_own", "own_frames", "run_bounded"]
 
 PRINTED = 2000  # characters of what the code prints that are kept
 CLEANING = 3.0  # seconds in all, if what comes after the learner's code takes them
@@ -213,7 +213,7 @@ def own_frames(start: FrameType | TracebackType | None) -> list[traceback.FrameS
         frames: Iterable[traceback.FrameSummary] = traceback.extract_stack(start)
     else:
         frames = traceback.extract_tb(start)
-    return [frame for frame in frames if _is_own(frame.filename)]
+    return [frame for frame in frames if is_own(frame.filename)]
 
 
 _FOREIGN = tuple(
@@ -225,5 +225,6 @@ _FOREIGN = tuple(
 )
 
 
-def _is_own(filename: str) -> bool:
+def is_own(filename: str) -> bool:
+    """Tell whether a file is neither ours nor a library's."""
     return not filename.startswith((*_FOREIGN, "<frozen"))

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.bounded import RunEnd, own_frames, run_bounded
+from wslab.exercises.engine.readymade import made_of, watching
 from wslab.exercises.engine.trial import Late, Trial
 from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict, Wrong
 from wslab.lab.record import HandlerError
@@ -44,6 +45,7 @@ class Task:
     set, name: make its identity, such as "framing.parse". level: 1 to 3 stars.
     section: where most of its rules are written. hints: from a nudge to nearly all.
     takes: the parameters of what is to be written. form: "def", "async def" or "class".
+    may_call: what an answer may call of the packages that speak WebSocket, as in `watching`.
     seconds: how long the check may take.
     """
 
@@ -56,6 +58,7 @@ class Task:
     check: CheckFunction = field(repr=False)
     takes: tuple[str, ...] = ()
     form: str = "def"
+    may_call: tuple[Any, ...] = field(default=(), repr=False)
     seconds: float = 3.0
 
     @property
@@ -63,14 +66,16 @@ class Task:
         """Its name among all tasks."""
         return f"{self.set}.{self.name}"
 
-    def __call__(self, answer: object, *, seed: int = 0) -> Verdict:
-        """Check an answer: return the verdict if it is right, else raise it as NotSolved.
+    def __call__(self, answer: object, *, seed: int | None = None) -> Verdict:
+        """Check an answer: return the verdict, or raise it as NotSolved if the answer is wrong.
 
-        seed: draws other cases of the same kind.
+        If nobody has written an answer yet, nothing is wrong, and the verdict is returned.
+        seed: draws other cases of the same kind, as grading does; a missing answer then raises
+        NotAttempted.
         """
-        verdict = self.judge(answer, seed=seed)
+        verdict = self.judge(answer, seed=seed or 0)
         journal.note(self.id, verdict.outcome)
-        if verdict.solved:
+        if verdict.solved or (seed is None and verdict.outcome is Outcome.NOT_ATTEMPTED):
             return verdict
         self._refuse(verdict)
 
@@ -81,22 +86,31 @@ class Task:
         """
         return self._try(answer, self.check, seed, self.seconds if seconds is None else seconds)
 
-    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T:
-        """Return what another check of the same answer makes of it; NotSolved if it cannot."""
+    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T | Verdict:
+        """Return what another check makes of an answer, or that nobody has written one yet.
+
+        Raises NotSolved if the other check cannot be run to its end.
+        """
         made: list[T] = []
         verdict = self._try(
             answer, lambda trial, it: made.append(check(trial, it)), 0, self.seconds
         )
-        if not made:
-            self._refuse(verdict)
-        return made[0]
+        if made:
+            return made[0]
+        if verdict.outcome is Outcome.NOT_ATTEMPTED:
+            return verdict
+        self._refuse(verdict)
 
     def _try(self, answer: object, check: CheckFunction, seed: int, limit: float) -> Verdict:
         trial = Trial(self.name, random.Random(seed))
 
         def run() -> None:
             trial.must_take(answer, self.takes, form=self.form)
-            check(trial, answer)
+            with watching(*self.may_call) as found:
+                check(trial, answer)
+            if name := made_of(answer, *self.may_call) or next(iter(found), ""):
+                trial.doing = ""
+                trial.wrong(f"it calls a ready-made `{name}`: that is what you are to write")
 
         try:
             ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)

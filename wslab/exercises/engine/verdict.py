@@ -18,7 +18,7 @@ class Outcome(Enum):
 
     SOLVED = "solved"
     WRONG = "wrong"
-    NOT_ATTEMPTED = "not attempted"
+    NOT_ATTEMPTED = "not attempted yet"
     RAISED = "your code raised"
     TIMED_OUT = "timed out"
 
@@ -110,4 +110,4 @@ class NotSolved(Exception):
 
 
 class NotAttempted(NotSolved):
-    """Nobody has written an answer yet."""
+    """Grading finds that nobody has written an answer."""

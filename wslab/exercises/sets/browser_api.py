@@ -172,6 +172,7 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     level=2,
     section="WHATWG WebSockets §3.1",
     takes=("url", "question"),
+    may_call=("wslab.browser",),
     form="async def",
     seconds=10.0,
     hints=(
@@ -268,6 +269,7 @@ async def _refused(trial: Trial, ws: Any, what: str, code: int) -> None:
     level=3,
     section="RFC 6455 §10.5, §7.4.2",
     takes=("connection", "tokens", "now"),
+    may_call=("websockets",),
     form="async def",
     seconds=10.0,
     hints=(

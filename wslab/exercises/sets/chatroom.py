@@ -178,6 +178,7 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
     level=2,
     section="RFC 6455 §7.1.5",
     takes=("connection", "members"),
+    may_call=("websockets",),
     form="async def",
     seconds=8.0,
     hints=(
@@ -279,6 +280,7 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
     level=3,
     section="RFC 6455 §10.4",
     takes=("members", "message"),
+    may_call=("websockets",),
     form="async def",
     seconds=15.0,
     hints=(

@@ -141,6 +141,7 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
     level=2,
     section="RFC 6455 §5.5.2, §5.5.3",
     takes=("connections",),
+    may_call=("websockets",),
     form="async def",
     seconds=8.0,
     hints=(
@@ -274,6 +275,7 @@ def _late_sign(trial: Trial, watch: Any) -> None:
     level=3,
     section="Lesson 07, section 4",
     takes=("timers", "send", "give_up"),
+    may_call=(Timers,),
     hints=(
         "The tutorial's timer runs once, and each start makes a new counter. In yours, a beat has "
         "to set the timer again, and the counter has to survive that.",

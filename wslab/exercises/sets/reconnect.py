@@ -13,6 +13,7 @@ from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
 from wslab.exercises.resuming import Newspaper, Shop
 from wslab.kit.retry import of_code
+from wslab.protocol.close import CloseCode
 
 __all__ = ["SET"]
 
@@ -31,6 +32,7 @@ SECRET = "an example of a secret"
     level=1,
     section="Lesson 08, section 7",
     takes=("code",),
+    may_call=(CloseCode,),
     hints=(
         "Lesson 08, section 7. Could the same request succeed later? What the server says about "
         "itself may pass; what it says about you, or about what you sent, will not.",
@@ -173,6 +175,7 @@ def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
     level=2,
     section="wslab.kit.resume",
     takes=("url", "count"),
+    may_call=("websockets",),
     form="async def",
     seconds=12.0,
     hints=(
@@ -212,6 +215,7 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
     level=3,
     section="wslab.kit.resume",
     takes=("url", "texts", "client"),
+    may_call=("websockets",),
     form="async def",
     seconds=12.0,
     hints=(

@@ -22,6 +22,7 @@ __all__ = ["SET"]
 SET = TaskSet("socketio", "09_socketio", "Socket.IO")
 
 EVENT = "chat message"
+TYPES = (EngineType, SocketType)
 PING = 0.15  # seconds between the server's pings
 PATIENCE = 0.6  # seconds that it waits for a pong
 THINKING = 1.0  # seconds that the server takes to answer
@@ -40,6 +41,7 @@ def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> 
     level=1,
     section=SOCKET_IO,
     takes=("text",),
+    may_call=TYPES,
     hints=(
         "The first character belongs to Engine.IO. Only a message, `4`, has a second layer.",
         "`EngineType(int(text[0])).name` and `SocketType(int(text[1])).name`.",
@@ -129,6 +131,7 @@ def event(trial: Trial, event: Any) -> None:
     level=2,
     section=ENGINE_IO,
     takes=("text",),
+    may_call=TYPES,
     hints=(
         "Three kinds of packets want an answer. They are in lesson 09, sections 3, 4 and 8.",
         "`0{…}` says that Engine.IO is open. Now comes Socket.IO's own CONNECT. A ping is answered "
@@ -275,6 +278,7 @@ def _explain(trial: Trial, chat: _Chat, text: str, got: object = None) -> None:
     level=3,
     section=SOCKET_IO,
     takes=("url", "text"),
+    may_call=("websockets", *TYPES),
     form="async def",
     seconds=8.0,
     hints=(
