@@ -143,6 +143,13 @@ def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
     assert [len(page.heard) for page in pages] == [1, 0, 0]
 
 
+def test_it_speaks_the_rooms_language(pages: list[Page]) -> None:
+    room = chat.serve(language="zh")
+    for target in (room, lab.cable(room, name="to the room"), "ws://127.0.0.1:9/"):
+        chat.ChatWidget(target)
+    assert [page.state["language"] for page in pages] == ["zh", "zh", "en"]
+
+
 def test_what_a_way_may_be() -> None:
     with pytest.raises(ValueError, match='it must be "auto"'):
         chat.ChatWidget("ws://127.0.0.1:9/", route="by air")  # type: ignore[arg-type]

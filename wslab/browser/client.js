@@ -87,7 +87,7 @@ class Client {
     this.replaced = this.model.get("state").replaced;
     if (!this.replaced) return;
     this.socket?.close(1000, "replaced");
-    this.problem = "Another Browser of the same name has taken over. To have both, give them names.";
+    this.problem = "Another Browser of the same name has taken over. Give each a name of its own to have both.";
     this.changed();
   }
 

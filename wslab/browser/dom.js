@@ -8,7 +8,7 @@ function el(name, attributes = {}, ...children) {
     else if (value != null) node.setAttribute(key, value);
   }
   // A key pressed here is meant for this widget, not for one of JupyterLab's shortcuts.
-  if (/^(button|input|ol|select)$/.test(name)) node.setAttribute("data-lm-suppress-shortcuts", "");
+  if (/^(button|input|ol|select|textarea)$/.test(name)) node.setAttribute("data-lm-suppress-shortcuts", "");
   node.append(...children);
   return node;
 }

@@ -18,6 +18,7 @@ from wslab import lab
 from wslab.apps import chat
 from wslab.apps.chat import ChatClient
 from wslab.apps.chat.admission import MODULES, Admission
+from wslab.apps.chat.texts import PAGES, Language
 from wslab.browser import Browser, WebSocket
 from wslab.lab.registry import registry
 from wslab.protocol.frames import Frame, Opcode
@@ -484,11 +485,21 @@ async def test_the_page_and_what_belongs_to_it() -> None:
         assert b"<title>" in body
         policy = headers["Content-Security-Policy"].split("; ")
         assert {"script-src 'self'", "connect-src 'self'", "frame-ancestors 'self'"} <= {*policy}
-    assert (await http(room.page + "static/index.html"))[2] == body
     status, headers, _ = await http(room.page + "static/dom.js")
     assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
-    await room.settle(until=5)
+    await room.settle(until=4)
     assert {(event.kind, event.text) for event in room.events} == {("answered", "200 OK")}
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "wslab chat"), ("zh", "wslab 聊天室")])
+async def test_the_page_has_the_rooms_language(language: Language, title: str) -> None:
+    room = chat.serve(language=language, token="Q7")
+    body = (await http(room.page))[2].decode()
+    assert f'<html lang="{language}">' in body
+    assert (body.count(title), body.count("$")) == (2, 0)
+    for path, text in [("", "token"), ("a/b", "not_found")]:
+        said = (await http(room.page.partition("?")[0] + path))[2].decode()
+        assert said == PAGES[language][text]
 
 
 @pytest.mark.parametrize(
@@ -496,6 +507,7 @@ async def test_the_page_and_what_belongs_to_it() -> None:
     [
         "static/",
         "static/missing.js",
+        "static/index.html",  # a template
         "static/../chat/server.py",
         "static/%2e%2e/chat/server.py",
         "static/..%2fchat%2fserver.py",

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
+from string import Template
 from urllib.parse import parse_qs, unquote
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from wslab.apps.chat.texts import PAGES, Language
 from wslab.lab.servers.origin import PAGE_HEADERS, Origins
 from wslab.protocol.http import split_target
 
@@ -21,7 +23,6 @@ PAGE = Path(__file__).parent / "page"
 # Where /static/ looks, one after the other
 MODULES = (PAGE, *(Path(__file__).parents[2] / room for room in ("browser", "kit/js")))
 TYPES = {
-    ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
@@ -60,10 +61,17 @@ class Admission:
     """Look at requests before they become connections.
 
     origins: pages that are welcome besides this machine's, as "https://hub.example".
-    token: what the query must have as `token`, None if everybody may come.
+    token: what the query must have as `token`, None if everybody may come. language: of the page.
     """
 
-    def __init__(self, origins: Iterable[str] = (), *, token: str | None = None) -> None:
+    def __init__(
+        self,
+        origins: Iterable[str] = (),
+        *,
+        token: str | None = None,
+        language: Language = "en",
+    ) -> None:
+        self._language, self._texts = language, PAGES[language]
         self.origins = Origins(origins)
         self.token = token
 
@@ -74,7 +82,7 @@ class Admission:
             if not self.origins.welcomes(origin, host):
                 return "origin", self.origins.explain(origin)
         if not self._has_token(request.path):
-            return "token", "This room needs the token of its invitation: open the whole link.\n"
+            return "token", self._texts["token"]
         return None
 
     def answer(self, request: Request) -> Response | None:
@@ -85,13 +93,15 @@ class Admission:
         if path.startswith("/static/"):
             return _file(path.removeprefix("/static/"))
         if room_of(request.path) is None:
-            return _text(HTTPStatus.NOT_FOUND, "There is no such page here; the chat is at /.\n")
+            return _text(HTTPStatus.NOT_FOUND, self._texts["not_found"])
         if not self._has_token(request.path):
-            return _text(
-                HTTPStatus.FORBIDDEN,
-                "This room needs the token of its invitation: open the whole link.\n",
-            )
-        return _file("index.html")
+            return _text(HTTPStatus.FORBIDDEN, self._texts["token"])
+        return self._page()
+
+    def _page(self) -> Response:
+        page = Template((PAGE / "index.html").read_text(encoding="utf-8"))
+        text = page.substitute(self._texts, language=self._language)
+        return _response(HTTPStatus.OK, "text/html; charset=utf-8", text.encode())
 
     def _has_token(self, path: str) -> bool:
         return self.token is None or hmac.compare_digest(

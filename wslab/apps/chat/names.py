@@ -14,14 +14,10 @@ Holder = TypeVar("Holder")
 
 
 class Names(Generic[Holder]):
-    """The names that are in use, each with its holder, in the order in which they came.
+    """The names that are in use, each with its holder, in the order in which they came."""
 
-    suffixes: whether a name that is taken gets a number, as "Ada (2)", instead of being refused.
-    """
-
-    def __init__(self, rules: Rules, *, suffixes: bool = False) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.suffixes = suffixes
         self._held: dict[str, Holder] = {}  # by name
         self._names: dict[str, str] = {}  # by each of their looks
 
@@ -30,14 +26,15 @@ class Names(Generic[Holder]):
         """The names as they are shown."""
         return list(self._held)
 
-    def take(self, text: str, holder: Holder, *, old: str | None) -> str:
+    def take(self, text: str, holder: Holder, *, old: str | None, numbered: bool = False) -> str:
         """Give a holder a name instead of its old one; return the name as it is shown.
 
+        numbered: whether a name that is taken gets a number, as "Ada (2)", and is not refused.
         Raises Disallowed for what is no name, or looks like somebody else's.
         """
         name = check_name(text, self.rules)
         if self._is_taken(name, holder):
-            if not self.suffixes:
+            if not numbered:
                 raise Disallowed("taken_name")
             name = self._numbered(name, holder)
         if old is not None and old != name:

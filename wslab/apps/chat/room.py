@@ -26,7 +26,7 @@ from typing import Any
 
 from wslab.apps.chat.names import Names
 from wslab.apps.chat.rules import BEAT, Disallowed, Incoming, Rules, check_text, parse_message
-from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.chat.texts import ERRORS, NOTICES, REASONS, SERVER, Language
 from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded
 from wslab.kit.ratelimit import TokenBucket
@@ -55,7 +55,7 @@ class Room:
 
     audience: its members listen to PLAIN, and to FULL instead once they have said `resume`.
     name: what it is called, "" for the main one. language: of its notices and errors.
-    classic: the tutorial's words, its two fields, and nothing of `resume`.
+    classic: the tutorial's words, and its two fields for everybody who does not `resume`.
     log: the history to go on with, that of a predecessor; a new one if left out.
     clock: seconds for the rate limit; now: seconds since 1970 for time stamps.
     note: called with a member, a kind and a text for everything that happens but what is said.
@@ -84,7 +84,7 @@ class Room:
         self.refused: Counter[str] = Counter()
         self._clock, self._now, self._note = clock, now, note
         self._members: dict[Member, None] = {}  # a set that keeps the order
-        self._names: Names[Member] = Names(self.rules, suffixes=classic)
+        self._names: Names[Member] = Names(self.rules)
         self._clients: dict[str, Member] = {}  # by secret
 
     def __len__(self) -> int:
@@ -111,18 +111,19 @@ class Room:
 
     def join(self, member: Member, name: str) -> int | None:
         """Give a member a name, its first; return the notice's number. Raises Disallowed."""
-        member.name = name = self._names.take(name, member, old=None)
+        member.name = name = self._take(name, member)
         self._note(member, "join", name)
         return self._notice("join", name=name)
 
     def rename(self, member: Member, name: str) -> int | None:
         """Give a member another name; return the notice's number, None if it is the same name."""
         old = member.name
-        member.name = name = self._names.take(name, member, old=old)
+        member.name = name = self._take(name, member)
         self._note(member, "rename", f"{old} → {name}")
-        if self.classic:
-            return self._notice("join", name=name)  # as the tutorial does it
-        return None if name == old else self._notice("rename", name=name, old=old)
+        if name == old and not self.classic:
+            return None
+        words = "join" if self.classic else "rename"  # the tutorial has no words of its own for it
+        return self._notice("rename", name=name, old=old, words=words)
 
     def say(self, member: Member, text: str) -> int:
         """Pass on what a member says; return its number. Raises Disallowed."""
@@ -192,7 +193,7 @@ class Room:
         refused = Disallowed("too_fast", rate=self.rules.rate)
         self._tell(member, self._error(member, refused))
         if left <= -self.rules.burst:
-            self._show_out(member, POLICY_VIOLATION, "too many messages")
+            self._show_out(member, POLICY_VIOLATION, REASONS[self.language]["too_fast"])
         return True
 
     def _answer(self, member: Member, data: str | bytes) -> Message | None:
@@ -201,15 +202,14 @@ class Room:
         try:
             message = parse_message(data)
         except Disallowed as refused:
-            if self.classic and refused.code in ("not_object", "bad_type"):
+            if self._is_classic(member) and refused.code in ("not_object", "bad_type"):
                 return None  # what the tutorial's server ignores
             return session.duplicate(refused.fields) or self._error(member, refused)
         if message.type == "resume":
-            if not self.classic:  # which does not know it
-                self._resume(member, message.fields)
+            self._resume(member, message.fields)
             return None
         if message.type == BEAT:
-            return None if self.classic else {"type": BEAT}
+            return None if self._is_classic(member) else {"type": BEAT}
         if (answer := session.duplicate(message.fields)) is not None:
             return answer
         try:
@@ -218,6 +218,15 @@ class Room:
             refused.fields = message.fields
             return self._error(member, refused)
         return session.applied(message.fields, seq)
+
+    def _take(self, name: str, member: Member) -> str:
+        # Who speaks as the tutorial does cannot be told that a name is taken, so it gets a number.
+        is_classic = self._is_classic(member)
+        return self._names.take(name, member, old=member.name, numbered=is_classic)
+
+    def _is_classic(self, member: Member) -> bool:
+        """Tell whether a member gets nothing that the tutorial does not have."""
+        return self.classic and not (member.session and member.session.is_resumed)
 
     def _do(self, member: Member, message: Incoming) -> int | None:
         if message.type == "chat":
@@ -260,8 +269,10 @@ class Room:
     def _tell(self, member: Member, message: Message, *, asked: bool = False) -> None:
         self.audience.send(member, encoded(message), asked=asked)
 
-    def _notice(self, kind: str, *, name: str, old: str | None = None) -> int:
-        text = NOTICES[self.language][kind].format(name=name, old=old)
+    def _notice(
+        self, kind: str, *, name: str, old: str | None = None, words: str | None = None
+    ) -> int:
+        text = NOTICES[self.language][words or kind].format(name=name, old=old)
         was = {} if old is None else {"was": old}
         return self._publish(SERVER, text, kind=kind, who=name, **was)
 
@@ -277,6 +288,6 @@ class Room:
         """Count what was refused, and make the message that says so."""
         self.refuse(member, refused.code)
         text = ERRORS[self.language][refused.code].format(**refused.details)
-        if self.classic or member.session is None:
+        if self._is_classic(member) or member.session is None:
             return {"name": SERVER, "text": text}
         return member.session.refused(refused.fields, refused.code, text)

@@ -21,7 +21,7 @@ from websockets.http11 import Request, Response
 from wslab.apps.chat.admission import Admission, is_room, room_of
 from wslab.apps.chat.room import PLAIN, Member, Room
 from wslab.apps.chat.rules import Rules
-from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.chat.texts import ERRORS, NOTICES, REASONS, SERVER, Language
 from wslab.kit.hub import TRY_AGAIN_LATER, Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import encoded
@@ -49,7 +49,7 @@ class ChatServer(Server):
     """A chat server of the lab; made by `serve`. It has a main room, and others by path.
 
     admission: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of
-    the address that it listens on, as when that is 0.0.0.0.
+    the address that it listens on, as when that is 0.0.0.0. language: of its page and its words.
     """
 
     shown_host: str | None = None
@@ -67,7 +67,8 @@ class ChatServer(Server):
     ) -> None:
         self.admission = admission
         self.rules = rules
-        self._said: dict[str, Any] = {key: options.pop(key) for key in ("language", "classic")}
+        self.language: Language = options.pop("language")
+        self._classic: bool = options.pop("classic")
         self._rooms: dict[str, Room] = {}
         self._turned_away: Counter[str] = Counter()
         self._places: dict[Member, tuple[Room, str]] = {}  # with the address that each came from
@@ -152,7 +153,15 @@ class ChatServer(Server):
             room.drop(member, f"{backlog} bytes would wait, {self.rules.backlog} are allowed")
 
         hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
-        room = Room(hub, name=name, rules=self.rules, log=log, note=self._note, **self._said)
+        room = Room(
+            hub,
+            name=name,
+            rules=self.rules,
+            language=self.language,
+            classic=self._classic,
+            log=log,
+            note=self._note,
+        )
         self._rooms[name] = room
         return room
 
@@ -216,29 +225,28 @@ class ChatServer(Server):
             return False
         if nameless and (len(nameless) >= limit // 4 or len(self._places) >= limit):
             crowd = Counter(nameless.values())
-            self._put_out(max(nameless, key=lambda each: crowd[nameless[each]]), "the room fills")
+            self._put_out(max(nameless, key=lambda each: crowd[nameless[each]]), "crowded")
         return True
 
     def _expect_name(self, member: Member) -> None:
         if self.rules.members is not None and member.name is None:
-            self._put_out(member, f"no name within {self.rules.nameless:g} s")
+            self._put_out(member, "nameless")
 
     def _put_out(self, member: Member, why: str) -> None:
         if (place := self._places.pop(member, None)) is not None:
             room = place[0]
-            reason = f"{why}: choose a name to come in"
+            reason = REASONS[self.language][why].format(seconds=self.rules.nameless)
             room.audience.close(member, POLICY_VIOLATION, reason)
             room.drop(member, reason)
 
     async def _send_away(self, connection: ServerConnection) -> None:
-        room = self._rooms[""]
         self._turned_away["full"] += 1
         limit = self.rules.members or self.rules.rooms
-        text = ERRORS[room.language]["full"].format(limit=limit)
+        text = ERRORS[self.language]["full"].format(limit=limit)
         hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace)
         hub.add(connection)
         hub.send(connection, encoded({"name": SERVER, "text": text}))
-        hub.close(connection, TRY_AGAIN_LATER, "the room is full")
+        hub.close(connection, TRY_AGAIN_LATER, REASONS[self.language]["full"])
         await connection.wait_closed()
 
     def _note(self, member: Member, kind: str, text: str) -> None:
@@ -262,9 +270,9 @@ def serve(
     """Start a chat server beside the notebook, at once.
 
     name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
-    language: of notices and errors, "en" or "zh"; English, or Chinese if classic.
-    classic: the words and the two fields of the tutorial (the Chinese article that the course
-        started from), nothing more.
+    language: of the page, of notices and of errors, "en" or "zh"; English, or Chinese if classic.
+    classic: the words of the tutorial (the Chinese article that the course started from), and
+        its two fields, nothing more, for everybody who does not open with `resume`.
     rules: how much it allows. log: a predecessor's memory (`room.log`), so that members can resume.
     rooms: those that there are besides the main one; if left out, who asks for a room opens it.
     origins: pages that are welcome besides this machine's. token: what ?token= must be, None for
@@ -274,7 +282,7 @@ def serve(
     language = language or ("zh" if classic else "en")
     if language not in NOTICES or (classic and language != "zh"):
         raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
-    admission, rules = Admission(origins, token=token), rules or Rules()
+    admission, rules = Admission(origins, token=token, language=language), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
     server = ChatServer(
         name, host, admission=admission, rules=rules, log=log, rooms=rooms, **options

@@ -34,7 +34,9 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the whole network in, with a link and a QR code; without it only this machine",
     )
-    parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
+    parser.add_argument(
+        "--lang", choices=("en", "zh"), help="the language of the room and its page; en by default"
+    )
     parser.add_argument(
         "--classic",
         action="store_true",

@@ -28,7 +28,7 @@ FILES = (
     *("kit/js/policies.js", "kit/js/outbox.js", "kit/js/reconnecting.js"),
     *(
         f"apps/chat/page/{name}"
-        for name in ("chat.css", "chat.js", "chat_view.js", "chat_widget.js")
+        for name in ("chat.css", "words.js", "chat.js", "chat_view.js", "chat_widget.js")
     ),
 )
 
@@ -61,7 +61,10 @@ class ChatWidget:
         if (earlier := widgets.get(self.name)) is not None:
             earlier.retire()
         widgets[self.name] = self
-        state = {"url": self.url, "name": self.name, "route": route, "replaced": False}
+        state = {
+            **{"url": self.url, "name": self.name, "route": route, "replaced": False},
+            "language": next((room.language for room in self._rooms()), "en"),
+        }
         self._widget = make_widget(*FILES, state=state, on_message=self._on_message)
 
     def __repr__(self) -> str:
@@ -70,6 +73,11 @@ class ChatWidget:
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
         return mimebundle(self._widget, repr(self))
+
+    def _rooms(self) -> list[ChatServer]:
+        """Return the room that this leads to, directly or by a cable, if it is ours."""
+        found = (self._listener, _behind(self._listener))
+        return [room for room in found if isinstance(room, ChatServer)]
 
     def retire(self) -> None:
         """Leave the room for good, since another widget takes its place."""
@@ -83,9 +91,8 @@ class ChatWidget:
         """
         if "origin" in message:
             self.origin = str(message["origin"])
-            for room in (self._listener, _behind(self._listener)):
-                # "null" would let in every page from a file
-                if isinstance(room, ChatServer) and self.origin != "null":
+            for room in self._rooms():
+                if self.origin != "null":  # which would let in every page from a file
                     with contextlib.suppress(ValueError):
                         room.allow_origin(self.origin)
             self._widget.send({"do": "connect"})

@@ -73,7 +73,7 @@ export class Outbox {
 
   /** Take a message to send; return its key, which stays the same whatever its id will be. */
   add(fields) {
-    if (this.held.length >= this.limit) throw new Error(`${this.limit} messages wait to be sent: try later`);
+    if (this.held.length >= this.limit) throw Object.assign(new Error(`${this.limit} messages wait to be sent: try later`), { name: "OutboxFull" });
     if ("id" in fields) throw new Error("a message gets its id from the outbox");
     this.held.push({ key: this.added + 1, text: JSON.stringify(fields) });
     return ++this.added;

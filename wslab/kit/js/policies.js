@@ -17,6 +17,20 @@ export const FINAL_CODES = {
 };
 export const FINAL_STATUSES = { 401: "not authorised", 403: "forbidden", 404: "not there", 410: "gone for good" };
 
+/** What a connection says about itself, to a person; a page in another language gives its own. */
+export const PHRASES = {
+  notStarted: "not started",
+  byPage: "by this page",
+  attempt: (number) => `attempt ${number}`,
+  noAnswer: "no answer",
+  noConnection: "no connection",
+  noSign: "no sign of life",
+  unusable: (error) => error, // what the server sent
+  closed: (code, reason) => `closed with ${code}${reason && `, ${reason}`}`,
+  final: (code, reason) => `${FINAL_CODES[code]} (${code}${reason && `, ${reason}`})`,
+  refused: (status) => `refused with ${status}: ${FINAL_STATUSES[status]}`,
+};
+
 /** Return how long to wait, with exponential backoff and full jitter. attempt: 0 after a loss, then 1, … */
 export function delay(attempt, { first, factor, limit, quick }, random = Math.random) {
   return random() * Math.min(limit, first * factor ** Math.max(0, attempt - quick + 1));

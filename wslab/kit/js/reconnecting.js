@@ -3,7 +3,7 @@
 // handshake failed. And its close() may take a minute on a dead connection.
 
 import { Inbox, Outbox } from "./outbox.js";
-import { FINAL_CODES, FINAL_STATUSES, TOO_BIG, Watchdog, delay } from "./policies.js";
+import { FINAL_CODES, FINAL_STATUSES, PHRASES, TOO_BIG, Watchdog, delay } from "./policies.js";
 
 const DEFAULTS = {
   backoff: { first: 1000, factor: 2, limit: 30_000, quick: 6 }, // milliseconds; quick: see delay()
@@ -14,6 +14,7 @@ const DEFAULTS = {
   setup: () => [], // messages that go first on each connection, to set it up again
   renew: null, // called when an answer is final
   random: Math.random,
+  phrases: PHRASES, // the words of `text` and of a message that was too big
 };
 
 const NOTHING_MISSED = { gap: null, arrived: [], refused: [], doubtful: [] };
@@ -34,7 +35,7 @@ export class ReconnectingWebSocket {
     this.outbox = new Outbox({ saved });
     this.attempt = 0; // since the last success
     this.retryAt = null; // when the next attempt will be, by performance.now()
-    [this.state, this.text] = ["closed", "not started"];
+    [this.state, this.text] = ["closed", this.phrases.notStarted];
     this.onstate = this.onmessage = this.onresumed = this.onack = this.onrefused = () => {};
     this.wake = ({ type }) => this.look(type);
   }
@@ -61,14 +62,14 @@ export class ReconnectingWebSocket {
 
   /** End it; no attempt is made after this. */
   close() {
-    this.end("closed", "by this page");
+    this.end("closed", this.phrases.byPage);
   }
 
   // One connection
 
   open() {
     clearTimeout(this.timer);
-    this.enter("connecting", this.attempt ? `attempt ${this.attempt}` : "");
+    this.enter("connecting", this.attempt ? this.phrases.attempt(this.attempt) : "");
     let socket;
     try {
       socket = new WebSocket(this.url);
@@ -78,7 +79,7 @@ export class ReconnectingWebSocket {
     this.socket = socket;
     this.isPlain = this.wasOpen = false;
     this.began = null; // when it was online
-    this.timer = setTimeout(() => this.abandon("no answer"), this.openTimeout);
+    this.timer = setTimeout(() => this.abandon(this.phrases.noAnswer), this.openTimeout);
     socket.onopen = () => {
       this.wasOpen = true;
       socket.send(JSON.stringify(this.inbox.resume(this.client, this.outbox.acked)));
@@ -89,7 +90,7 @@ export class ReconnectingWebSocket {
       try {
         this.receive(JSON.parse(data));
       } catch (error) {
-        this.abandon(error.message, 4002);
+        this.abandon(this.phrases.unusable(error.message), 4002);
       }
     };
     socket.onclose = ({ code, reason }) => this.closed(code, reason);
@@ -113,17 +114,17 @@ export class ReconnectingWebSocket {
   async closed(code, reason) {
     const { wasOpen } = this;
     this.detach();
-    const how = `(${code}${reason && `, ${reason}`})`;
+    const { phrases } = this;
     const key = code === TOO_BIG ? this.outbox.tooBig() : null;
-    if (key !== null) this.onrefused(key, { error: "too_big", text: `${FINAL_CODES[code]} ${how}` });
-    else if (FINAL_CODES[code]) return this.giveUp(code, `${FINAL_CODES[code]} ${how}`);
-    this.lost(wasOpen ? `closed with ${code}${reason && `, ${reason}`}` : "no connection");
+    if (key !== null) this.onrefused(key, { error: "too_big", text: phrases.final(code, reason) });
+    else if (FINAL_CODES[code]) return this.giveUp(code, phrases.final(code, reason));
+    this.lost(wasOpen ? phrases.closed(code, reason) : phrases.noConnection);
     // A script is not told why a handshake failed. Asking by HTTP costs the server too, so it is rare.
     if (!wasOpen && this.attempt % 4 === 2) {
       const attempt = this.attempt;
       const status = await httpStatus(this.url);
       if (FINAL_STATUSES[status] && this.attempt === attempt && this.state === "waiting")
-        this.giveUp(status, `refused with ${status}: ${FINAL_STATUSES[status]}`);
+        this.giveUp(status, phrases.refused(status));
     }
   }
 
@@ -222,7 +223,7 @@ export class ReconnectingWebSocket {
   watch() {
     clearTimeout(this.watching);
     const verdict = this.watchdog.look();
-    if (verdict === "dead") return this.abandon("no sign of life");
+    if (verdict === "dead") return this.abandon(this.phrases.noSign);
     if (verdict === "beat") this.socket.send('{"type":"beat"}');
     const wait = Math.min(this.watchdog.wakeup - performance.now(), this.heartbeat.interval);
     this.watching = setTimeout(() => this.watch(), wait);
