@@ -35,8 +35,8 @@ SLOW = 0.2  # seconds that a slow peer takes to answer
     section="RFC 6455 §5.5.2",
     takes=("ping_interval", "ping_timeout", "close_timeout"),
     hints=(
-        "See lesson 07, section 5. A lucky client pinged just before the fault. An unlucky one was "
-        "just about to ping. Both wait for the Pong, and then for one thing more.",
+        "See lesson 07, section 5. A lucky client is about to ping when the cable freezes. An "
+        "unlucky one has just received a Pong. Both wait for a Pong, and then for one thing more.",
         "The two numbers differ by a whole `ping_interval`. Both contain the wait for the closing "
         "handshake.",
     ),
@@ -54,8 +54,8 @@ def noticed(trial: Trial, noticed: Any) -> None:
             "answer either, is missing",
             (timeout + close, interval + timeout): "the latest lacks the closing handshake",
             (interval + timeout + close, timeout + close): "the earliest has to come first",
-            (interval + timeout, interval + timeout + close): "a client that pinged just before "
-            "the fault does not wait for another interval",
+            (interval + timeout, interval + timeout + close): "a client that is about to ping when "
+            "the cable freezes does not wait for another interval",
             (timeout, interval + timeout + close): "the earliest lacks the closing handshake",
         }
         message = usual.get(got, "these are not the earliest and the latest time")
