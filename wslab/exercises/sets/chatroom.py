@@ -91,7 +91,7 @@ def read_message(trial: Trial, read: Any) -> None:
             trial.call(read, wrong)
 
 
-# ★★ To all but the sender
+# ★★ To everybody except the sender
 
 
 async def _hears(
@@ -174,7 +174,7 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
 
 
 @SET.task(
-    "To all but the sender",
+    "To everybody except the sender",
     level=2,
     section="RFC 6455 §7.1.5",
     takes=("connection", "members"),
