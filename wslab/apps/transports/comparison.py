@@ -1,7 +1,7 @@
 """What an event costs on each transport: bytes, requests, delay, and CPU time of the server.
 
 `measure` plays the same events over one of the four transports of `polling`, through a cable that
-counts. `scale` tells what that comes to for many clients, `charts` draws it.
+counts. `charts` draws it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from wslab import lab
@@ -20,7 +21,6 @@ from wslab.apps.transports import listeners
 from wslab.apps.transports.browser_headers import browser_headers
 from wslab.apps.transports.listeners import Arrival
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
-from wslab.apps.transports.scale import Load, scale
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.http import serve_app
 from wslab.protocol.frames import Frame, Opcode
@@ -62,6 +62,18 @@ class Delivery:
     number: int
     published: float
     arrived: float
+
+
+class Load(NamedTuple):
+    """What events come to for a server with many clients, both directions together."""
+
+    bytes_per_second: float
+    requests_per_second: float
+
+    @property
+    def megabits_per_second(self) -> float:
+        """The bytes in the unit in which networks are sold."""
+        return self.bytes_per_second * 8 / 1e6
 
 
 @dataclass(frozen=True)
@@ -113,9 +125,12 @@ class TransportCost:
         return statistics.median(self.delays)
 
     def load(self, *, events_per_second: float, clients: int) -> Load:
-        """Multiply one client's cost: see `scale`."""
-        each = (self.bytes_per_event, self.requests_per_event)
-        return scale(*each, events_per_second=events_per_second, clients=clients)
+        """Multiply: what it comes to if so many clients get so many events in a second.
+
+        For polling it holds as long as the interval has the same relation to the period.
+        """
+        deliveries = events_per_second * clients
+        return Load(self.bytes_per_event * deliveries, self.requests_per_event * deliveries)
 
 
 def moments(events: int) -> Iterator[float]:
