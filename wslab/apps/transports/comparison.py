@@ -125,10 +125,7 @@ class TransportCost:
         return statistics.median(self.delays)
 
     def load(self, *, events_per_second: float, clients: int) -> Load:
-        """Multiply: what it comes to if so many clients get so many events in a second.
-
-        For polling it holds as long as the interval has the same relation to the period.
-        """
+        """Multiply; for polling this holds for the same relation of interval and period."""
         deliveries = events_per_second * clients
         return Load(self.bytes_per_event * deliveries, self.requests_per_event * deliveries)
 
@@ -210,8 +207,7 @@ class Bench:
             sent = browser_headers(TRANSPORTS[self.transport], urlsplit(url).netloc)
         match self.transport:
             case "polling":
-                first = start + interval
-                return listeners.poll(url, interval=interval, headers=sent, start=first)
+                return listeners.poll(url, interval=interval, headers=sent, start=start + interval)
             case "long polling":
                 return listeners.long_poll(url, headers=sent)
             case "SSE":
@@ -222,14 +218,12 @@ class Bench:
     async def count(self) -> _Count:
         """Read all the counters."""
         seen = self.cable.transcript
-        bodies = seen.server.only(kind="body")
-        thread_time = self.server.thread.submit(_thread_time())
         return _Count(
             seen.sent["client"],
             seen.sent["server"],
             len(seen.client.http),
-            sum(body.payload == b"[]" for body in bodies),
-            await asyncio.wrap_future(thread_time),
+            sum(body.payload == b"[]" for body in seen.server.only(kind="body")),
+            await asyncio.wrap_future(self.server.thread.submit(_thread_time())),
         )
 
     async def deliver(
