@@ -79,6 +79,9 @@ clean: ## remove .venv and everything that was generated
 # uv installs in a few seconds what takes pip a minute. It does not read pip's configuration, such as
 # the address of a company's mirror: where uv fails, pip does the work.
 define install
+@$(PY) -c 'import pip' 2>/dev/null || { \
+    echo "The $(VENV) that is here has no pip, as when uv has made it."; \
+    $(MAKE) --no-print-directory --always-make $(VENV)/.created; }
 @echo "Installing what $(1) lists, with the versions of constraints.txt ..."
 @$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -r $(1) || { \
     echo "uv did not manage; now pip does the same, which takes about a minute ..."; \

@@ -27,6 +27,8 @@ UI_TIMEOUT = 60_000  # milliseconds until something must appear on the page
 RUN_TIMEOUT = 240_000  # milliseconds until every cell of a notebook must have run
 expect.set_options(timeout=UI_TIMEOUT)  # Playwright's own limit is 5 s
 
+AT_LEARNER = "--ServerApp.base_url=/user/learner/"
+FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
 REMOTE_HOST = "hub.test"  # for Chromium a name of this machine that is not known as its own
 
 CHROMIUM_FLAGS = [
@@ -72,11 +74,18 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a free port, at `/`."""
+    """JupyterLab on a free port, at `/`; the modules share it, each with notebooks of its own."""
     with running_lab(tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab as behind a hub: at `/user/learner/`, and for browsers of other machines."""
+    with running_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
+        yield hub
 
 
 @pytest.fixture(scope="session")

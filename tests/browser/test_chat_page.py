@@ -730,8 +730,6 @@ class TestTheTutorialsPages:
         page.wait_for_function("log.includes('close')")
 
 
-AT_LEARNER = "--ServerApp.base_url=/user/learner/"
-FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
 NOTEBOOK = "scratch_chat.ipynb"
 CELLS = (
     "from wslab import lab\nfrom wslab.apps import chat\nroom = chat.serve()\nroom.page",
@@ -751,12 +749,6 @@ def open_widget(page: Page, driver, *cells: str) -> tuple[Tab, str]:
     address = re.search(r"http://[\d.:]+/", output(page, 0).inner_text())
     assert address
     return Tab(page.get_by_role("group", name="Chat: ")), address[0]
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory, start_lab):
-    with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
-        yield hub
 
 
 class TestThePolicy:

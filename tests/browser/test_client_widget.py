@@ -13,7 +13,6 @@ from playwright.sync_api import Locator, Page, expect
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTEBOOK = "scratch_client.ipynb"
-AT_LEARNER = "--ServerApp.base_url=/user/learner/"
 FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
 WITHOUT_PROXY = "--ServerApp.jpserver_extensions={'jupyter_server_proxy': False}"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
@@ -343,12 +342,6 @@ def test_notebook_7(page, driver, peer, console):
     driver.screenshot(page, "browser_client_notebook7")
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory, start_lab):
-    with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
-        yield hub
-
-
 class TestBehindAHub:
     """JupyterLab at /user/learner/, with its token."""
 
@@ -401,7 +394,7 @@ class TestBehindAHub:
 
 
 def test_without_the_proxy_it_says_what_to_install(page, tmp_path, start_lab, drive, peer):
-    with start_lab(tmp_path, AT_LEARNER, FROM_ANYWHERE, WITHOUT_PROXY) as lab:
+    with start_lab(tmp_path, FROM_ANYWHERE, WITHOUT_PROXY) as lab:
         driver = drive(lab.from_elsewhere())
         widget = open_widget(page, driver, *cells_for(peer.url))
         widget.expect("CLOSED (3)", "#1 close code 1006")

@@ -23,6 +23,8 @@ from wslab.kit.resume import Log
 from wslab.kit.retry import CLOSE_CODES, of_status
 from wslab.lab.registry import registry
 
+from ..scenes import scenes
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -694,41 +696,16 @@ class TestInVirtualTime:
         assert 10_000 <= noticed - died <= 30_000
 
 
-ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")
-
-
 def play(bench: Bench, rng: random.Random) -> None:
-    """Do random things to a connection that is in use; then let it be."""
-    for _ in range(rng.randint(2, 6)):
-        action = rng.choice(ACTIONS)
-        side = rng.choice(["client", "server", "both"])
-        bench.say(rng.randint(0, 3))
-        bench.publish(rng.randint(0, 3))
-        match action:
-            case "cut" | "reset":
-                getattr(bench.cable, action)(side)
-            case "freeze":
-                bench.cable.freeze(side)
-                if rng.random() < 0.3:
-                    bench.until("client.state !== 'online'")
-                bench.cable.thaw()
-            case "drop":
-                bench.cable.drop_after(rng.randint(0, 200), side)
-                bench.page.wait_for_timeout(rng.uniform(0, 50))
-                bench.cable.cut()
-                bench.cable.drop_after(None)
-            case "delay":
-                bench.cable.delay(rng.choice([0, 0.01]), side)
-            case "split":
-                bench.cable.split(rng.choice([None, 1, 7, 50]), side, gap=0.0005)
-            case "restart":
+    pauses = [0, 0, 0.001, 0.01, 0.03, 0.2]
+    for wait in scenes(bench, rng, count=rng.randint(2, 6), patience=0.3, pauses=pauses):
+        match wait:
+            case "stop":
                 bench.stop()
-                bench.publish(1)
-                bench.start(Log.load(bench.feed.log.dump()))
-        bench.page.wait_for_timeout(rng.choice([0, 0, 1, 10, 30, 200]))
-    bench.cable.mend()
-    bench.say()
-    bench.publish()
+            case "offline":
+                bench.until("client.state !== 'online'")
+            case seconds:
+                bench.page.wait_for_timeout(1000 * seconds)
 
 
 @pytest.mark.parametrize("twenty", range(10))

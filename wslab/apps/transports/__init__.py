@@ -13,7 +13,6 @@ from wslab.apps.transports.comparison import (
 from wslab.apps.transports.journeys import journeys
 from wslab.apps.transports.listeners import listening
 from wslab.apps.transports.polling import NewsFeed, application, websocket_handler
-from wslab.apps.transports.scale import scale
 
 __all__ = [
     "LEAST_TO_CLIENT",
@@ -24,6 +23,5 @@ __all__ = [
     "journeys",
     "listening",
     "measure",
-    "scale",
     "websocket_handler",
 ]

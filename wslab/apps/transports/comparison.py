@@ -1,7 +1,7 @@
 """What an event costs on each transport: bytes, requests, delay, and CPU time of the server.
 
 `measure` plays the same events over one of the four transports of `polling`, through a cable that
-counts. `scale` tells what that comes to for many clients, `charts` draws it.
+counts. `charts` draws it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from wslab import lab
@@ -20,7 +21,6 @@ from wslab.apps.transports import listeners
 from wslab.apps.transports.browser_headers import browser_headers
 from wslab.apps.transports.listeners import Arrival
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
-from wslab.apps.transports.scale import Load, scale
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.http import serve_app
 from wslab.protocol.frames import Frame, Opcode
@@ -62,6 +62,18 @@ class Delivery:
     number: int
     published: float
     arrived: float
+
+
+class Load(NamedTuple):
+    """What events come to for a server with many clients, both directions together."""
+
+    bytes_per_second: float
+    requests_per_second: float
+
+    @property
+    def megabits_per_second(self) -> float:
+        """The bytes in the unit in which networks are sold."""
+        return self.bytes_per_second * 8 / 1e6
 
 
 @dataclass(frozen=True)
@@ -113,9 +125,9 @@ class TransportCost:
         return statistics.median(self.delays)
 
     def load(self, *, events_per_second: float, clients: int) -> Load:
-        """Multiply one client's cost: see `scale`."""
-        each = (self.bytes_per_event, self.requests_per_event)
-        return scale(*each, events_per_second=events_per_second, clients=clients)
+        """Multiply; for polling this holds for the same relation of interval and period."""
+        deliveries = events_per_second * clients
+        return Load(self.bytes_per_event * deliveries, self.requests_per_event * deliveries)
 
 
 def moments(events: int) -> Iterator[float]:
@@ -195,8 +207,7 @@ class Bench:
             sent = browser_headers(TRANSPORTS[self.transport], urlsplit(url).netloc)
         match self.transport:
             case "polling":
-                first = start + interval
-                return listeners.poll(url, interval=interval, headers=sent, start=first)
+                return listeners.poll(url, interval=interval, headers=sent, start=start + interval)
             case "long polling":
                 return listeners.long_poll(url, headers=sent)
             case "SSE":
@@ -207,14 +218,12 @@ class Bench:
     async def count(self) -> _Count:
         """Read all the counters."""
         seen = self.cable.transcript
-        bodies = seen.server.only(kind="body")
-        thread_time = self.server.thread.submit(_thread_time())
         return _Count(
             seen.sent["client"],
             seen.sent["server"],
             len(seen.client.http),
-            sum(body.payload == b"[]" for body in bodies),
-            await asyncio.wrap_future(thread_time),
+            sum(body.payload == b"[]" for body in seen.server.only(kind="body")),
+            await asyncio.wrap_future(self.server.thread.submit(_thread_time())),
         )
 
     async def deliver(
