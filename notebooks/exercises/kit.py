@@ -21,13 +21,15 @@ from pathlib import Path
 import nbformat
 from jupyter_core.paths import ENV_CONFIG_PATH
 
+from wslab.exercises.copies import blank
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SOURCE = HERE / "source"
 CONFIG = HERE / "nbgrader_config.py"
 GRADING = HERE / "grading"
 
-# What a student needs of the course: the lessons, the student copies, the bench.
+# What a student needs of the course: the lessons without outputs, the student copies, the bench.
 HANDED_OUT = (
     *("LICENSE", "LICENSE-CONTENT", "constraints.txt", "pyproject.toml", "requirements.txt"),
     *("notebooks", "wslab"),
@@ -104,6 +106,7 @@ def classroom(folder: Path) -> None:
         target.write_text(plain(release), encoding="utf-8", newline="\n")
     for path in (handout / "wslab" / "notebooks").rglob("*.ipynb"):
         cut_dead_links(path)
+        path.write_text(blank(path), encoding="utf-8", newline="\n")
     shutil.make_archive(str(handout), "zip", handout)
     print(f"{folder / 'README.md'} says what to do with it")
 

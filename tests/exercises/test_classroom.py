@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from . import odd
-from .tools import KIT, SETS, solved_source, student_copy, submission
+from .tools import KIT, NOTEBOOKS, SETS, solved_source, student_copy, submission
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -282,6 +282,20 @@ def test_the_hand_out_has_lessons_and_copies_and_no_solution(classroom: Path) ->
         if name.endswith(".ipynb"):
             assert "BEGIN SOLUTION" not in text
             assert "HIDDEN TESTS" not in text
+
+
+def test_the_hand_out_shows_no_answer_to_a_prediction(classroom: Path) -> None:
+    """Its lessons are a learner's copies: complete, and without outputs."""
+    folder = classroom / "handout" / "wslab" / "notebooks"
+    lessons = sorted(NOTEBOOKS.glob("*.ipynb"))
+    assert {path.name for path in folder.glob("*.ipynb")} == {path.name for path in lessons}
+    for path in lessons:
+        copy = nbformat.read(folder / path.name, as_version=4)
+        nbformat.validate(copy)
+        code = [cell for cell in copy.cells if cell.cell_type == "code"]
+        assert not [cell for cell in code if cell.outputs or cell.execution_count is not None]
+        recorded = nbformat.read(path, as_version=4).cells
+        assert [c.source for c in code] == [c.source for c in recorded if c.cell_type == "code"]
 
 
 def test_the_hand_out_does_not_explain_hidden_tests(classroom: Path) -> None:

@@ -122,7 +122,7 @@ def test_late_is_timed_out() -> None:
 
 
 def test_a_loop_that_waits_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wslab.exercises.engine.bounded._is_own", lambda filename: False)
+    monkeypatch.setattr("wslab.exercises.engine.bounded.is_own", lambda filename: False)
 
     def waits(trial: Trial, answer: Any) -> None:
         async def forever() -> None:

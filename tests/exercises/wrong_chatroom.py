@@ -10,7 +10,7 @@ WRONG = {
             "bytes as well",
             'if not isinstance(data, str):\n        raise ValueError("binary")\n    try',
             "try",
-            "a binary message is no text",
+            "a binary message is not text",
         ),
         Wrong("brackets crash it", "except RecursionError", "except KeyError", "", None),
         Wrong(
@@ -39,9 +39,9 @@ WRONG = {
             "anything as text",
             "not isinstance(text, str) or not text.strip()",
             "not text or not str(text).strip()",
-            "is no text",
+            "this text is not a string",
         ),
-        Wrong("blanks", " or not text.strip()", "", "blanks are no"),
+        Wrong("blanks", " or not text.strip()", "", "nothing but blanks"),
         Wrong("trims", "return kind, text", "return kind, text.strip()", "this is a good message"),
         Wrong("trims the end", "return kind, text", "return kind, text.rstrip()", "a good message"),
         Wrong("cuts", "return kind, text", "return kind, text[:30]", "this is a good message"),
@@ -49,7 +49,7 @@ WRONG = {
             "blanks as a name",
             "not text.strip()",
             'kind == "chat" and not text.strip()',
-            "blanks are no name",
+            "nothing but blanks",
         ),
         Wrong("a list", "return kind, text", "return [kind, text]", "the result is list"),
         Wrong(
@@ -57,6 +57,69 @@ WRONG = {
             'raise ValueError("no text")',
             "return None",
             "it lets this pass",
+        ),
+        *(
+            Wrong(f"type: {name}", 'kind not in ("chat", "setName")', new, "nobody knows this type")
+            for name, new in {
+                "part of a string": 'str(kind) not in "chat setName"',
+                "in any case": 'str(kind).lower() not in ("chat", "setname")',
+                "trimmed": 'str(kind).strip() not in ("chat", "setName")',
+                "how it begins": 'not str(kind).startswith(("chat", "setName"))',
+                "how it ends": 'not str(kind).endswith(("chat", "Name"))',
+            }.items()
+        ),
+        *(
+            Wrong(f"text: {name}", "not isinstance(text, str) or not text.strip()", new, says)
+            for name, new, says in (
+                ("isspace", "not isinstance(text, str) or text.isspace()", "nothing but blanks"),
+                ("plain blanks", "not isinstance(text, str) or not text.strip(' ')", "but blanks"),
+                ("ASCII's", "not isinstance(text, str) or not text.strip(' \\t\\r\\n')", "blanks"),
+                ("a list", "not isinstance(text, str | list) or not str(text).strip()", "string"),
+                ("True", "not isinstance(text, str | bool) or not str(text).strip()", "string"),
+            )
+        ),
+        *(
+            Wrong(f"JSON: {name}", "json.loads(data)", new, "it lets this pass: this is not JSON")
+            for name, new in {
+                "single quotes": "json.loads(data if data[:1] != '{' else "
+                "data.replace(\"{'\", '{\"')"
+                ".replace(\"': '\", '\": \"').replace(\"', '\", '\", \"').replace(\"'}\", '\"}'))",
+                "control characters": "json.loads(data, strict=False)",
+                "what stands around it": "json.loads("
+                "data[data.find('{') : data.rfind('}') + 1] or '?')",
+                "what comes after it": "json.JSONDecoder().raw_decode(data.strip())[0]",
+                "a comma more": "json.loads(data.replace(',}', '}'))",
+            }.items()
+        ),
+        *(
+            Wrong(name, old, new, "", None)
+            for name, old, new in (
+                ("Python's literals", "json.loads(data)", "__import__('ast').literal_eval(data)"),
+                (
+                    "it must begin with a brace",
+                    "json.loads(data)",
+                    "json.loads(data * (data[:1] == '{'))",
+                ),
+                ("no brackets", "json.loads(data)", "json.loads(data * (data.count('[') < 100))"),
+                ("two fields", "kind not in", "len(value) != 2 or kind not in"),
+                (
+                    "a limit of its own",
+                    "or not text.strip()",
+                    "or not 0 < len(text.strip()) < 1000",
+                ),
+                (
+                    "pairs",
+                    "if not isinstance(value, dict)",
+                    "if isinstance(value, list):\n        value = dict(value)\n"
+                    "    if not isinstance(value, dict)",
+                ),
+                (
+                    "only brackets are too deep",
+                    "except RecursionError",
+                    "except RecursionError:\n        if data[0] == '{':\n            raise\n"
+                    "        raise ValueError('deep') from None\n    except KeyError",
+                ),
+            )
         ),
     ],
     "relay": [
@@ -83,7 +146,7 @@ WRONG = {
             "nobody is put in",
             "members.add(connection)",
             "pass",
-            "a newcomer is not among `members`",
+            "a newcomer, is not among `members`",
             LATE,
         ),
         Wrong(
@@ -97,7 +160,8 @@ WRONG = {
             "bytes become text",
             "connection}, message)",
             "connection}, message if isinstance(message, str) else message.decode())",
-            "the result is str, not bytes",
+            "can't decode byte",
+            RAISED,
         ),
         Wrong(
             "changes it",
@@ -127,6 +191,89 @@ WRONG = {
             "await connection.send(message)",
             "Bob, who reads, hears nothing",
             LATE,
+        ),
+        *(
+            Wrong(
+                name, "broadcast(members - {connection}, message)", new, "Bob hears something else"
+            )
+            for name, new in {
+                "trims": "broadcast(members - {connection}, message.strip())",
+                "no empty ones": "if message:\n"
+                "                broadcast(members - {connection}, message)",
+                "no blank ones": "if message.strip():\n"
+                "                broadcast(members - {connection}, message)",
+                "shorter ones": "broadcast(members - {connection}, message[:20_000])",
+                "not twice in a row": "if getattr(relay, 'last', None) != message:\n"
+                "                relay.last = message\n"
+                "                broadcast(members - {connection}, message)",
+            }.items()
+        ),
+        *(
+            Wrong(
+                name,
+                "broadcast(members - {connection}, message)",
+                new,
+                "as if he were lost",
+                None,
+            )
+            for name, new in {
+                "one by one": "for other in list(members):\n"
+                "                if other is not connection:\n"
+                "                    await other.send(message)",
+                "one by one, of a copy": "for other in members - {connection}:\n"
+                "                await other.send(message)",
+                "gather": "await asyncio.gather("
+                "*(other.send(message) for other in members - {connection}))",
+            }.items()
+        ),
+        *(
+            Wrong(name, "    members.add(connection)", new, says)
+            for name, new, says in (
+                (
+                    "a greeting",
+                    "    members.add(connection)\n    await connection.send('Welcome')",
+                    "hears something else",
+                ),
+                (
+                    "what was said before",
+                    "    members.add(connection)\n"
+                    "    for old in getattr(relay, 'said', []):\n"
+                    "        await connection.send(old)\n"
+                    "    relay.said = ['hello']",
+                    "hears something else",
+                ),
+            )
+        ),
+        Wrong(
+            "one room for all",
+            "    members.add(connection)\n    try:\n        async for message in connection:\n"
+            "            broadcast(members - {connection}, message)",
+            "    members.add(connection)\n"
+            "    relay.all = getattr(relay, 'all', set()) | members\n"
+            "    try:\n        async for message in connection:\n"
+            "            broadcast(relay.all - {connection}, message)",
+            "Zoe hears something else",
+        ),
+        Wrong(
+            "a farewell",
+            "members.discard(connection)",
+            "members.discard(connection)\n        broadcast(members, 'Somebody has left.')",
+            "something else",
+        ),
+        Wrong(
+            "only two",
+            "broadcast(members - {connection}, message)",
+            "broadcast(sorted(members - {connection}, key=id)[:2], message)",
+            "",
+            None,
+        ),
+        Wrong(
+            "closes somebody as well",
+            "members.discard(connection)",
+            "members.discard(connection)\n        for other in list(members)[:1]:\n"
+            "            other.transport.abort()",
+            "",
+            None,
         ),
     ],
     "say": [
@@ -212,5 +359,71 @@ WRONG = {
             "Ada, who reads, was put out",
         ),
         Wrong("says nothing", "    broadcast(members, message)\n", "", "hears nothing", LATE),
+        *(
+            Wrong(f"about {limit}", "> 65_536", limit, says)
+            for limit, says in {
+                ">= 65_536": "65536 bytes wait is put out",
+                "> 65_535": "65536 bytes wait is put out",
+                "> 64_000": "put out although only",
+                "> 65_537": "65537 bytes wait is still among",
+                "+ len(message) > 65_536": "put out although only",
+            }.items()
+        ),
+        *(
+            Wrong(f"waits: {name}", "    broadcast(members, message)", new, "", None)
+            for name, new in {
+                "a time-out for each": "    for member in members:\n        try:\n"
+                "            async with asyncio.timeout(0.05):\n"
+                "                await member.send(message)\n"
+                "        except Exception:\n            pass",
+                "a time-out for all": "    try:\n        async with asyncio.timeout(0.05):\n"
+                "            await asyncio.gather(\n"
+                "                *(m.send(message) for m in members), return_exceptions=True\n"
+                "            )\n    except TimeoutError:\n        pass",
+                "a moment": "    await asyncio.sleep(0.1)\n    broadcast(members, message)",
+                "a moment, afterwards": "    broadcast(members, message)\n"
+                "    await asyncio.sleep(0.1)",
+            }.items()
+        ),
+        Wrong(
+            "one at a time goes",
+            "            member.transport.abort()",
+            "            member.transport.abort()\n            break",
+            "is still among `members`",
+        ),
+        Wrong(
+            "one chance more",
+            "() > 65_536:",
+            "() > 65_536 and (setattr(say, 'n', getattr(say, 'n', 0) + 1) or say.n > 3):",
+            "it has to go",
+        ),
+        Wrong(
+            "an empty room",
+            "    for member in list(members):",
+            "    max(member.id for member in members)\n    for member in list(members):",
+            "ValueError: max()",
+            RAISED,
+        ),
+        Wrong(
+            "somebody is gone",
+            "    broadcast(members, message)",
+            "    for member in members:\n        await member.send(message)",
+            "say() waits",
+            LATE,
+        ),
+        Wrong(
+            "puts out who is gone, and nobody else hears it",
+            "    broadcast(members, message)",
+            "    try:\n        for member in members:\n            await member.send(message)\n"
+            "    except Exception:\n        pass",
+            "",
+            None,
+        ),
+        Wrong(
+            "closes in a task",
+            "member.transport.abort()",
+            "asyncio.ensure_future(member.close())",
+            "its connection, and what waits, is still there",
+        ),
     ],
 }

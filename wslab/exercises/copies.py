@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["make_copies", "reset"]
+__all__ = ["blank", "make_copies", "reset"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = "work"
@@ -29,11 +29,11 @@ def make_copies(root: Path = ROOT) -> list[Path]:
     for source in _sources(root):
         copy = root / WORK / source.relative_to(root / "notebooks")
         if not copy.exists():
-            made.append(_write(copy, _blank(source)))
+            made.append(_write(copy, blank(source)))
         elif source.suffix == ".ipynb" and _version_of(copy) != _hash(_read(source)):
             beside = copy.with_suffix(".new.ipynb")
             if _version_of(beside) != _hash(_read(source)) and not _is_edited(beside):
-                made.append(_write(beside, _blank(source)))
+                made.append(_write(beside, blank(source)))
     return made
 
 
@@ -50,7 +50,7 @@ def reset(name: str, root: Path = ROOT) -> Path:
     copy = root / WORK / f"{name}.ipynb"
     if copy.exists() and _is_edited(copy):
         shutil.move(copy, copy.with_suffix(".old.ipynb"))
-    return _write(copy, _blank(source))
+    return _write(copy, blank(source))
 
 
 def _sources(root: Path) -> list[Path]:
@@ -80,7 +80,7 @@ def _hash(notebook: Notebook) -> str:
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
 
 
-def _blank(source: Path) -> str:
+def blank(source: Path) -> str:
     """Return a file's text, a notebook without outputs and with the version it was made from."""
     if source.suffix != ".ipynb":
         return source.read_text(encoding="utf-8")
