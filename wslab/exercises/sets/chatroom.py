@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 
 from wslab.exercises.engine import wire
 from wslab.exercises.engine.task import TaskSet
-from wslab.exercises.engine.trial import Trial
+from wslab.exercises.engine.trial import Trial, shown
 from wslab.protocol.errors import quantity
 
 __all__ = ["SET"]
@@ -19,53 +19,53 @@ SET = TaskSet("chatroom", "06_chatroom", "The chatroom")
 
 LIMIT = 64 * 1024  # bytes that may wait for one member
 SIZE = 16 * 1024  # bytes of a long message
-SHORT = 512  # … and of those that come near the limit, so that it is found
-WAITING = 32 * 1024  # bytes that may wait until the library's `send` does; its default
-ROUNDS = 300  # messages, more than the kernel and LIMIT can hold, on a slow machine too
-AFTERWARDS = 5  # of them, once the slow one is out
+SHORT = 512  # bytes of a short message, used near the limit to find it
+WAITING = 32 * 1024  # bytes that may wait until the library's `send` waits; its default
+ROUNDS = 300  # messages, more than the kernel and LIMIT can hold, even on a slow machine
+AFTERWARDS = 5  # messages after the slow member is out
 
 
 # ★ Read a message
 
 
 def _messages(trial: Trial) -> list[tuple[Any, str]]:
-    """Return what no member may send, and what is wrong with each."""
+    """Return messages that no member may send, each with its fault."""
     deep = "[" * 100_000
     return [
-        ("not json!", "this is no JSON"),
-        ("", "an empty message is no JSON"),
-        ("null", "JSON, and no object"),
-        ('["chat", "Hello"]', "a list is no object"),
-        ('"chat"', "a string is no object"),
-        (str(trial.rng.randrange(100)), "a number is no object"),
-        ("{}", "there is no type"),
-        ('{"type": "chat"}', "there is no text"),
-        ('{"text": "Hello"}', "there is no type"),
-        ('{"type": "fly", "text": "Hello"}', "nobody knows this type"),
-        ('{"type": ["chat"], "text": "Hello"}', "a list is no type"),
-        ('{"type": "chat", "text": {"toString": "boom"}}', "an object is no text"),
-        ('{"type": "chat", "text": 5}', "a number is no text"),
-        ('{"type": "setName", "text": null}', "null is no text"),
-        ('{"type": "chat", "text": " \\t\\n "}', "blanks are nothing to say"),
-        ('{"type": "setName", "text": " \\t"}', "blanks are no name"),
-        (b'{"type": "chat", "text": "Hello"}', "a binary message is no text"),
-        (b"\xff\x00", "a binary message is no text"),
-        (deep, "100,000 brackets, too deep for Python: json.loads raises RecursionError"),
+        ("not json!", "it is not JSON"),
+        ("", "an empty message is not JSON"),
+        ("null", "null is not an object"),
+        ('["chat", "Hello"]', "a list is not an object"),
+        ('"chat"', "a string is not an object"),
+        (str(trial.rng.randrange(100)), "a number is not an object"),
+        ("{}", "the type is missing"),
+        ('{"type": "chat"}', "the text is missing"),
+        ('{"text": "Hello"}', "the type is missing"),
+        ('{"type": "fly", "text": "Hello"}', "the type is unknown"),
+        ('{"type": ["chat"], "text": "Hello"}', "the type is a list"),
+        ('{"type": "chat", "text": {"toString": "boom"}}', "the text is an object"),
+        ('{"type": "chat", "text": 5}', "the text is a number"),
+        ('{"type": "setName", "text": null}', "the text is null"),
+        ('{"type": "chat", "text": " \\t\\n "}', "the text has only blanks"),
+        ('{"type": "setName", "text": " \\t"}', "the name has only blanks"),
+        (b'{"type": "chat", "text": "Hello"}', "it is binary, not text"),
+        (b"\xff\x00", "it is binary, not text"),
+        (deep, "100,000 brackets are too deep for Python; json.loads raises RecursionError"),
     ]
 
 
 @SET.task(
     "Read a message",
     level=1,
-    section="RFC 8259 §4",
+    section="Lesson 06, section 4",
     takes=("data",),
     hints=(
         "Ask in this order: is it text? JSON? an object? a known type? a text? Every `no` is a "
         "ValueError, and json.loads raises one by itself (mostly).",
-        "`isinstance(value, dict)` first, then `value.get(…)`: it gives None for what is not "
-        "there. A type may be a list; compare it with `==`, or look for it in a tuple.",
-        "json.loads raises RecursionError for what is nested too deeply: catch it, and raise a "
-        "ValueError yourself.",
+        "Use `isinstance(value, dict)` first, then `value.get(…)`, which gives None for a missing "
+        "field. A type might be a list, so compare it with `==`, or look for it in a tuple.",
+        "json.loads raises RecursionError for JSON that is nested too deeply. Catch it, and raise "
+        "a ValueError yourself.",
     ),
 )
 def read_message(trial: Trial, read: Any) -> None:
@@ -83,11 +83,11 @@ def read_message(trial: Trial, read: Any) -> None:
         data = json.dumps({"type": kind, "text": text, "more": [1, 2]}, ensure_ascii=False)
         got = trial.call(read, data)
         trial.of_type(got, tuple)
-        trial.same(got, (kind, text), "this is a good message")
+        trial.same(got, (kind, text), "the message is good, but your result differs")
     cases = _messages(trial)
     trial.rng.shuffle(cases)
     for wrong, why in cases:
-        with trial.must_raise(ValueError, f"it lets this pass: {why}", "RFC 8259 §4"):
+        with trial.must_raise(ValueError, f"your code accepts a bad message: {why}", ""):
             trial.call(read, wrong)
 
 
@@ -97,14 +97,14 @@ def read_message(trial: Trial, read: Any) -> None:
 async def _hears(
     trial: Trial, ws: Any, who: str, expected: str | bytes, own: str | None = None
 ) -> None:
-    """Let a member hear this, and not what it has said itself: own."""
+    """Let a member hear this message, and not its own one."""
     heard = await wire.heard(trial, ws, who)
-    trial.want(own is None or heard != own, f"{who} hears what {who} has said")
-    trial.same(heard, expected, f"{who} hears something else")
+    trial.want(own is None or heard != own, f"{who} hears {who}'s own message")
+    trial.same(heard, expected, f"{who} hears a different message")
 
 
 class _Hall:
-    """Where the learner's handler serves."""
+    """A server with the learner's handler, and its members."""
 
     def __init__(self, trial: Trial, relay: Any, url: str = "") -> None:
         self.trial, self.relay, self.url = trial, relay, url
@@ -127,7 +127,7 @@ class _Hall:
         return ws
 
     async def come_meanwhile(self, stack: AsyncExitStack, ada: Any, bob: Any, eve: Any) -> Any:
-        """Let somebody come while the handler has something to send that Bob does not take."""
+        """Let a member come while the handler has messages to send that Bob does not take."""
         bob.transport.pause_reading()
         texts = [f"{self.trial.rng.random()} ".ljust(SIZE, ".") for _ in range(10)]
         for text in texts:
@@ -163,34 +163,34 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
         trial.doing = "Eve leaves properly, Bob's connection is reset"
         await eve.close()
         bob.transport.abort()
-        gone = "who has left is still among `members`"
+        gone = "a member who has left is still among `members`"
         await wire.until(trial, lambda: len(hall.members) == 2, gone)
-        trial.doing = "after that Dan and Ada"
+        trial.doing = "after that Dan speaks, then Ada"
         await dan.send(words[3])
         await _hears(trial, ada, "Ada", words[3])
         await ada.send(words[4])
         while await wire.heard(trial, dan, "Dan") != words[4]:
-            pass  # what she said as he came
+            pass  # the messages that she sent as he came
 
 
 @SET.task(
     "To all but the sender",
     level=2,
-    section="RFC 6455 §7.1.5",
+    section="Lesson 06, section 1",
     takes=("connection", "members"),
     may_call=("websockets",),
     form="async def",
     seconds=8.0,
     hints=(
         "Lesson 06, section 1: come in, pass on in an `async for`, go out. Who must not get it?",
-        "`members - {connection}` is a new set without the speaker; the library's `broadcast` "
-        "takes any set, text and bytes, and skips who is gone.",
-        "A connection that is reset makes the `async for` raise. What has to happen in any case "
-        "stands in a `finally`.",
+        "`members - {connection}` is a new set without the speaker. The library's `broadcast` "
+        "takes any set, text and bytes, and skips members who are gone.",
+        "A connection that is reset makes the `async for` raise. Use `finally` for the step that "
+        "has to happen in any case.",
     ),
 )
 def relay(trial: Trial, relay: Any) -> None:
-    """Meet members who speak, leave, are lost, and come later."""
+    """Try members who speak, leave, are lost, and come later."""
     trial.run(_relay_scenario(trial, relay))
 
 
@@ -222,28 +222,26 @@ class _Crowd:
         return ws
 
     def check_slow(self, before: int, size: int) -> None:
-        """See whether the slow one is treated as the task says.
+        """Refuse an answer that does not treat the slow member as the task says.
 
-        before: bytes that waited; size: of the message that was said then.
+        before: bytes that waited when `say` was called. size: bytes of its message.
         """
         slow = self.arrived[-1]
         waits, trial = slow.transport.get_write_buffer_size(), self.trial
         if slow in self.members and not slow.transport.is_closing():
             bound = LIMIT + size + 100
-            message = f"{waits} bytes wait for the slow member; it has to go"
+            message = f"{waits} bytes wait for the slow member, so it has to go"
             trial.want(waits <= bound, message, expected=f"up to {LIMIT}, and one message more")
             return
-        trial.want(slow not in self.members, "the slow one is cut off and still in `members`")
+        trial.want(slow not in self.members, "the slow one is cut off, but still in `members`")
         trial.want(
             slow.transport.is_closing(),
-            "the slow one is out of `members`, but its connection, and what waits, is still there",
+            "the slow one is out of `members`, but its connection is not cut off",
         )
-        kept = "is still there: transport.close() waits until it has been read"
+        kept = "the slow one is out, but its bytes still wait; transport.close() waits for them"
         left = slow.transport.get_write_buffer_size()
-        trial.want(
-            left == 0, f"the slow one is out, but what waits {kept}", got=quantity(left, "byte")
-        )
-        early = f"put out although only {quantity(before, 'byte')} waited when say() was called"
+        trial.want(left == 0, kept, got=quantity(left, "byte"))
+        early = f"the slow one is out, although only {quantity(before, 'byte')} waited before say()"
         enough = self.slow_is_out or before > LIMIT
         trial.want(enough, early, expected=f"more than {LIMIT} bytes")
         self.slow_is_out = True
@@ -261,17 +259,17 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
             size = SIZE if waited < LIMIT - SIZE else SHORT
             trial.doing = f"message {number + 1}, of {size} bytes; one of three does not read"
             text = f"{number} {trial.rng.random()}".ljust(size, ".")
-            async with trial.within(1, "say() waits, although two members read: not done"):
+            async with trial.within(1, "say() waits, although two members read; it is not done"):
                 await say(crowd.members, text)
             for who, ws in (("Ada", ada), ("Bob", bob)):
                 got = await wire.heard(trial, ws, who)
-                trial.want(got == text, f"{who} hears another message", got=repr(got[:40]))
+                trial.want(got == text, f"{who} hears a different message", got=shown(got))
             crowd.check_slow(waited, size)
             left -= crowd.slow_is_out
             if not left:
                 break
-        trial.want(len(crowd.members) > 1, "somebody who reads was put out, too")
-        message = f"after {ROUNDS} messages that it has not read the slow one is still a member"
+        trial.want(len(crowd.members) > 1, "a member who reads was put out, too")
+        message = f"the slow one is still a member, although it has not read {ROUNDS} messages"
         trial.want(len(crowd.members) == 2, message)
 
 
@@ -284,11 +282,11 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
     form="async def",
     seconds=15.0,
     hints=(
-        "Lesson 06, section 5: which of the four ways does not wait? What is still wrong with it?",
+        "See lesson 06, section 5. Which of the four ways does not wait? Why is it not enough?",
         "`member.transport.get_write_buffer_size()` says how many bytes wait in this process. "
-        "Who is over the limit goes out of `members`, and gets nothing more.",
-        "`await member.close()` waits for an answer that a stalled member does not give; "
-        "`member.transport.abort()` waits for nothing. And go over a copy of the set.",
+        "Take a member over the limit out of `members`, and send it nothing more.",
+        "`await member.close()` waits for an answer that a stalled member does not give. "
+        "`member.transport.abort()` does not wait. And go over a copy of the set.",
     ),
 )
 def say(trial: Trial, say: Any) -> None:
