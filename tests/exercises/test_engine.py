@@ -171,7 +171,7 @@ def test_a_task_hides_behind_nothing(name: str) -> None:
         raise AssertionError
 
     body.__name__ = name
-    with pytest.raises(ValueError, match="give the task another name"):
+    with pytest.raises(ValueError, match="give the task a different name"):
         demo(body)
     assert name not in DEMO.tasks
 
@@ -180,10 +180,10 @@ def test_a_task_hides_behind_nothing(name: str) -> None:
     ("got", "expected", "says"),
     [
         (1, 2, "expected: 2"),
-        ("1", 1, "the result is str, not int"),
-        (True, 1.5, "the result is bool, not float"),
+        ("1", 1, "it differs: str, not int"),
+        (True, 1.5, "it differs: bool, not float"),
         ("", None, "expected: None"),
-        ([1], b"", "the result is list, not bytes"),
+        ([1], b"", "it differs: list, not bytes"),
     ],
 )
 def test_same(got: object, expected: object, says: str) -> None:
@@ -205,6 +205,26 @@ def test_values_can_be_pasted() -> None:
     assert shown(b"") == 'b""'
     assert shown(bytes(20)).startswith("20 bytes (00 00")
     assert shown("x" * 99).endswith(" …")
+
+
+def long_message(trial: Trial, answer: Any) -> None:
+    trial.want(False, "x" * 20_000)
+
+
+def long_details(trial: Trial, answer: Any) -> None:
+    trial.wrong("wrong", got=[0.5] * 20_000, expected="x" * 20_000)
+
+
+@pytest.mark.parametrize("body", [long_message, long_details, lambda trial, answer: answer(1)])
+def test_a_verdict_is_short_whatever_it_shows(body: Any) -> None:
+    def noisy(x: object) -> object:
+        print("x" * 20_000)
+        raise ValueError("x" * 20_000)
+
+    verdict = demo(body).judge(noisy)
+    assert verdict.outcome in (Outcome.WRONG, Outcome.RAISED)
+    assert len(repr(verdict)) < 3000
+    assert "more characters, not shown" in repr(verdict)
 
 
 @pytest.mark.parametrize("answer", [len, print])
@@ -264,7 +284,7 @@ def test_progress_is_kept(progress_file: Path) -> None:
     shown_ = progress("framing")
     assert (shown_.solved, shown_.caption) == (
         1,
-        f"Predicted: 0 of {len(questions())}, 0 came out so. Solved: 1 of 5",
+        f"Predicted: 0 of {len(questions())}, 0 right. Solved: 1 of 5",
     )
     assert "✓ solved" in repr(shown_)
     assert len(progress_file.read_text().splitlines()) == 2
@@ -361,7 +381,7 @@ def test_the_grid_of_a_stub_is_not_attempted() -> None:
             raise NotImplementedError
 
     assert "○ not attempted yet" in repr(grid(Stub))
-    with pytest.raises(NotSolved, match="the check wants it itself: class endpoint"):
+    with pytest.raises(NotSolved, match=r"the answer is 42; .*: class endpoint"):
         grid(42)
 
 

@@ -122,6 +122,8 @@ def test_every_check_looks() -> None:
         seen.append(Frame(Opcode.BINARY, payload).serialize())
         return bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
-    assert "it calls a ready-made `Frame.serialize`" in repr(check.framing.mask.judge(mask))
+    assert "your code calls the ready-made `Frame.serialize`" in repr(
+        check.framing.mask.judge(mask)
+    )
     assert "ready-made `accept_key`" in repr(check.handshake.accept_key.judge(accept_key))
     assert "ready-made `ReconnectingClient`" in repr(check.reconnect.follow.judge(follow))

@@ -1,4 +1,4 @@
-"""Tell whether an answer lets a ready-made function do what the task asks to build."""
+"""Tell whether an answer calls a ready-made function in place of writing one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from wslab.exercises.engine.bounded import is_own
 
 __all__ = ["made_of", "watching"]
 
-# The packages that do what the tasks ask for. `websocket` is also what the library's C part,
-# `websockets.speedups`, calls itself.
+# These packages do the work of the tasks. `websocket` is also the name that the library's C part,
+# `websockets.speedups`, gives itself.
 PACKAGES = {"aiohttp", "autobahn", "engineio", "picows", "simple_websocket", "socketio"}
 PACKAGES |= {"tornado", "websocket", "websockets", "wslab", "wsproto"}
 OURS = "wslab.exercises"  # a check may pass a function of its own to an answer
 BEGINS = bytes((dis.opmap["RESUME"], 0))  # the instruction with which every function begins
-BY_ITSELF = ("<module>", "__getattr__", "__del__")  # what an import or a clean-up calls
+BY_ITSELF = ("<module>", "__getattr__", "__del__")  # called by an import or a clean-up
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def watching(*allowed: Any) -> Iterator[list[str]]:
     """Give a list of the ready-made functions that an answer calls, in the code of this `with`.
 
     allowed: functions, classes with all their methods, and names of modules or packages.
-    A call is seen under whatever name, if this thread makes it. Two calls are not seen: those of a
+    A call is seen under any name, if this thread makes it. Two kinds are not seen: the call of a
     function in C by another one in C, such as `map`, and a task made of a library's coroutine.
     """
     is_made = _ready_made_except(allowed)
@@ -55,7 +55,7 @@ def watching(*allowed: Any) -> Iterator[list[str]]:
 
 
 def made_of(answer: Any, *allowed: Any) -> str:
-    """Return the name of the ready-made function or class that an answer is, or is made of; "".
+    """Return the name of the ready-made function or class that an answer is made of, or "".
 
     An answer may be wrapped, as by `functools.partial`, and a class may inherit.
     """
@@ -69,7 +69,7 @@ def made_of(answer: Any, *allowed: Any) -> str:
 
 
 def _ready_made_except(allowed: tuple[Any, ...]) -> Callable[[Any], bool]:
-    """Return what tells whether a module does what the tasks ask for, and is not allowed."""
+    """Return a function that tells whether a module is ready-made, and not allowed."""
     free = (f"{OURS}.", *(f"{one}." for one in allowed if isinstance(one, str)))
 
     @cache
@@ -81,7 +81,7 @@ def _ready_made_except(allowed: tuple[Any, ...]) -> Callable[[Any], bool]:
 
 
 def _name(frame: FrameType) -> str:
-    """Name what is called: a function, or the class whose instance is being made."""
+    """Return the name of the called function, or of the class whose instance is being made."""
     code = frame.f_code
     if code.co_name == "__init__":
         return type(frame.f_locals[code.co_varnames[0]]).__qualname__
@@ -89,7 +89,7 @@ def _name(frame: FrameType) -> str:
 
 
 def _begins(frame: FrameType) -> bool:
-    """Tell a call from a generator that goes on, or that Python closes to clean up."""
+    """Tell whether this is a call, and not a generator that goes on or is closed by Python."""
     return frame.f_code.co_code[frame.f_lasti : frame.f_lasti + 2] == BEGINS
 
 
