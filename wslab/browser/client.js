@@ -2,6 +2,7 @@
 // kernel; it lives as long as the page knows the widget, shown or not. `render` draws it.
 
 const READY_STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
+const LOOKS = ["busy", "good", "busy", "off"]; // of the lamp
 const LOG_LIMIT = 200; // lines on the page
 const REPORT_LIMIT = 100; // messages told to the kernel at a time, ten times a second
 const DATA_LIMIT = 10_000; // characters or bytes of each
@@ -187,7 +188,7 @@ function render(client, root) {
   const code = el("input", { size: 5, value: "1000", inputmode: "numeric" });
   const reason = el("input", { size: 20 });
   const connectButton = el("button", {}, "Connect");
-  const state = el("output", { class: "wslab-state", "aria-label": "readyState" });
+  const state = el("output", { "aria-label": "readyState" });
   const buffered = el("output", { "aria-label": "bufferedAmount" });
   const problem = el("p", { class: "wslab-problem", role: "alert" });
   const log = el("ol", { role: "log", "aria-label": "Events, oldest first", tabindex: "0" });
@@ -214,8 +215,7 @@ function render(client, root) {
 
   let shown = 0; // lines of the log, those that it has forgotten included
   function draw() {
-    state.textContent = client.readyState;
-    state.dataset.state = client.socket?.readyState ?? "none";
+    light(state, LOOKS[client.socket?.readyState] ?? "off", client.readyState);
     buffered.textContent = `${client.socket?.bufferedAmount ?? 0} bytes`;
     connectButton.textContent = client.count ? "Reconnect" : "Connect";
     if (problem.textContent !== client.problem) problem.textContent = client.problem;

@@ -1,4 +1,4 @@
-// Helpers of both widgets; `widget.py` pastes this file before theirs.
+// Helpers of all widgets; `widget.py` pastes this file before theirs, and the chat page loads it.
 
 /** Make an element. Text among the children becomes text, never HTML, whoever wrote it. */
 function el(name, attributes = {}, ...children) {
@@ -24,7 +24,15 @@ function option(value, text = value) {
 
 /** The frame around a widget. What a peer writes with $…$ is not mathematics (display/html.py). */
 function panel(title, ...children) {
-  return el("section", { class: "wslab mathjax_ignore", role: "group", "aria-label": title }, ...children);
+  return el("section", { class: "wslab-widget mathjax_ignore", role: "group", "aria-label": title }, ...children);
+}
+
+/** Light a lamp: the state of a connection, as a word and a colour. look: "good" (it works), "busy"
+ *  (on its way), "off" (nothing is wrong) or "bad". Set only if it changes: it is read aloud. */
+function light(lamp, look, word) {
+  lamp.classList.add("wslab-lamp");
+  lamp.dataset.look = look;
+  if (lamp.textContent !== word) lamp.textContent = word;
 }
 
 /** Quote what a peer sent; what cannot be seen is escaped, so that nothing passes unnoticed. */

@@ -18,6 +18,7 @@ from wslab.protocol.frames import (
     Header,
     Opcode,
     apply_mask,
+    broken_rules,
     check_header,
     xor_in_python,
 )
@@ -31,7 +32,10 @@ LIMIT = 100_000  # bytes of payload that a parser is told to accept
 
 # What the tasks ask to write; an answer that calls it has not written it.
 WRITERS = (Frame.serialize, websockets.frames.Frame.serialize)
-READERS = (Frame.parse, Header.parse, check_header, websockets.frames.Frame.parse)
+READERS = (
+    *(Frame.parse, Header.parse, broken_rules, check_header),
+    websockets.frames.Frame.parse,
+)
 MASKERS = (apply_mask, xor_in_python, websockets.utils.apply_mask)
 
 
