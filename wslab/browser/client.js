@@ -191,7 +191,7 @@ function render(client, root) {
   const state = el("output", { "aria-label": "readyState" });
   const buffered = el("output", { "aria-label": "bufferedAmount" });
   const problem = el("p", { class: "wslab-problem", role: "alert" });
-  const log = el("ol", { role: "log", "aria-label": "Events, oldest first", tabindex: "0" });
+  const [box, log] = logBox("Events, oldest first");
   const earlier = el("p", {});
 
   function connect() {
@@ -225,21 +225,21 @@ function render(client, root) {
     if (!fresh.length) return;
     log.append(...fresh.map(entry));
     while (log.children.length > LOG_LIMIT) log.firstChild.remove();
-    log.scrollTop = log.scrollHeight;
+    box.scrollTop = box.scrollHeight;
     earlier.textContent = client.forgotten ? `${client.forgotten} earlier lines are not shown.` : "";
   }
 
   root.append(
     panel(
       `WebSocket in this page: ${client.model.get("state").name}`,
-      el("p", {}, el("span", {}, "readyState "), state, el("span", {}, " bufferedAmount "), buffered),
+      el("div", { class: "wslab-row" }, el("span", {}, "readyState ", state), el("span", {}, "bufferedAmount ", buffered)),
       line(connect, labelled("URL", url), labelled("Way", route), connectButton),
       line(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
       line(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
       line(close, labelled("Close code", code), labelled("Reason", reason), el("button", {}, "Close")),
       problem,
       earlier,
-      log,
+      box,
     ),
   );
   client.views.add(draw);

@@ -8,7 +8,7 @@ function el(name, attributes = {}, ...children) {
     else if (value != null) node.setAttribute(key, value);
   }
   // A key pressed here is meant for this widget, not for one of JupyterLab's shortcuts.
-  if (/^(button|input|ol|select|textarea)$/.test(name)) node.setAttribute("data-lm-suppress-shortcuts", "");
+  if (/^(button|input|select|textarea)$/.test(name) || attributes.tabindex) node.setAttribute("data-lm-suppress-shortcuts", "");
   node.append(...children);
   return node;
 }
@@ -25,6 +25,12 @@ function option(value, text = value) {
 /** The frame around a widget. What a peer writes with $…$ is not mathematics (display/html.py). */
 function panel(title, ...children) {
   return el("section", { class: "wslab-widget mathjax_ignore", role: "group", "aria-label": title }, ...children);
+}
+
+/** Make a log, that is read aloud as it grows, and the list in it that takes its lines. */
+function logBox(label, attributes = {}) {
+  const list = el("ol");
+  return [el("div", { role: "log", "aria-label": label, tabindex: "0", class: "wslab-log", ...attributes }, list), list];
 }
 
 /** Light a lamp: the state of a connection, as a word and a colour. look: "good" (it works), "busy"

@@ -50,7 +50,7 @@ def html_table(
     """
     styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
     head_cells = "".join(
-        f'<th scope="col"{style}>{_text(name)}</th>'
+        f'<th scope="col"{style}>{_text(name)}</th>' if name else "<td></td>"
         for name, style in zip(head, styles, strict=True)
     )
     body = []

@@ -12,9 +12,9 @@ export function renderChat(chat, root) {
   const members = el("ul", {});
   const here = el("summary", {});
   const panel = el("details", { class: "chat-members" }, here, members);
-  const log = el("ol", { role: "log", "aria-live": "polite", "aria-label": words.log, tabindex: "0" });
+  const [box, log] = logBox(words.log, { "aria-live": "polite", class: "chat-log" });
   const waiting = el("ul", { class: "chat-waiting", "aria-label": words.undelivered });
-  const scroller = el("div", { class: "chat-scroll" }, log, waiting);
+  const scroller = el("div", { class: "chat-scroll" }, box, waiting);
   const down = el("button", { type: "button", class: "chat-down" });
   const problem = el("p", { class: "chat-problem", role: "alert" });
   const name = el("input", { autocomplete: "nickname", maxlength: "100", enterkeyhint: "go", dir: "auto" });
