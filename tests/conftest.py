@@ -113,13 +113,19 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="session")
-def node() -> Path:
-    """The program of a Node whose scripts in tests/interop can load what they need."""
-    program = shutil.which("node") or missing("Node", "apt install nodejs npm")
+def node_modules() -> Path:
+    """The folder of the npm packages that tests/interop/package.json asks for."""
+    folder = INTEROP / "node_modules"
     for package in json.loads((INTEROP / "package.json").read_bytes())["dependencies"]:
-        if not (INTEROP / "node_modules" / package).is_dir():
+        if not (folder / package).is_dir():
             missing(f"Node's {package} library", "run `npm install` in tests/interop")
-    return Path(program)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def node(node_modules: Path) -> Path:
+    """The program of a Node whose scripts in tests/interop can load what they need."""
+    return Path(shutil.which("node") or missing("Node", "apt install nodejs npm"))
 
 
 @pytest.fixture(scope="session")

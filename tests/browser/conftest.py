@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from record import KERNELSPEC
 from run_all import as_a_learner
 
@@ -48,6 +48,16 @@ PAGE_CONFIG = {
         "@jupyter/nbgrader": True,  # a learner does not have it
     }
 }
+
+
+WIDGETS = (
+    "from wslab import browser, lab, predict\nfrom wslab.apps import chat",
+    "browser.FrameExplorer('4985 37fa213d 7f9f4d5158')",
+    "server = lab.serve(lab.echo)\nbrowser.Browser(server)",
+    "predict('00.length')",
+    "chat.ChatWidget(chat.serve())",
+    "browser.ScriptPage('show(1)', server)",
+)
 
 
 @dataclass(frozen=True)
@@ -212,6 +222,18 @@ class Driver:
         }"""
         page.wait_for_function(done, timeout=RUN_TIMEOUT)
         expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+
+    def open_widgets(self, page: Page) -> Locator:
+        """Open a notebook with one widget of every kind, and run it; return the widgets."""
+        self.lab.write_notebook("scratch_widgets.ipynb", *WIDGETS)
+        page.set_viewport_size({"width": 1280, "height": 2600})
+        self.open_notebook(page, "scratch_widgets.ipynb")
+        self.run_all(page)
+        widgets = page.locator(".wslab-widget")
+        expect(widgets).to_have_count(len(WIDGETS) - 1, timeout=UI_TIMEOUT)
+        lamps = page.locator(".wslab-lamp")
+        expect(lamps).to_have_text(["OPEN (1)", "Connected"], timeout=UI_TIMEOUT)
+        return widgets
 
     def set_theme(self, page: Page, theme: str) -> None:
         """Settings > Theme: "light" or "dark"."""

@@ -2,6 +2,7 @@
 // kernel; it lives as long as the page knows the widget, shown or not. `render` draws it.
 
 const READY_STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
+const LOOKS = ["busy", "good", "busy", "off"]; // of the lamp
 const LOG_LIMIT = 200; // lines on the page
 const REPORT_LIMIT = 100; // messages told to the kernel at a time, ten times a second
 const DATA_LIMIT = 10_000; // characters or bytes of each
@@ -187,10 +188,10 @@ function render(client, root) {
   const code = el("input", { size: 5, value: "1000", inputmode: "numeric" });
   const reason = el("input", { size: 20 });
   const connectButton = el("button", {}, "Connect");
-  const state = el("output", { class: "wslab-state", "aria-label": "readyState" });
+  const state = el("output", { "aria-label": "readyState" });
   const buffered = el("output", { "aria-label": "bufferedAmount" });
   const problem = el("p", { class: "wslab-problem", role: "alert" });
-  const log = el("ol", { role: "log", "aria-label": "Events, oldest first", tabindex: "0" });
+  const [box, log] = logBox("Events, oldest first");
   const earlier = el("p", {});
 
   function connect() {
@@ -214,8 +215,7 @@ function render(client, root) {
 
   let shown = 0; // lines of the log, including those that it has forgotten
   function draw() {
-    state.textContent = client.readyState;
-    state.dataset.state = client.socket?.readyState ?? "none";
+    light(state, LOOKS[client.socket?.readyState] ?? "off", client.readyState);
     buffered.textContent = `${client.socket?.bufferedAmount ?? 0} bytes`;
     connectButton.textContent = client.count ? "Reconnect" : "Connect";
     if (problem.textContent !== client.problem) problem.textContent = client.problem;
@@ -225,21 +225,21 @@ function render(client, root) {
     if (!fresh.length) return;
     log.append(...fresh.map(entry));
     while (log.children.length > LOG_LIMIT) log.firstChild.remove();
-    log.scrollTop = log.scrollHeight;
+    box.scrollTop = box.scrollHeight;
     earlier.textContent = client.forgotten ? `${client.forgotten} earlier lines are not shown.` : "";
   }
 
   root.append(
     panel(
       `WebSocket in this page: ${client.model.get("state").name}`,
-      el("p", {}, el("span", {}, "readyState "), state, el("span", {}, " bufferedAmount "), buffered),
+      el("div", { class: "wslab-row" }, el("span", {}, "readyState ", state), el("span", {}, "bufferedAmount ", buffered)),
       line(connect, labelled("URL", url), labelled("Way", route), connectButton),
       line(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
       line(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
       line(close, labelled("Close code", code), labelled("Reason", reason), el("button", {}, "Close")),
       problem,
       earlier,
-      log,
+      box,
     ),
   );
   client.views.add(draw);

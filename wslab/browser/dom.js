@@ -1,4 +1,4 @@
-// Helpers of all widgets; `widget.py` pastes this file before theirs.
+// Helpers of all widgets; `widget.py` pastes this file before theirs, and the chat page loads it.
 
 /** Make an element. Text among the children becomes text, never HTML. */
 function el(name, attributes = {}, ...children) {
@@ -8,7 +8,7 @@ function el(name, attributes = {}, ...children) {
     else if (value != null) node.setAttribute(key, value);
   }
   // A key pressed here is meant for this widget, not for one of JupyterLab's shortcuts.
-  if (/^(button|input|ol|select|textarea)$/.test(name)) node.setAttribute("data-lm-suppress-shortcuts", "");
+  if (/^(button|input|select|textarea)$/.test(name) || attributes.tabindex) node.setAttribute("data-lm-suppress-shortcuts", "");
   node.append(...children);
   return node;
 }
@@ -24,7 +24,21 @@ function option(value, text = value) {
 
 /** The frame around a widget. A peer's $…$ is not mathematics (display/html.py). */
 function panel(title, ...children) {
-  return el("section", { class: "wslab mathjax_ignore", role: "group", "aria-label": title }, ...children);
+  return el("section", { class: "wslab-widget mathjax_ignore", role: "group", "aria-label": title }, ...children);
+}
+
+/** Make a log, that is read aloud as it grows, and the list in it that takes its lines. */
+function logBox(label, attributes = {}) {
+  const list = el("ol");
+  return [el("div", { role: "log", "aria-label": label, tabindex: "0", class: "wslab-log", ...attributes }, list), list];
+}
+
+/** Light a lamp: the state of a connection, as a word and a colour. look: "good" (it works), "busy"
+ *  (on its way), "off" (nothing is wrong) or "bad". Set only if it changes: it is read aloud. */
+function light(lamp, look, word) {
+  lamp.classList.add("wslab-lamp");
+  lamp.dataset.look = look;
+  if (lamp.textContent !== word) lamp.textContent = word;
 }
 
 /** Quote a peer's text, with escapes for invisible characters, so that nothing passes unnoticed. */

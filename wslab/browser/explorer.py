@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from wslab.browser.editing import BITS, Draft, FrameVerdict, check_draft, flip, limited_hex
+from wslab.browser.editing import (
+    BITS,
+    Draft,
+    FrameVerdict,
+    check_draft,
+    flip,
+    limited_hex,
+    with_opcode,
+)
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.wire.anatomy import Anatomy, dissect, opcode_name
 from wslab.protocol.frames import Opcode
@@ -86,6 +94,8 @@ class FrameExplorer:
                 self._set_data(limited_hex(str(value)))
             elif field == "bit":
                 self._set_data(flip(self._data, *value))
+            elif field == "opcode":
+                self._set_data(with_opcode(self._data, int(value)))
             else:
                 draft = self._draft.edited(field, value)
                 self._set_data(limited_hex(draft.serialize(check=False)))
@@ -104,10 +114,8 @@ class FrameExplorer:
             text = None
         return {
             "raw": self._data.hex(" "),
-            "opcode": draft.opcode,
+            "opcode": self._data[0] & 0xF if self._data else None,
             "opcodes": [f"{code:#x} {opcode_name(code)}" for code in range(16)],
-            "fin": draft.fin,
-            "rsv": draft.rsv,
             "masked": draft.mask is not None,
             "key": (draft.mask or b"").hex(" "),
             "payload": draft.payload.hex(" "),
@@ -117,7 +125,7 @@ class FrameExplorer:
                 [[name, byte >> 7 - i & 1] for i, name in enumerate(names)]
                 for byte, names in zip(self._data, BITS, strict=False)
             ],
-            "rows": [list(field) for field in self.anatomy],
+            "rows": [[*field, field.part] for field in self.anatomy],
             "valid": verdict.valid,
-            "verdict": verdict.text,
+            "verdict": list(verdict.lines),
         }

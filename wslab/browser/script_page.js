@@ -20,17 +20,17 @@ export default {
     const direct = chooseRoute(url, page) === "direct";
     // JupyterLab's proxy demands a login, and only JupyterLab's own origin is logged in.
     const sandbox = direct ? "allow-scripts" : "allow-scripts allow-same-origin";
-    const log = el("ol", { role: "log", "aria-label": "What the script shows", tabindex: "0" });
+    const [box, log] = logBox("What the script shows");
     const frame = el("iframe", { sandbox, hidden: "", title: "The script's page" });
     const onmessage = ({ source, data }) => {
       if (source !== frame.contentWindow || typeof data?.shown !== "string") return;
       log.append(el("li", {}, data.shown.slice(0, 1000)));
       while (log.children.length > LINES) log.firstChild.remove();
-      log.scrollTop = log.scrollHeight;
+      box.scrollTop = box.scrollHeight;
     };
     addEventListener("message", onmessage);
     frame.srcdoc = pageOf(script, direct ? url : proxied(url, page));
-    root.append(panel("A page with your script", log, frame));
+    root.append(panel("A page with your script", box, frame));
     return () => removeEventListener("message", onmessage);
   },
 };

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from wslab.lab.wire.anatomy import PARTS
+
 __all__ = ["PageWidget", "make_widget", "mimebundle"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
@@ -28,14 +30,21 @@ def _widget_class(*files: str) -> type:
 
     # The page cannot import a second file from here, so the helpers are pasted before the widget.
     scripts = [name for name in files if name.endswith(".js")]
-    styles = ["browser/widgets.css", *(name for name in files if name.endswith(".css"))]
+    common = ["browser/tokens.css", "browser/widgets.css"]
+    styles = [*common, *(name for name in files if name.endswith(".css"))]
     members = {
         "_esm": IMPORT.sub("", _read_all(scripts)),
-        "_css": _read_all(styles),
+        "_css": _read_all(styles) + "".join(map(_style_of_part, PARTS)),
         "state": traitlets.Dict().tag(sync=True),
         "__module__": __name__,
     }
     return type(Path(scripts[-1]).stem, (anywidget.AnyWidget,), members)
+
+
+def _style_of_part(name: str) -> str:
+    part = PARTS[name]
+    line = f"3px {part.line} {part.colour}"
+    return f".wslab-widget .wslab-part-{name} {{ border-bottom: {line}; }}\n"
 
 
 def _read_all(names: Sequence[str]) -> str:

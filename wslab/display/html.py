@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wslab.lab.doctor import HEAD, Checkup
 from wslab.lab.record import Events
 from wslab.lab.tables import LAYOUT, Table, escaped, excerpt
-from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.anatomy import PARTS, Anatomy
 from wslab.lab.wire.transcript import Row, Transcript
 
 if TYPE_CHECKING:  # the widgets' package is loaded only when it is used
@@ -50,7 +50,7 @@ def html_table(
     """
     styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
     head_cells = "".join(
-        f'<th scope="col"{style}>{_text(name)}</th>'
+        f'<th scope="col"{style}>{_text(name)}</th>' if name else "<td></td>"
         for name, style in zip(head, styles, strict=True)
     )
     body = []
@@ -59,7 +59,7 @@ def html_table(
         spans = [1] * (len(row) - 1) + [len(head) - len(row) + 1]
         cells = zip(row, spans, styles, head, strict=False)
         body.append("".join(_cell(*cell[:3], cell[3] in code) for cell in cells))
-    title = f"<caption{_style(False, False)}>{_text(caption)}</caption>\n" if caption else ""
+    title = f"<caption{_style(False, False)}>{_html(caption)}</caption>\n" if caption else ""
     return (
         f'<table class="{CLASSES}">\n{title}<thead><tr>{head_cells}</tr></thead>\n<tbody>\n'
         + "\n".join(f"<tr>{cells}</tr>" for cells in body)
@@ -73,8 +73,33 @@ def _style(number: bool, one_line: bool) -> str:
     return f' style="{align}{"; white-space: nowrap" if one_line else ""}"'
 
 
+class _Marked(str):
+    """A text with parts of a frame in it, which are underlined as `PARTS` says.
+
+    parts: pairs of a key of `PARTS`, or "", and a text.
+    """
+
+    def __new__(cls, *parts: tuple[str, str]) -> _Marked:
+        self = super().__new__(cls, " ".join(text for _, text in parts))
+        self.html = " ".join(_underlined(kind, text) for kind, text in parts)
+        return self
+
+    html: str
+
+
+def _underlined(kind: str, text: str) -> str:
+    if not kind:
+        return _text(text)
+    line = f"border-bottom: 3px {PARTS[kind].line} {PARTS[kind].colour}"
+    return f'<span style="{line}">{_text(text)}</span>'
+
+
+def _html(text: str) -> str:
+    return text.html if isinstance(text, _Marked) else _text(text)
+
+
 def _cell(text: str, span: int, style: str, code: bool) -> str:
-    content = _text(text)
+    content = _html(text)
     if code and content:
         content = f"<code>{content}</code>"
     wide = f' colspan="{span}"' if span > 1 else ""
@@ -86,14 +111,18 @@ def _text(text: str) -> str:
 
 
 def _rows_table(caption: str, rows: Iterable[Row]) -> str:
-    cells = []
+    cells, kinds = [], set()
     for one in rows:
+        kinds |= {kind for kind, _ in one.parts}
         number, who, kind, size, shown, meaning = one.cells()
         first = (number, _ARROWS[one.who].replace(one.who, who), kind, size)
         is_text = not shown and kind != "note"  # an HTTP header needs the room of both columns
+        shown = _Marked(*one.parts) if one.parts else shown
         cells.append((*first, meaning) if is_text else (*first, shown, meaning))
     head = ("#", "who", "kind", "size", "bytes", "meaning")
-    return html_table(caption, head, cells, numbers=("#", "size"), code=("bytes",))
+    legend = [(kind, part.marked(part.name)) for kind, part in PARTS.items() if kind in kinds]
+    title = _Marked(("", f"{caption}:"), *legend) if legend else caption
+    return html_table(title, head, cells, numbers=("#", "size"), code=("bytes",))
 
 
 def transcript(value: Transcript) -> str:
@@ -113,7 +142,9 @@ def row(value: Row) -> str:
 
 def anatomy(value: Anatomy) -> str:
     """Show a frame bit by bit."""
-    rows = [(field.at, field.bits, field.name, field.meaning) for field in value]
+    rows = [
+        (field.at, _Marked((field.part, field.bits)), field.name, field.meaning) for field in value
+    ]
     head = ("byte", "bits", "field", "meaning")
     return html_table("A frame, field by field (RFC 6455 §5.2)", head, rows, code=("bits",))
 

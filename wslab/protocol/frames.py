@@ -21,13 +21,14 @@ The C helper of the `websockets` library applies the masks, where its wheel has 
 
 import contextlib
 import re
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError, quantity
 
 __all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "check_header"]
-__all__ += ["parse_hex"]
+__all__ += ["broken_rules", "parse_hex"]
 
 BYTES = (bytes, bytearray, memoryview)
 Data = bytes | bytearray | memoryview
@@ -149,36 +150,48 @@ class Header(NamedTuple):
 def check_header(header: Header, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
     """Raise ProtocolError if a frame breaks a rule by itself; return its opcode.
 
+    See `broken_rules`, whose first one is raised.
+    """
+    for error in broken_rules(header, masked, rsv, limit):
+        raise error
+    return _OPCODES[header.opcode]
+
+
+def broken_rules(
+    header: Header, masked: Masked, rsv: int = 0, limit: Limit = None
+) -> Iterator[ProtocolError]:
+    """Yield an error for each rule that a frame breaks by itself.
+
     masked: True if the sender is a client, False if it is a server. None accepts both.
     rsv: the reserved bits that a negotiated extension uses.
     limit: the longest payload of a data frame, in bytes. A control frame's limit is always 125.
     Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
     """
     fin, bits, number, mask, length, size = header
-    opcode = _OPCODES.get(number)
-    if opcode is None:
-        raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
+    if number not in _OPCODES:
+        yield ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
     if bits and bits & ~rsv:
-        raise ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
+        yield ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
     if masked is (mask is None):  # masked=None is neither, so it accepts both
         seen = "a client's frame is not masked" if masked else "a server's frame is masked"
-        raise ProtocolError(seen, "RFC 6455 §5.1")
+        yield ProtocolError(seen, "RFC 6455 §5.1")
     if size > 6 or size == 4:
         length_bytes = size - (2 if mask is None else 6)
         if length >= 1 << 63:
-            raise ProtocolError("the top bit of the 64-bit length is set", "RFC 6455 §5.2")
+            yield ProtocolError("the top bit of the 64-bit length is set", "RFC 6455 §5.2")
         if length < (1 << 16 if length_bytes == 8 else 126):
             seen = f"length {length} is written in {length_bytes} extra bytes, fewer suffice"
-            raise ProtocolError(seen, "RFC 6455 §5.2")
-    if number >= 0x8 and length > 125:
-        seen = f"{opcode.name} payload is {length} bytes, limit 125"
-        raise ProtocolError(seen, "RFC 6455 §5.5")
-    if number >= 0x8 and not fin:
-        raise ProtocolError(f"{opcode.name} is fragmented", "RFC 6455 §5.5")
+            yield ProtocolError(seen, "RFC 6455 §5.2")
+    if number >= 0x8 and not (fin and length <= 125):  # a reserved opcode's, too
+        name = _OPCODES[number].name if number in _OPCODES else f"control opcode {number:#x}"
+        if length > 125:
+            seen = f"{name} payload is {length} bytes, limit 125"
+            yield ProtocolError(seen, "RFC 6455 §5.5")
+        if not fin:
+            yield ProtocolError(f"{name} is fragmented", "RFC 6455 §5.5")
     if limit is not None and length > limit and number < 0x8:
         seen = f"payload is {quantity(length, 'byte')}, limit {limit}"
-        raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
-    return opcode
+        yield ProtocolError(seen, "RFC 6455 §10.4", 1009)
 
 
 class Frame(NamedTuple):

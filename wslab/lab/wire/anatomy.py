@@ -10,11 +10,33 @@ from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask, parse_hex
 from wslab.protocol.quoting import decoded_so_far, printable
 
-__all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
+__all__ = ["PARTS", "Anatomy", "Field", "Part", "describe_payload", "dissect", "opcode_name"]
 
-MASK_MARKS = ("[", "]")  # around masking keys
-MASKED_MARKS = ("{", "}")  # around masked payloads; the sanitiser of the tests knows both
 
+class Part(NamedTuple):
+    """How a part of a frame looks wherever it is shown.
+
+    name: of a field, too. marks: what stands around its bytes, in text too; the sanitiser of the
+    tests knows them. colour, line: of the line at its bytes, as CSS has them; the colour is
+    readable on white and on black, and the line says the same without it.
+    """
+
+    name: str
+    marks: tuple[str, str]
+    colour: str
+    line: str
+
+    def marked(self, text: str) -> str:
+        """Write bytes with the marks around them."""
+        return text.join(self.marks)
+
+
+PARTS = {
+    "header": Part("header", ("", ""), "#4f7fc4", "solid"),
+    "key": Part("masking key", ("[", "]"), "#b87400", "double"),
+    "masked": Part("masked payload", ("{", "}"), "#b0559b", "dashed"),
+    "payload": Part("payload", ("", ""), "#2a8a5a", "dotted"),
+}
 
 _LATER = bytes(range(0x80, 0xC0))  # the bytes of a UTF-8 character after its first one
 
@@ -30,6 +52,11 @@ class Field(NamedTuple):
     name: str
     bits: str
     meaning: str
+
+    @property
+    def part(self) -> str:
+        """The part of the frame that it belongs to, a key of `PARTS`."""
+        return next((kind for kind, part in PARTS.items() if part.name == self.name), "header")
 
 
 class Anatomy(tuple[Field, ...]):
@@ -103,8 +130,9 @@ def _payload_fields(data: bytes, header: Header) -> list[Field]:
     payload = wire
     if header.mask is not None:
         payload = apply_mask(wire, header.mask)
-        key = header.mask.hex(" ").join(MASK_MARKS)
-        fields.append(Field(_at(header.size - 4, 4), "masking key", key, "random for each frame"))
+        key = PARTS["key"].marked(header.mask.hex(" "))
+        at = _at(header.size - 4, 4)
+        fields.append(Field(at, "masking key", key, "random for each frame"))
     if not header.length:
         return fields
     at = _at(header.size, header.length)
@@ -112,9 +140,8 @@ def _payload_fields(data: bytes, header: Header) -> list[Field]:
     meaning = describe_payload(header, payload, lead)
     if header.mask is None:
         return [*fields, Field(at, "payload", hex_bytes(payload), meaning)]
-    fields.append(
-        Field(at, "masked payload", hex_bytes(wire).join(MASKED_MARKS), "payload XOR masking key")
-    )
+    masked = PARTS["masked"].marked(hex_bytes(wire))
+    fields.append(Field(at, "masked payload", masked, "payload XOR masking key"))
     return [*fields, Field("", "payload", hex_bytes(payload), meaning)]
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wslab.lab.wire.anatomy import MASK_MARKS, MASKED_MARKS, opcode_name
+from wslab.lab.wire.anatomy import PARTS, opcode_name
 from wslab.protocol.frames import Header
 
 __all__ = ["BITS", "BitGrid", "Cell"]
 
 BITS = 32  # of a line
 SHOWN = 20  # bytes of the payload that are drawn
-MARKS = {"header": ("", ""), "key": MASK_MARKS, "masked": MASKED_MARKS, "payload": ("", "")}
 
 
 class Cell(NamedTuple):
     """A run of bits in one line.
 
-    kind: "header", "key", "masked" or "payload". width: in bits. value: its bits, or its bytes in
-    hexadecimal. name: the field's name; empty if the field goes on from the line above.
+    kind: a key of `PARTS`. width: in bits. value: its bits, or its bytes in hexadecimal.
+    name: the field's name; empty if the field goes on from the line above.
     """
 
     kind: str
@@ -93,5 +92,6 @@ def _lines(cells: list[Cell]) -> list[list[Cell]]:
             line.append(cell)
         place += cell.width
     return [
-        [cell._replace(value=cell.value.join(MARKS[cell.kind])) for cell in line] for line in lines
+        [cell._replace(value=PARTS[cell.kind].marked(cell.value)) for cell in line]
+        for line in lines
     ]

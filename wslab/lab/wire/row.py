@@ -9,8 +9,7 @@ from typing import NamedTuple
 from wslab.lab.masking import masked_field, masked_target
 from wslab.lab.tables import hex_bytes, text_table
 from wslab.lab.wire.anatomy import (
-    MASK_MARKS,
-    MASKED_MARKS,
+    PARTS,
     Anatomy,
     describe_payload,
     dissect,
@@ -127,17 +126,23 @@ class Row:
         return ""
 
     @property
-    def bytes_shown(self) -> str:
-        """The bytes of a frame, as header, [masking key], {masked payload}."""
+    def parts(self) -> list[tuple[str, str]]:
+        """The bytes of a frame, part by part: a key of `PARTS`, and its bytes with their marks."""
         header = self.header
         if header is None:
-            return hex_bytes(self.wire, SHOWN)
-        if header.mask is None:
-            return hex_bytes(self.wire, header.size + SHOWN)
-        parts = [self.wire[: header.size - 4].hex(" "), header.mask.hex(" ").join(MASK_MARKS)]
-        if data := self.wire[header.size :]:
-            parts.append(hex_bytes(data, SHOWN).join(MASKED_MARKS))
-        return " ".join(parts)
+            return []
+        key, data = header.mask or b"", self.wire[header.size :]
+        parts = [
+            ("header", self.wire[: header.size - len(key)].hex(" ")),
+            ("key", key.hex(" ")),
+            ("masked" if key else "payload", hex_bytes(data, SHOWN)),
+        ]
+        return [(kind, PARTS[kind].marked(text)) for kind, text in parts if text]
+
+    @property
+    def bytes_shown(self) -> str:
+        """The bytes of a frame: header, [masking key], {masked payload}."""
+        return " ".join(text for _, text in self.parts) or hex_bytes(self.wire, SHOWN)
 
     @property
     def meaning(self) -> str:

@@ -1,6 +1,8 @@
 // A chatroom to be seen and used. Every text is set as text, never as HTML: `el` is in dom.js, which
 // the page loads and the widget has pasted before this. Whatever is said may be hostile.
 
+const LOOKS = { connecting: "busy", online: "good", waiting: "busy", closed: "off", failed: "bad" }; // of the lamp
+
 /** Draw a chat into an element; returns what ends it. */
 export function renderChat(chat, root) {
   const status = el("span", { role: "status" });
@@ -10,9 +12,9 @@ export function renderChat(chat, root) {
   const members = el("ul", {});
   const here = el("summary", {});
   const panel = el("details", { class: "chat-members" }, here, members);
-  const log = el("ol", { role: "log", "aria-live": "polite", "aria-label": words.log, tabindex: "0" });
+  const [box, log] = logBox(words.log, { "aria-live": "polite", class: "chat-log" });
   const waiting = el("ul", { class: "chat-waiting", "aria-label": words.undelivered });
-  const scroller = el("div", { class: "chat-scroll" }, log, waiting);
+  const scroller = el("div", { class: "chat-scroll" }, box, waiting);
   const down = el("button", { type: "button", class: "chat-down" });
   const problem = el("p", { class: "chat-problem", role: "alert" });
   const name = el("input", { autocomplete: "nickname", maxlength: "100", enterkeyhint: "go", dir: "auto" });
@@ -56,8 +58,7 @@ export function renderChat(chat, root) {
 
   function drawState() {
     const { state, text: why } = chat.connection;
-    setText(status, state === "failed" ? words.failed(why) : words.states[state]);
-    status.dataset.state = state;
+    light(status, LOOKS[state], state === "failed" ? words.failed(why) : words.states[state]);
     retry.hidden = !["waiting", "failed", "closed"].includes(state);
     count();
   }
