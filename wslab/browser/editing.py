@@ -128,7 +128,7 @@ def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
     >>> check_draft(bytes.fromhex("890548656c6c6f"))
     FrameVerdict(valid=True, lines=('a valid PING frame',))
     >>> print(*check_draft(bytes.fromhex("490548656c6c6f")).lines, sep="\\n")
-    RSV bits are 100, in use are 000 (RFC 6455 §5.2)
+    RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)
     PING is fragmented (RFC 6455 §5.5)
     a receiver closes with 1002 PROTOCOL_ERROR
     """
