@@ -113,7 +113,7 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
 
 
 def with_opcode(data: bytes, opcode: int) -> bytes:
-    """Return a frame with another opcode, 0 to 15, and nothing else changed."""
+    """Return a frame with a different opcode, 0 to 15, and nothing else changed."""
     if not data or not 0 <= opcode <= 15:
         raise ValueError(f"opcode {opcode} in {quantity(len(data), 'byte')}: 0 to 15, in byte 0")
     return bytes([data[0] & 0xF0 | opcode]) + data[1:]

@@ -149,7 +149,7 @@ class Header(NamedTuple):
 def check_header(header: Header, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
     """Raise ProtocolError if a frame breaks a rule by itself; return its opcode.
 
-    See `broken_rules`, whose first one is raised.
+    It raises the first error of `broken_rules`.
     """
     for error in broken_rules(header, masked, rsv, limit):
         raise error
