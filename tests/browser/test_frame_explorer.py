@@ -116,7 +116,9 @@ def test_every_bit_is_a_button_with_a_name(page, widget):
 
 def test_a_broken_frame_names_its_rule(page, driver, widget):
     widget.bit("RSV1").click()
-    expect(widget.verdict).to_contain_text("✗ RSV bits are 100, in use are 000 (RFC 6455 §5.2)")
+    expect(widget.verdict).to_contain_text(
+        "✗ RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)"
+    )
     widget.bit("RSV1").click()
     widget.opcode.select_option("0x3 reserved 0x3")
     expect(widget.verdict).to_contain_text("opcode 0x3 is reserved (RFC 6455 §5.2)")

@@ -52,7 +52,7 @@ def test_an_edit_reaches_the_bytes(
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("raw", "8", "an odd number of hexadecimal digits, 1"),
+        ("raw", "8", "but 1 is an odd number"),
         ("raw", "zz", "'z' is not a hex"),
         ("raw", "00" * (LIMIT + 1), "at most 4096"),
         ("text", "x" * LIMIT, "at most 4096"),

@@ -108,7 +108,7 @@ class TestHeartbeat:
             ({"interval": float("inf")}, "interval is inf s"),
             ({"timeout": -1}, "timeout is -1 s"),
             ({"timeout": float("nan")}, "timeout is nan s"),
-            ({"misses": 0}, "misses is 0, at least 1"),
+            ({"misses": 0}, "misses is 0, it must be at least 1"),
         ],
     )
     def test_what_cannot_be(self, options, message):

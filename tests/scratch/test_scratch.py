@@ -571,7 +571,7 @@ class TestTheRecord:
             (
                 "1",
                 "violation",
-                "1002 PROTOCOL_ERROR: RSV bits are 100, in use are 000 (RFC 6455 §5.2)",
+                "1002 PROTOCOL_ERROR: RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)",
             ),
             ("1", "close", "1006 ABNORMAL_CLOSURE"),
         ]

@@ -113,7 +113,7 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
 
 
 def with_opcode(data: bytes, opcode: int) -> bytes:
-    """Return a frame with another opcode, 0 to 15, and nothing else changed."""
+    """Return a frame with a different opcode, 0 to 15, and nothing else changed."""
     if not data or not 0 <= opcode <= 15:
         raise ValueError(f"opcode {opcode} in {quantity(len(data), 'byte')}: 0 to 15, in byte 0")
     return bytes([data[0] & 0xF0 | opcode]) + data[1:]
@@ -128,7 +128,7 @@ def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
     >>> check_draft(bytes.fromhex("890548656c6c6f"))
     FrameVerdict(valid=True, lines=('a valid PING frame',))
     >>> print(*check_draft(bytes.fromhex("490548656c6c6f")).lines, sep="\\n")
-    RSV bits are 100, in use are 000 (RFC 6455 §5.2)
+    RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)
     PING is fragmented (RFC 6455 §5.5)
     a receiver closes with 1002 PROTOCOL_ERROR
     """

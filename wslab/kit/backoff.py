@@ -69,11 +69,12 @@ class Backoff:
 
     def __post_init__(self) -> None:
         if not 0 < self.first <= self.limit < math.inf:
-            raise ValueError(f"first is {self.first} s, limit {self.limit} s: 0 < first ≤ limit")
+            seen = f"first is {self.first} s, limit is {self.limit} s"
+            raise ValueError(f"{seen}, but 0 < first ≤ limit < inf must hold")
         if self.factor < 1:
-            raise ValueError(f"factor is {self.factor}, waits must not become shorter")
+            raise ValueError(f"factor is {self.factor}, it must be at least 1")
         if self.quick < 1:
-            raise ValueError(f"quick is {self.quick}, at least the first wait lasts `first`")
+            raise ValueError(f"quick is {self.quick}, it must be at least 1")
 
     @property
     def name(self) -> str:

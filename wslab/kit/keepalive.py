@@ -56,7 +56,7 @@ class Heartbeat:
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} is {value} s, it must be positive")
         if self.misses < 1:
-            raise ValueError(f"misses is {self.misses}, at least 1 beat must be missed")
+            raise ValueError(f"misses is {self.misses}, it must be at least 1")
 
     @property
     def patience(self) -> float:

@@ -183,7 +183,7 @@ class Log:
                 log._clients[client] = _Client(id, seq, refused)
             log.last = value["last"]
             if not isinstance(value["epoch"], str):
-                raise ValueError(f"its epoch is {value['epoch']!r:.40}")
+                raise ValueError(f"its epoch is {value['epoch']!r:.40}, not text")
             earlier = {**value.get("earlier", {}), value["epoch"]: log.last}
             log._earlier = dict(list(earlier.items())[-EPOCHS:])
             numbers = [message["seq"] for message in value["messages"]][-log.limit :]

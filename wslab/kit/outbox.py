@@ -55,7 +55,7 @@ class Inbox:
         if not isinstance(epoch, str) or not isinstance(after, int) or not is_number(after):
             raise ResumeError("bad resumed", f"epoch is {epoch!r:.40}, after {after!r:.40}")
         if not (gap is None or gap == "epoch" or is_number(gap)):
-            raise ResumeError("bad resumed", f"gap is {gap!r:.40}")
+            raise ResumeError("bad resumed", f'gap is {gap!r:.40}, not null, "epoch" or a number')
         if self.epoch is not None and gap is None and self.last is not None:
             gap = max(0, after - self.last)
             after = max(after, self.last)  # messages that come again are dropped

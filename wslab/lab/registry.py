@@ -48,7 +48,7 @@ class Listener:
         return int(self.listener.getsockname()[1])
 
     def decode(self, *_: object) -> NoReturn:
-        """Refuse to be taken for a URL, as `connect(server)` does: it takes `server.url`."""
+        """Refuse to be used as a URL, as in `connect(server)`, which takes `server.url`."""
         raise TypeError(f"connect() takes a URL, not a {self.kind}: write connect({self.kind}.url)")
 
     def start(self, listener: socket.socket) -> None:
@@ -60,7 +60,7 @@ class Listener:
         raise NotImplementedError
 
     def stop_now(self) -> None:
-        """Stop from a thread that cannot await, as when a cell is run again."""
+        """Stop from a thread that cannot await, as when a cell runs again."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:

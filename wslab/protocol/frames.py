@@ -72,8 +72,7 @@ def parse_hex(text: str) -> bytes:
         seen = f"{wrong[0]!r} is not a hexadecimal digit"
         raise ValueError(f"{seen}: a byte is two of 0-9 and a-f, such as '81 05'")
     if len(digits) % 2:
-        seen = f"an odd number of hexadecimal digits, {len(digits)}"
-        raise ValueError(f"a byte is two hexadecimal digits, here is {seen}")
+        raise ValueError(f"a byte is two hexadecimal digits, but {len(digits)} is an odd number")
     return bytes.fromhex(digits)
 
 
@@ -150,7 +149,7 @@ class Header(NamedTuple):
 def check_header(header: Header, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
     """Raise ProtocolError if a frame breaks a rule by itself; return its opcode.
 
-    See `broken_rules`, whose first one is raised.
+    It raises the first error of `broken_rules`.
     """
     for error in broken_rules(header, masked, rsv, limit):
         raise error
@@ -171,7 +170,8 @@ def broken_rules(
     if number not in _OPCODES:
         yield ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
     if bits and bits & ~rsv:
-        yield ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
+        seen = f"RSV bits are {bits:03b}, but extensions use {rsv:03b}"
+        yield ProtocolError(seen, "RFC 6455 §5.2")
     if masked is (mask is None):  # masked=None is neither, so it accepts both
         seen = "a client's frame is not masked" if masked else "a server's frame is masked"
         yield ProtocolError(seen, "RFC 6455 §5.1")
@@ -266,7 +266,8 @@ class Frame(NamedTuple):
         first = opcode | 0x80 if fin else opcode
         if rsv or opcode > 2 or opcode < 0:  # plain data may have any size, and be fragmented
             if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
-                raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
+                seen = f"opcode is {opcode}, at most 15; rsv is {rsv}, at most 7"
+                raise ValueError(f"{seen} (RFC 6455 §5.2)")
             if check:
                 check_header(Header(fin, rsv, opcode, mask, length, 0), None, rsv)
             first |= rsv << 4

@@ -202,7 +202,7 @@ def content_length(headers: Headers) -> int:
         raise HandshakeError("Transfer-Encoding and Content-Length are both there", "RFC 9112 §6.3")
     value = headers.one("Content-Length", "RFC 9112 §6.3")
     if not re.fullmatch(r"[0-9]{1,18}", value):
-        raise HandshakeError(f"Content-Length is {value[:40]!r}", "RFC 9112 §6.3")
+        raise HandshakeError(f"Content-Length is {value[:40]!r}, not a number", "RFC 9112 §6.3")
     return int(value)
 
 

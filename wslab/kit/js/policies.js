@@ -17,7 +17,7 @@ export const FINAL_CODES = {
 };
 export const FINAL_STATUSES = { 401: "not authorised", 403: "forbidden", 404: "not there", 410: "gone for good" };
 
-/** What a connection says about itself, to a person; a page in another language gives its own. */
+/** A connection's words about itself, for a person. A page in a different language has its own. */
 export const PHRASES = {
   notStarted: "not started",
   byPage: "by this page",
@@ -25,7 +25,7 @@ export const PHRASES = {
   noAnswer: "no answer",
   noConnection: "no connection",
   noSign: "no sign of life",
-  unusable: (error) => error, // what the server sent
+  unusable: (error) => error, // about a message of the server
   closed: (code, reason) => `closed with ${code}${reason && `, ${reason}`}`,
   final: (code, reason) => `${FINAL_CODES[code]} (${code}${reason && `, ${reason}`})`,
   refused: (status) => `refused with ${status}: ${FINAL_STATUSES[status]}`,

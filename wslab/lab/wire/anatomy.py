@@ -14,11 +14,11 @@ __all__ = ["PARTS", "Anatomy", "Field", "Part", "describe_payload", "dissect", "
 
 
 class Part(NamedTuple):
-    """How a part of a frame looks wherever it is shown.
+    """The look of a part of a frame, the same wherever it is shown.
 
-    name: of a field, too. marks: what stands around its bytes, in text too; the sanitiser of the
-    tests knows them. colour, line: of the line at its bytes, as CSS has them; the colour is
-    readable on white and on black, and the line says the same without it.
+    name: also the name of a field. marks: stand around its bytes, in text too. The sanitiser of the
+    tests knows them. colour, line: CSS values for the line at its bytes. The colour is readable on
+    white and on black, and the line's style means the same as the colour.
     """
 
     name: str

@@ -84,7 +84,7 @@ class Exchange:
 def _read(head: bytes) -> tuple[str, Headers]:
     parsed = parse_head(head.removeprefix(b"\r\n"))
     if parsed is None:
-        raise HandshakeError("the header has no end", "RFC 9112 §2.1")
+        raise HandshakeError("the header is not complete", "RFC 9112 §2.1")
     return parsed[:2]
 
 

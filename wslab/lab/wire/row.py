@@ -127,7 +127,7 @@ class Row:
 
     @property
     def parts(self) -> list[tuple[str, str]]:
-        """The bytes of a frame, part by part: a key of `PARTS`, and its bytes with their marks."""
+        """The parts of a frame, each as a key of `PARTS` and its bytes with their marks."""
         header = self.header
         if header is None:
             return []
@@ -141,7 +141,7 @@ class Row:
 
     @property
     def bytes_shown(self) -> str:
-        """The bytes of a frame: header, [masking key], {masked payload}."""
+        """The bytes of a frame, as header, [masking key], {masked payload}."""
         return " ".join(text for _, text in self.parts) or hex_bytes(self.wire, SHOWN)
 
     @property
