@@ -10,7 +10,7 @@ WRONG = {
             "bytes as well",
             'if not isinstance(data, str):\n        raise ValueError("binary")\n    try',
             "try",
-            "a binary message is not text",
+            "it is binary, not text",
         ),
         Wrong("brackets crash it", "except RecursionError", "except KeyError", "", None),
         Wrong(
@@ -20,7 +20,12 @@ WRONG = {
             "AttributeError",
             RAISED,
         ),
-        Wrong("any type", 'kind not in ("chat", "setName")', "kind is None", "it lets this pass"),
+        Wrong(
+            "any type",
+            'kind not in ("chat", "setName")',
+            "kind is None",
+            "your code accepts a bad message",
+        ),
         Wrong(
             "a set of types",
             '("chat", "setName")',
@@ -39,27 +44,32 @@ WRONG = {
             "anything as text",
             "not isinstance(text, str) or not text.strip()",
             "not text or not str(text).strip()",
-            "this text is not a string",
+            "the text is not a string",
         ),
-        Wrong("blanks", " or not text.strip()", "", "nothing but blanks"),
-        Wrong("trims", "return kind, text", "return kind, text.strip()", "this is a good message"),
-        Wrong("trims the end", "return kind, text", "return kind, text.rstrip()", "a good message"),
-        Wrong("cuts", "return kind, text", "return kind, text[:30]", "this is a good message"),
+        Wrong("blanks", " or not text.strip()", "", "has only blanks"),
+        Wrong("trims", "return kind, text", "return kind, text.strip()", "the message is good"),
+        Wrong(
+            "trims the end",
+            "return kind, text",
+            "return kind, text.rstrip()",
+            "the message is good",
+        ),
+        Wrong("cuts", "return kind, text", "return kind, text[:30]", "the message is good"),
         Wrong(
             "blanks as a name",
             "not text.strip()",
             'kind == "chat" and not text.strip()',
-            "nothing but blanks",
+            "has only blanks",
         ),
         Wrong("a list", "return kind, text", "return [kind, text]", "the result is list"),
         Wrong(
             "None for what is wrong",
             'raise ValueError("no text")',
             "return None",
-            "it lets this pass",
+            "your code accepts a bad message",
         ),
         *(
-            Wrong(f"type: {name}", 'kind not in ("chat", "setName")', new, "nobody knows this type")
+            Wrong(f"type: {name}", 'kind not in ("chat", "setName")', new, "the type is unknown")
             for name, new in {
                 "part of a string": 'str(kind) not in "chat setName"',
                 "in any case": 'str(kind).lower() not in ("chat", "setname")',
@@ -71,15 +81,20 @@ WRONG = {
         *(
             Wrong(f"text: {name}", "not isinstance(text, str) or not text.strip()", new, says)
             for name, new, says in (
-                ("isspace", "not isinstance(text, str) or text.isspace()", "nothing but blanks"),
-                ("plain blanks", "not isinstance(text, str) or not text.strip(' ')", "but blanks"),
+                ("isspace", "not isinstance(text, str) or text.isspace()", "has only blanks"),
+                ("plain blanks", "not isinstance(text, str) or not text.strip(' ')", "only blanks"),
                 ("ASCII's", "not isinstance(text, str) or not text.strip(' \\t\\r\\n')", "blanks"),
                 ("a list", "not isinstance(text, str | list) or not str(text).strip()", "string"),
                 ("True", "not isinstance(text, str | bool) or not str(text).strip()", "string"),
             )
         ),
         *(
-            Wrong(f"JSON: {name}", "json.loads(data)", new, "it lets this pass: this is not JSON")
+            Wrong(
+                f"JSON: {name}",
+                "json.loads(data)",
+                new,
+                "your code accepts a bad message: it is not JSON",
+            )
             for name, new in {
                 "single quotes": "json.loads(data if data[:1] != '{' else "
                 "data.replace(\"{'\", '{\"')"
@@ -123,7 +138,7 @@ WRONG = {
         ),
     ],
     "relay": [
-        Wrong("to all", "members - {connection}", "members", "Ada hears what Ada has said"),
+        Wrong("to all", "members - {connection}", "members", "Ada hears Ada's own message"),
         Wrong(
             "nobody is taken out",
             "members.discard(connection)",
@@ -167,7 +182,7 @@ WRONG = {
             "changes it",
             "connection}, message)",
             "connection}, message[:5])",
-            "Bob hears something else",
+            "Bob hears a different message",
         ),
         Wrong(
             "text only",
@@ -194,7 +209,10 @@ WRONG = {
         ),
         *(
             Wrong(
-                name, "broadcast(members - {connection}, message)", new, "Bob hears something else"
+                name,
+                "broadcast(members - {connection}, message)",
+                new,
+                "Bob hears a different message",
             )
             for name, new in {
                 "trims": "broadcast(members - {connection}, message.strip())",
@@ -232,7 +250,7 @@ WRONG = {
                 (
                     "a greeting",
                     "    members.add(connection)\n    await connection.send('Welcome')",
-                    "hears something else",
+                    "hears a different message",
                 ),
                 (
                     "what was said before",
@@ -240,7 +258,7 @@ WRONG = {
                     "    for old in getattr(relay, 'said', []):\n"
                     "        await connection.send(old)\n"
                     "    relay.said = ['hello']",
-                    "hears something else",
+                    "hears a different message",
                 ),
             )
         ),
@@ -252,13 +270,13 @@ WRONG = {
             "    relay.all = getattr(relay, 'all', set()) | members\n"
             "    try:\n        async for message in connection:\n"
             "            broadcast(relay.all - {connection}, message)",
-            "Zoe hears something else",
+            "Zoe hears a different message",
         ),
         Wrong(
             "a farewell",
             "members.discard(connection)",
             "members.discard(connection)\n        broadcast(members, 'Somebody has left.')",
-            "something else",
+            "a different message",
         ),
         Wrong(
             "only two",
@@ -297,7 +315,7 @@ WRONG = {
             "keeps for ever",
             "get_write_buffer_size() > 65_536",
             "get_write_buffer_size() > 65_536_000",
-            "bytes wait for the slow member; it has to go",
+            "bytes wait for the slow member, so it has to go",
         ),
         Wrong(
             "in tasks, which keep it as well",
@@ -316,27 +334,27 @@ WRONG = {
             "if m.transport.get_write_buffer_size() <= 65_536]\n    broadcast(few, message)",
             "the slow one is still a member",
         ),
-        Wrong("no patience", "> 65_536", "> 0", "put out although only"),
-        Wrong("a little too early", "> 65_536", "> 60_000", "put out although only"),
+        Wrong("no patience", "> 65_536", "> 0", "is out, although only"),
+        Wrong("a little too early", "> 65_536", "> 60_000", "is out, although only"),
         Wrong("a little too late", "> 65_536", "> 66_600", "it has to go"),
-        Wrong("half the patience", "> 65_536", "> 32_768", "put out although only"),
+        Wrong("half the patience", "> 65_536", "> 32_768", "is out, although only"),
         Wrong(
             "out, and still connected",
             "            member.transport.abort()\n",
             "",
-            "its connection, and what waits, is still there",
+            "its connection is not cut off",
         ),
         Wrong(
             "cut off, and still in",
             "            members.discard(member)\n",
             "",
-            "the slow one is cut off and still in `members`",
+            "the slow one is cut off, but still in `members`",
         ),
         Wrong(
             "waits until it has read",
             "member.transport.abort()",
             "member.transport.close()",
-            "transport.close() waits until it has been read",
+            "transport.close() waits for them",
         ),
         Wrong(
             "asks the dead to agree",
@@ -364,9 +382,9 @@ WRONG = {
             for limit, says in {
                 ">= 65_536": "65536 bytes wait is put out",
                 "> 65_535": "65536 bytes wait is put out",
-                "> 64_000": "put out although only",
+                "> 64_000": "is out, although only",
                 "> 65_537": "65537 bytes wait is still among",
-                "+ len(message) > 65_536": "put out although only",
+                "+ len(message) > 65_536": "is out, although only",
             }.items()
         ),
         *(
@@ -423,7 +441,7 @@ WRONG = {
             "closes in a task",
             "member.transport.abort()",
             "asyncio.ensure_future(member.close())",
-            "its connection, and what waits, is still there",
+            "its connection is not cut off",
         ),
     ],
 }

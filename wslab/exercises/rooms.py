@@ -1,4 +1,4 @@
-"""Rooms for checks of a chatroom, and what their members see of them."""
+"""Rooms for checks of a chatroom, and the view of their members."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["LIMIT", "SIZE", "Crowd", "Hall", "Measured", "at_once", "hears"]
 
 LIMIT = 64 * 1024  # bytes that may wait for one member
 SIZE = 16 * 1024  # bytes of a long message
-WAITING = 32 * 1024  # bytes that may wait until the library's `send` does; its default
-TURNS = 20  # of the loop that say() may take: it sends, and does not wait
+WAITING = 32 * 1024  # bytes that may wait until the library's `send` waits; its default
+TURNS = 20  # turns of the loop that say() may take, because it must not wait
 
 
 async def hears(trial: Trial, ws: Any, who: str, *expected: str | bytes) -> None:
-    """Let a member hear these messages, in this order, and nothing else meanwhile."""
+    """Let a member hear these messages, in this order, and no others in between."""
     for message in expected:
         heard = await wire.heard(trial, ws, who)
-        trial.same(heard, message, f"{who} hears something else")
+        trial.same(heard, message, f"{who} hears a different message")
 
 
 class Hall:
@@ -57,7 +57,7 @@ class Hall:
         return ws
 
     async def come_meanwhile(self, ada: Any, bob: Any, eve: Any) -> Any:
-        """Let somebody come while the handler has something to send that Bob does not take."""
+        """Let Dan come while the handler has messages to send that Bob does not take."""
         bob.transport.pause_reading()
         texts = [f"{self.trial.rng.random()} ".ljust(SIZE, ".") for _ in range(10)]
         for text in texts:
@@ -96,35 +96,33 @@ class Crowd:
         return ws
 
     def check_slow(self, before: int, size: int) -> None:
-        """See whether the slow one is treated as the task says.
+        """Refuse an answer that does not treat the slow member as the task says.
 
-        before: bytes that waited; size: of the message that was said then.
+        before: bytes that waited when `say` was called. size: bytes of its message.
         """
         slow = self.arrived[-1]
         waits, trial = slow.transport.get_write_buffer_size(), self.trial
         if slow in self.members and not slow.transport.is_closing():
             bound = LIMIT + size + 100
-            message = f"{waits} bytes wait for the slow member; it has to go"
+            message = f"{waits} bytes wait for the slow member, so it has to go"
             trial.want(waits <= bound, message, expected=f"up to {LIMIT}, and one message more")
             return
-        trial.want(slow not in self.members, "the slow one is cut off and still in `members`")
+        trial.want(slow not in self.members, "the slow one is cut off, but still in `members`")
         trial.want(
             slow.transport.is_closing(),
-            "the slow one is out of `members`, but its connection, and what waits, is still there",
+            "the slow one is out of `members`, but its connection is not cut off",
         )
-        kept = "is still there: transport.close() waits until it has been read"
+        kept = "the slow one is out, but its bytes still wait; transport.close() waits for them"
         left = slow.transport.get_write_buffer_size()
-        trial.want(
-            left == 0, f"the slow one is out, but what waits {kept}", got=quantity(left, "byte")
-        )
-        early = f"put out although only {quantity(before, 'byte')} waited when say() was called"
+        trial.want(left == 0, kept, got=quantity(left, "byte"))
+        early = f"the slow one is out, although only {quantity(before, 'byte')} waited before say()"
         enough = self.slow_is_out or before > LIMIT
         trial.want(enough, early, expected=f"more than {LIMIT} bytes")
         self.slow_is_out = True
 
 
 async def at_once(saying: Coroutine[Any, Any, object]) -> None:
-    """Let say() end within a few turns of the loop: that is not waiting, on a slow machine too."""
+    """Let say() end within a few turns of the loop, which are enough on a slow machine too."""
     task = asyncio.ensure_future(saying)
     for _ in range(TURNS):
         if task.done():
@@ -136,7 +134,7 @@ async def at_once(saying: Coroutine[Any, Any, object]) -> None:
 
 
 class Measured:
-    """A transport that says how many bytes wait; everything else is the real one's."""
+    """A transport that claims so many waiting bytes, and otherwise is the real one."""
 
     def __init__(self, transport: Any, size: int) -> None:
         self.transport, self.get_write_buffer_size = transport, lambda: size

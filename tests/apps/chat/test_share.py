@@ -139,8 +139,8 @@ def test_an_address_of_its_own(running: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--lan", "--host", "localhost"], "--lan and --host exclude each other"),
-        (["--classic", "--lang", "en"], 'language is \'en\': "en" or "zh"'),
+        (["--lan", "--host", "localhost"], "--lan already listens on every address"),
+        (["--classic", "--lang", "en"], 'language is \'en\'; use "en" or "zh"'),
         (["--origin", "hub"], "an origin is like"),
         (["--room", "a/b"], "'a/b' cannot be a room"),
     ],
@@ -185,5 +185,5 @@ def test_the_address_on_the_network(monkeypatch: pytest.MonkeyPatch, address: st
     if address == "192.168.1.7":
         assert share.address_on_the_network() == address
     else:
-        with pytest.raises(OSError, match="on no network"):
+        with pytest.raises(OSError, match="not on a network"):
             share.address_on_the_network()

@@ -1,4 +1,4 @@
-"""Who is called what: no two names in a room look alike."""
+"""The names of a room's members, of which no two look alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Holder = TypeVar("Holder")
 
 
 class Names(Generic[Holder]):
-    """The names that are in use, each with its holder, in the order in which they came."""
+    """The names in use, each with its holder, in the order in which they came."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -23,14 +23,14 @@ class Names(Generic[Holder]):
 
     @property
     def all(self) -> list[str]:
-        """The names as they are shown."""
+        """The names in the form that is shown."""
         return list(self._held)
 
     def take(self, text: str, holder: Holder, *, old: str | None, numbered: bool = False) -> str:
-        """Give a holder a name instead of its old one; return the name as it is shown.
+        """Give a holder a name in place of its old one; return it in the form that is shown.
 
-        numbered: whether a name that is taken gets a number, as "Ada (2)", and is not refused.
-        Raises Disallowed for what is no name, or looks like somebody else's.
+        numbered: True to give a taken name a number, as "Ada (2)", and not to refuse it.
+        Raises Disallowed for a text that cannot be a name, or looks like somebody else's.
         """
         name = check_name(text, self.rules)
         if self._is_taken(name, holder):
@@ -44,11 +44,11 @@ class Names(Generic[Holder]):
         return name
 
     def hand_over(self, name: str, holder: Holder) -> None:
-        """Give a name that is in use to another holder; it keeps its place."""
+        """Give a name in use to a new holder; it keeps its place."""
         self._held[name] = holder
 
     def drop(self, name: str) -> None:
-        """Let a name be used by others."""
+        """Free a name for others."""
         del self._held[name]
         for look in looks(name):
             del self._names[look]

@@ -1,4 +1,4 @@
-"""What the room itself says, in English and in Chinese: notices, refusals, and its page's frame."""
+"""The room's own words in English and Chinese, for notices, refusals, and its page's frame."""
 
 from __future__ import annotations
 

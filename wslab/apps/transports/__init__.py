@@ -1,7 +1,8 @@
 """Lesson 01: the same news by polling, long polling, a stream and WebSocket, and the costs.
 
-`polling` has the feed and its servers, `listeners` the clients; `comparison` measures, `journeys`
-counts crossings of the network, and `charts` draws (by itself: it needs matplotlib).
+`polling` has the feed and its servers, and `listeners` has the clients. `comparison` measures, and
+`journeys` counts crossings of the network. `charts` draws. It is not imported here, because it
+needs matplotlib.
 """
 
 from wslab.apps.transports.comparison import (

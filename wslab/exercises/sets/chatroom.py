@@ -17,16 +17,16 @@ __all__ = ["SET"]
 SET = TaskSet("chatroom", "06_chatroom", "The chatroom")
 
 KINDS = ("chat", "setName")
-SHORT = 512  # … and of those that come near the limit, so that it is found
-ROUNDS = 300  # messages, more than the kernel and LIMIT can hold, on a slow machine too
-AFTERWARDS = 5  # of them, once the slow one is out
+SHORT = 512  # bytes of a short message, used near the limit to find it
+ROUNDS = 300  # messages, more than the kernel and LIMIT can hold, even on a slow machine
+AFTERWARDS = 5  # messages after the slow member is out
 
 
 # ★ Read a message
 
 
 def _good(trial: Trial) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield messages, written in several ways, and what is in them."""
+    """Yield messages, written in several ways, each with its type and text."""
     texts = [
         "Hello",
         "你好!",
@@ -45,50 +45,47 @@ def _good(trial: Trial) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _bad(trial: Trial) -> Iterator[tuple[Any, str]]:
-    """Yield what no member may send, and what is wrong with it."""
+    """Yield messages that no member may send, each with its fault."""
     good = '{"type": "chat", "text": "Hello"}'
     for binary in (good.encode(), b"\xff\x00"):
-        yield binary, "a binary message is not text"
+        yield binary, "it is binary, not text"
     for data in ("not json!", "", good[:-1], f"{good} {good}", f"{good} // end", f"say {good}"):
-        yield data, "this is not JSON"
+        yield data, "it is not JSON"
     for data in (good.replace('"', "'"), good.replace("}", ",}"), good.replace("lo", "l\to")):
-        yield data, "this is not JSON, although Python might read it"
+        yield data, "it is not JSON, although Python might read it"
     pairs = [["type", "chat"], ["text", "Hello"]]
     values: list[Any] = [None, pairs, "chat", trial.rng.randrange(100), True]
     for value in values:
-        yield json.dumps(value), "this is JSON, but not an object"
+        yield json.dumps(value), "it is JSON, but not an object"
     kinds: list[Any] = ["fly", "Chat", "setname", "chat ", "chats", "set", "at", "", "chat setName"]
     for kind in (*kinds, ["chat"], {"chat": 1}, None, True, 0):
-        yield json.dumps({"type": kind, "text": "Hello"}), "nobody knows this type"
+        yield json.dumps({"type": kind, "text": "Hello"}), "the type is unknown"
     for kind in KINDS:
-        yield json.dumps({"type": kind}), "there is no text"
+        yield json.dumps({"type": kind}), "the text is missing"
         for no_text in (["Hello"], {"toString": "boom"}, 5, True, None):
-            yield json.dumps({"type": kind, "text": no_text}), "this text is not a string"
+            yield json.dumps({"type": kind, "text": no_text}), "the text is not a string"
         for text in ("", " ", " \t\r\n", "\u3000\u00a0"):
-            yield (
-                json.dumps({"type": kind, "text": text}),
-                "there is nothing but blanks in the text",
-            )
-    deep = "too deep for Python: json.loads raises RecursionError"
-    yield "{}", "there is no type"
-    yield json.dumps({"text": "Hello"}), "there is no type"
+            yield json.dumps({"type": kind, "text": text}), "the text has only blanks"
+    deep = "too deep for Python; json.loads raises RecursionError"
+    yield "{}", "the type is missing"
+    yield json.dumps({"text": "Hello"}), "the type is missing"
     yield "[" * 100_000, f"100,000 brackets are {deep}"
     yield '{"type":' * 100_000, f"100,000 braces are {deep}"
-    yield good.replace("}", f', "more": {"[" * 100_000}{"]" * 100_000}}}'), f"this is {deep}"
+    yield good.replace("}", f', "more": {"[" * 100_000}{"]" * 100_000}}}'), f"it is {deep}"
 
 
 @SET.task(
     "Read a message",
     level=1,
-    section="RFC 8259 §4",
+    section="Lesson 06, section 4",
     takes=("data",),
     hints=(
         "Ask in this order: is it text? JSON? an object? a known type? a text? Every `no` is a "
         "ValueError, and json.loads raises one by itself (mostly).",
-        "`isinstance(value, dict)` first, then `value.get(…)`: it gives None for what is not "
-        "there. A type may be a list; compare it with `==`, or look for it in a tuple.",
-        "json.loads raises RecursionError for what is nested too deeply: catch it, and raise a "
-        "ValueError yourself.",
+        "Use `isinstance(value, dict)` first, then `value.get(…)`, which gives None for a missing "
+        "field. A type might be a list, so compare it with `==`, or look for it in a tuple.",
+        "json.loads raises RecursionError for JSON that is nested too deeply. Catch it, and raise "
+        "a ValueError yourself.",
     ),
 )
 def read_message(trial: Trial, read: Any) -> None:
@@ -96,11 +93,11 @@ def read_message(trial: Trial, read: Any) -> None:
     for data, expected in _good(trial):
         got = trial.call(read, data)
         trial.of_type(got, tuple)
-        trial.same(got, expected, "this is a good message")
+        trial.same(got, expected, "the message is good, but your result differs")
     cases = list(_bad(trial))
     trial.rng.shuffle(cases)
     for wrong, why in cases:
-        with trial.must_raise(ValueError, f"it lets this pass: {why}", "RFC 8259 §2"):
+        with trial.must_raise(ValueError, f"your code accepts a bad message: {why}", ""):
             trial.call(read, wrong)
 
 
@@ -122,7 +119,7 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
     ]
     async with AsyncExitStack() as stack:
         hall, other = Hall(trial, relay, stack), Hall(trial, relay, stack)
-        trial.doing = "Ada, Bob and Eve, and Zoe in another room; Ada speaks first, then Bob"
+        trial.doing = "Ada, Bob and Eve, and Zoe in a different room; Ada speaks first, then Bob"
         ada, bob, eve = await hall.open("Ada", "Bob", "Eve")
         (zoe,) = await other.open("Zoe")
         await ada.send(words[0])
@@ -130,8 +127,8 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
             await hears(trial, ws, who, words[0])
         await bob.send(words[1])
         heard = await wire.heard(trial, ada, "Ada")
-        trial.want(heard != words[0], "Ada hears what Ada has said")
-        trial.same(heard, words[1], "Ada hears something else")
+        trial.want(heard != words[0], "Ada hears Ada's own message")
+        trial.same(heard, words[1], "Ada hears a different message")
         await hears(trial, eve, "Eve", words[1])
         trial.doing = "Ada sends texts and bytes of all kinds, some of them twice"
         for message in odd:
@@ -145,12 +142,12 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
         for ws, who in ((bob, "Bob"), (eve, "Eve")):
             await hears(trial, ws, who, words[2])
         while (heard := await wire.heard(trial, dan, "Dan")) != words[2]:
-            message = "Dan hears what was not said since he came"
+            message = "Dan hears a message that was not sent after he came"
             trial.want(heard in texts, message, got=shown(heard))
         trial.doing = "Eve leaves properly, Bob's connection is reset"
         await eve.close()
         bob.transport.abort()
-        gone = "somebody who has left is still among `members`"
+        gone = "a member who has left is still among `members`"
         await wire.until(trial, lambda: len(hall.members) == 2, gone)
         trial.doing = "Dan and Ada speak, and Bob is among `members`, as if he were lost just now"
         hall.members.add(hall.served[1])
@@ -160,7 +157,7 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
         await hears(trial, dan, "Dan", words[4])
         await dan.send(words[0])
         await hears(trial, ada, "Ada", words[0])
-        trial.doing = "somebody comes into the other room"
+        trial.doing = "Yan comes into Zoe's room"
         yan = await other.come("Yan")
         await zoe.send(words[1])
         await hears(trial, yan, "Yan", words[1])
@@ -171,21 +168,21 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
 @SET.task(
     "To everybody except the sender",
     level=2,
-    section="RFC 6455 §7.1.5",
+    section="Lesson 06, section 1",
     takes=("connection", "members"),
     may_call=("websockets",),
     form="async def",
     seconds=8.0,
     hints=(
         "Lesson 06, section 1: come in, pass on in an `async for`, go out. Who must not get it?",
-        "`members - {connection}` is a new set without the speaker; the library's `broadcast` "
-        "takes any set, text and bytes, and skips who is gone.",
-        "A connection that is reset makes the `async for` raise. What has to happen in any case "
-        "stands in a `finally`.",
+        "`members - {connection}` is a new set without the speaker. The library's `broadcast` "
+        "takes any set, text and bytes, and skips members who are gone.",
+        "A connection that is reset makes the `async for` raise. Use `finally` for the step that "
+        "has to happen in any case.",
     ),
 )
 def relay(trial: Trial, relay: Any) -> None:
-    """Meet members who speak, leave, are lost, and come later."""
+    """Try members who speak, leave, are lost, and come later."""
     trial.run(_relay_scenario(trial, relay))
 
 
@@ -193,7 +190,7 @@ def relay(trial: Trial, relay: Any) -> None:
 
 
 async def _bound_scenario(trial: Trial, say: Any) -> None:
-    """See who goes out when the numbers are exact; one member is gone already."""
+    """Try exact numbers of waiting bytes; one member is gone already."""
     crowd = Crowd(trial)
     waiting = [LIMIT, LIMIT + 1, 0, trial.rng.randrange(LIMIT + 1, 9 * LIMIT), LIMIT - 1, LIMIT + 1]
     async with wire.serving(trial, crowd.handler) as url, AsyncExitStack() as stack:
@@ -209,7 +206,7 @@ async def _bound_scenario(trial: Trial, say: Any) -> None:
             is_in, what = server in crowd.members, f"a member for whom {size} bytes wait is"
             trial.want(is_in or size > LIMIT, f"{what} put out", expected=f"more than {LIMIT}")
             trial.want(not is_in or size <= LIMIT, f"{what} still among `members`")
-            trial.want(is_in or server.transport.is_closing(), f"{what} out, and still connected")
+            trial.want(is_in or server.transport.is_closing(), f"{what} out, but not cut off")
     trial.doing = "nobody is there"
     await at_once(say(set(), "Hello"))
 
@@ -229,13 +226,13 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
             await at_once(say(crowd.members, text))
             for who, ws in (("Ada", ada), ("Bob", bob)):
                 got = await wire.heard(trial, ws, who)
-                trial.want(got == text, f"{who} hears another message", got=repr(got[:40]))
+                trial.want(got == text, f"{who} hears a different message", got=shown(got))
             crowd.check_slow(waited, size)
             left -= crowd.slow_is_out
             if not left:
                 break
-        trial.want(len(crowd.members) > 1, "somebody who reads was put out, too")
-        message = f"after {ROUNDS} messages that it has not read the slow one is still a member"
+        trial.want(len(crowd.members) > 1, "a member who reads was put out, too")
+        message = f"the slow one is still a member, although it has not read {ROUNDS} messages"
         trial.want(len(crowd.members) == 2, message)
 
 
@@ -248,14 +245,14 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
     form="async def",
     seconds=15.0,
     hints=(
-        "Lesson 06, section 5: which of the four ways does not wait? What is still wrong with it?",
+        "See lesson 06, section 5. Which of the four ways does not wait? Why is it not enough?",
         "`member.transport.get_write_buffer_size()` says how many bytes wait in this process. "
-        "Who is over the limit goes out of `members`, and gets nothing more.",
-        "`await member.close()` waits for an answer that a stalled member does not give; "
-        "`member.transport.abort()` waits for nothing. And go over a copy of the set.",
+        "Take a member over the limit out of `members`, and send it nothing more.",
+        "`await member.close()` waits for an answer that a stalled member does not give. "
+        "`member.transport.abort()` does not wait. And go over a copy of the set.",
     ),
 )
 def say(trial: Trial, say: Any) -> None:
-    """Talk to rooms in which somebody does not read, somebody is gone, and nobody is there."""
+    """Talk to rooms with a member who does not read, with one who is gone, and with nobody."""
     trial.run(_say_scenario(trial, say))
     trial.run(_bound_scenario(trial, say))
