@@ -36,8 +36,8 @@ HANDED_OUT = (
     *("notebooks", "wslab"),
 )
 # What a student must not get, and what nobody needs.
-KEPT_BACK = ("source", "grading", "*.md", "kit.py", "cheatsheet.py", "conftest.py")
-KEPT_BACK += ("nbgrader_config.py",)
+KEPT_BACK = ("source", "grading", "*.md", "kit.py", "cheatsheet.py", "slides.py")
+KEPT_BACK += ("conftest.py", "nbgrader_config.py")
 LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
 
 

@@ -8,6 +8,7 @@ appears with one more step, so that the class predicts it first. The lesson itse
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -27,10 +28,12 @@ STYLE = """
 :root { --jp-content-font-size1: 21px; --jp-code-font-size: 18px; --jp-content-line-height: 1.45; }
 html, body.jp-Notebook { height: 100%; margin: 0; padding: 0; overflow: hidden; }
 main { height: 100%; }
-main section { display: none; height: 100%; overflow: auto; box-sizing: border-box; padding: 2.5vh 4vw; }
+main section { display: none; height: 100%; overflow: auto; box-sizing: border-box; }
+main section { padding: 2.5vh 4vw; outline: none; }
 main section.now { display: flex; }
 main section > div { margin: auto; width: 100%; }
 .jp-InputPrompt, .jp-OutputPrompt, .jp-Cell .jp-Collapser { display: none; }
+.jp-OutputArea-output table { font-size: 18px !important; }
 .later { visibility: hidden; }
 #place { position: fixed; right: 1vw; bottom: 1vh; font: 14px sans-serif; color: #595959; }
 @media print { main section { display: block; break-after: page; height: auto; }
@@ -38,7 +41,7 @@ main section > div { margin: auto; width: 100%; }
 """
 
 SCRIPT = """
-const SMALLEST = 0.6, main = document.querySelector("main"), place = document.createElement("div");
+const SMALLEST = 0.5, main = document.querySelector("main"), place = document.createElement("div");
 place.id = "place";
 document.body.append(place);
 for (const [index, cell] of [...main.querySelectorAll(".jp-Cell")].entries()) {
@@ -92,11 +95,11 @@ show(Number(location.hash.slice(1) || 1) - 1, false);
 
 
 def divided(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """Return the cells to show: a heading begins a cell, and navigation is left out."""
+    """Return the cells to show: a heading begins a cell; imports and navigation are left out."""
     found = []
     for cell in cells:
         if cell.cell_type == "code":
-            found.append(cell)
+            found += [cell] * (not only_imports(cell.source))
             continue
         pieces = re.split(r"(?m)^(?=#{1,3} )", LINK.sub(r"\1", cell.source))
         found += [
@@ -105,6 +108,15 @@ def divided(cells: list[NotebookNode]) -> list[NotebookNode]:
             if piece.strip() and not NAVIGATION.match(piece.strip())
         ]
     return found
+
+
+def only_imports(source: str) -> bool:
+    """Tell whether a cell does nothing but import; one with `%` or `!` does more."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False
+    return all(isinstance(one, ast.Import | ast.ImportFrom) for one in body)
 
 
 def begins_slide(cells: list[NotebookNode]) -> list[bool]:
