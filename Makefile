@@ -5,6 +5,7 @@
 PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
+LESSON      ?= 00_start_here
 DIR         ?= classroom
 WORKERS     ?= 3
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
@@ -15,7 +16,7 @@ PY   := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
-    record bench exercises classroom constraints clean
+    record bench exercises classroom cheatsheet slides constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +58,12 @@ exercises: $(VENV)/.dev ## make the student copies of the exercises from their s
 
 classroom: $(VENV)/.teach ## a teacher's folder: the course for nbgrader, and what to hand out (DIR=classroom)
 	$(PY) notebooks/exercises/kit.py classroom $(DIR)
+
+cheatsheet: $(VENV)/.lab ## write cheatsheet.html: WebSocket on two pages, to print
+	$(PY) notebooks/exercises/cheatsheet.py
+
+slides: $(VENV)/.lab ## make slides of a lesson, one HTML file (LESSON=03_framing)
+	$(PY) notebooks/exercises/slides.py $(LESSON)
 
 # The oldest Python decides, and that is 3.11.0: a version that needs a newer one must not get in.
 # Nothing is installed: pip resolves and reports.

@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cheatsheet
 import nbformat
 from jupyter_core.paths import ENV_CONFIG_PATH
 
@@ -35,7 +36,8 @@ HANDED_OUT = (
     *("notebooks", "wslab"),
 )
 # What a student must not get, and what nobody needs.
-KEPT_BACK = ("source", "grading", "*.md", "kit.py", "conftest.py", "nbgrader_config.py")
+KEPT_BACK = ("source", "grading", "*.md", "kit.py", "cheatsheet.py", "slides.py")
+KEPT_BACK += ("conftest.py", "nbgrader_config.py")
 LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
 
 
@@ -100,6 +102,7 @@ def classroom(folder: Path) -> None:
     if handout.exists():
         shutil.rmtree(handout)
     hand_out(handout / "wslab")
+    cheatsheet.write(handout / "wslab" / "cheatsheet.html")
     for name in names():
         release = course / "release" / name / f"{name}.ipynb"
         target = handout / "wslab" / "notebooks" / "exercises" / release.name
