@@ -24,6 +24,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from wslab import lab
+from wslab.lab.checks import find_chromium
 from wslab.lab.registry import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,37 +37,6 @@ PATIENCE = 45  # seconds after which a test gives up; a quiet machine needs one
 BENCH = {"apps", "kit", "lab", "scratch"}  # rooms whose tests start servers
 
 INTEROP = ROOT / "tests" / "interop"
-
-CHROMIUM_COMMANDS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "microsoft-edge",
-    "chrome",
-    "msedge",
-)
-CHROMIUM_PLACES = {
-    "darwin": (
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    ),
-    "win32": tuple(
-        rf"{folder}\{program}"
-        for folder in (
-            os.environ.get("PROGRAMFILES", r"C:\Program Files"),
-            os.environ.get("PROGRAMFILES(X86)", r"C:\Program Files (x86)"),
-            os.environ.get("LOCALAPPDATA", ""),
-        )
-        for program in (
-            r"Google\Chrome\Application\chrome.exe",
-            r"Chromium\Application\chrome.exe",
-            r"Microsoft\Edge\Application\msedge.exe",
-        )
-    ),
-}
-
 
 # Files whose tests share what takes long to start (a JupyterLab, a graded course):
 # one worker runs the whole file. All other tests go one by one to whoever has time.
@@ -92,16 +62,6 @@ def missing(peer: str, remedy: str) -> NoReturn:
     if os.environ.get("WSLAB_REQUIRE_PEERS") == "1":
         pytest.fail(f"{reason} (WSLAB_REQUIRE_PEERS=1)", pytrace=False)
     pytest.skip(reason)
-
-
-def find_chromium() -> Path | None:
-    """The browser that WSLAB_CHROMIUM names, else one on the PATH or in a usual place."""
-    if named := os.environ.get("WSLAB_CHROMIUM"):
-        return Path(named) if Path(named).is_file() else None
-    on_path = (shutil.which(command) for command in CHROMIUM_COMMANDS)
-    places = CHROMIUM_PLACES.get(sys.platform, ())
-    found = [Path(path) for path in (*on_path, *places) if path and Path(path).is_file()]
-    return found[0] if found else None
 
 
 @pytest.fixture(scope="session")

@@ -254,14 +254,14 @@ def test_cells_drive_it_while_they_wait(page, driver):
         driver,
         "from wslab import browser, lab\nserver = lab.serve(lab.echo)\nserver",
         "page = browser.Browser(server)\npage",
-        'await page.settle(until="open")\npage.send("Hello")\npage.send(bytes([1, 2]))\n'
-        "await page.settle(until=3)",
-        'page.close(1001)\npage.close(4001, "done")\nawait page.settle(until="close")\n'
+        'await page.settle(until="open", within=60)\npage.send("Hello")\npage.send(bytes([1, 2]))\n'
+        "await page.settle(until=3, within=60)",
+        'page.close(1001)\npage.close(4001, "done")\nawait page.settle(until="close", within=60)\n'
         "[event.text for event in page.events[3:]]",
         "page.origin, page.via == server.url",
-        "page = browser.Browser(server)\nawait page.settle(until='open')\n"
-        "again = browser.Browser(server)\nawait again.settle(until='open')\n"
-        "await page.settle(until='close')",
+        "page = browser.Browser(server)\nawait page.settle(until='open', within=60)\n"
+        "again = browser.Browser(server)\nawait again.settle(until='open', within=60)\n"
+        "await page.settle(until='close', within=60)",
         "await server.settle()",
     )
     expect(output(page, 2)).to_contain_text(re.compile(r'message\s*"Hello"'))
@@ -385,8 +385,8 @@ class TestBehindAHub:
             page,
             driver,
             "from wslab import browser, lab\nserver = lab.serve(lab.echo)",
-            "page = browser.Browser(server)\nawait page.settle(until='open')",
-            "page.send('Hello')\nawait page.settle(until='message')",
+            "page = browser.Browser(server)\nawait page.settle(until='open', within=60)",
+            "page.send('Hello')\nawait page.settle(until='message', within=60)",
             "page.origin, page.via.startswith(page.origin.replace('http', 'ws'))",
         )
         expect(output(page, 2)).to_contain_text(re.compile(r'message\s*"Hello"'))

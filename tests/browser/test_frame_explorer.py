@@ -30,7 +30,7 @@ class Widget:
         return self.root.get_by_role("button", name=name, exact=True)
 
     def expect_bytes(self, text: str) -> None:
-        expect(self.field("All bytes of the frame")).to_have_value(text, timeout=30_000)
+        expect(self.field("All bytes of the frame")).to_have_value(text)
 
     def expect_row(self, *cells: str) -> None:
         row = self.root.get_by_role("row", name=" ".join(cells))
@@ -44,7 +44,8 @@ def console(page: Page) -> Iterator[None]:
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield
-    assert errors == []
+    # JupyterLab's debugger may still be asking a kernel that a test shuts down.
+    assert [error for error in errors if "debugger state" not in error] == []
 
 
 @pytest.fixture

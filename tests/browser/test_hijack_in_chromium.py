@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from wslab import lab
 from wslab.apps.attacks.hijack import ACCOUNTS, account, evil_page, shop_page
 from wslab.lab.servers.http import serve_app
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KNOWN = next(iter(ACCOUNTS.values()))
 
