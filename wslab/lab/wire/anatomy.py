@@ -16,9 +16,10 @@ __all__ = ["PARTS", "Anatomy", "Field", "Part", "describe_payload", "dissect", "
 class Part(NamedTuple):
     """How a part of a frame looks wherever it is shown.
 
-    name: of a field, too. marks: what stands around its bytes, in text too; the sanitiser of the
-    tests knows them. colour, line: of the line at its bytes, as CSS has them; the colour is
-    readable on white and on black, and the line says the same without it.
+    name: the name of its field in an anatomy. marks: the brackets around its bytes, in text too.
+    The sanitiser of the tests knows them.
+    colour, line: the line below its bytes, in the words of CSS. You can read the colour on white
+    and on black, and the kind of line says the same without it.
     """
 
     name: str
