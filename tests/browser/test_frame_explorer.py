@@ -30,7 +30,7 @@ class Widget:
         return self.root.get_by_role("button", name=name, exact=True)
 
     def expect_bytes(self, text: str) -> None:
-        expect(self.field("All bytes of the frame")).to_have_value(text, timeout=30_000)
+        expect(self.field("All bytes of the frame")).to_have_value(text)
 
     def expect_row(self, *cells: str) -> None:
         row = self.root.get_by_role("row", name=" ".join(cells))
