@@ -166,7 +166,7 @@ def test_bad_input_is_explained_and_does_no_harm(page, driver, peer):
     widget = open_widget(page, driver, *cells_for(peer.url))
     widget.expect("OPEN (1)")
     for label, text, problem in [
-        ("Bytes in hex", "4", "a byte has two hex digits, and 1 is an odd number"),
+        ("Bytes in hex", "4", "a byte has two hex digits, but 1 is an odd number"),
         ("Bytes in hex", "0x41", '"x" is not a hex digit'),
         ("Close code", "1001", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
         ("Close code", "five", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
@@ -232,7 +232,7 @@ def test_a_flood_does_not_freeze_the_page(page, driver, peer):
     widget.log.evaluate(
         """(log) => {
             window.shown = new Set();
-            setInterval(() => shown.add(log.lastElementChild.textContent), 10);
+            setInterval(() => shown.add(log.querySelector('li:last-child')?.textContent), 10);
         }"""
     )
     widget.type("Text", "flood")

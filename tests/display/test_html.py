@@ -196,6 +196,15 @@ def test_the_parts_of_a_frame_look_alike_everywhere():
     assert len({part.line for part in PARTS.values()}) == len(PARTS)  # also without colours
 
 
+@pytest.mark.parametrize(
+    ("outcome", "colour"),
+    [("SOLVED", "#1b7f3b"), ("WRONG", "#c0392b"), ("NOT_ATTEMPTED", "#8a8a8a")],
+)
+def test_a_verdict_has_a_line_at_its_side(outcome, colour):
+    shown = exercises.verdict(Verdict("framing.parse", 1, Outcome[outcome]))
+    assert f"border-left: 3px solid {colour}" in shown
+
+
 def test_without_frames_there_is_no_legend():
     assert "masking key" not in html.transcript(Seen().upgraded().transcript)
 

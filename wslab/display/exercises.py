@@ -33,7 +33,11 @@ def verdict(value: Verdict) -> str:
     """Show the verdict on an answer."""
     first, *rest = repr(value).split("\n")
     more = f"<pre>{_text(chr(10).join(rest))}</pre>" if rest else ""
-    return f'<div class="{CLASSES}"><strong>{_text(first)}</strong>{more}</div>'
+    # A line at the side, as in the widgets (browser/widgets.css)
+    line = (
+        f"border-left: 3px solid {_COLOURS.get(value.outcome.mark, '#8a8a8a')}; padding-left: 8px"
+    )
+    return f'<div class="{CLASSES}" style="{line}"><strong>{_text(first)}</strong>{more}</div>'
 
 
 def progress_html(value: Progress) -> str:

@@ -17,7 +17,8 @@ BLACK = "#000000"
 def png(figure: Any) -> tuple[bytes, dict[str, str]]:
     """Draw a figure on a transparent background, with grey ink for black; needs no pyplot.
 
-    Returns the picture, and its label as the alternative text (nbconvert writes it).
+    Returns the picture, and its label as the alternative text. nbconvert's classic template writes
+    it; its default one (7.17) knows no alternative texts, whatever the metadata say.
     """
     from matplotlib.colors import to_hex
     from matplotlib.text import Text

@@ -101,7 +101,9 @@ def _html(text: str) -> str:
 def _cell(text: str, span: int, style: str, code: bool) -> str:
     content = _html(text)
     if code and content:
-        content = f"<code>{content}</code>"
+        # Between two lines of bytes there must be room for what is drawn below the first.
+        style_of_code = ' style="line-height: 1.9"' if isinstance(text, _Marked) else ""
+        content = f"<code{style_of_code}>{content}</code>"
     wide = f' colspan="{span}"' if span > 1 else ""
     return f"<td{wide}{style}>{content}</td>"
 

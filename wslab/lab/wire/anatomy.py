@@ -16,9 +16,10 @@ __all__ = ["PARTS", "Anatomy", "Field", "Part", "describe_payload", "dissect", "
 class Part(NamedTuple):
     """The look of a part of a frame, the same wherever it is shown.
 
-    name: also the name of a field. marks: stand around its bytes, in text too. The sanitiser of the
-    tests knows them. colour, line: CSS values for the line at its bytes. The colour is readable on
-    white and on black, and the line's style means the same as the colour.
+    name: the name of its field in an anatomy. marks: the brackets around its bytes, in text too.
+    The sanitiser of the tests knows them.
+    colour, line: the line below its bytes, in the words of CSS. You can read the colour on white
+    and on black, and the kind of line says the same without it.
     """
 
     name: str
