@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from random import Random
 
-from wslab.apps.quotes.exchange import BinanceFeed, StockExchange, KrakenFeed, Market, Trade
+from wslab.apps.quotes.exchange import BinanceFeed, KrakenFeed, Market, StockExchange, Trade
 
 LOT = 10**8
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from wslab.apps.quotes.books import KrakenBook, Level
 
-__all__ = ["SYMBOLS", "BinanceFeed", "StockExchange", "KrakenFeed", "Market", "Trade", "Update"]
+__all__ = ["SYMBOLS", "BinanceFeed", "KrakenFeed", "Market", "StockExchange", "Trade", "Update"]
 
 SideName = Literal["bids", "asks"]
 Levels = dict[int, int]  # quantity by price, in the smallest units of each
