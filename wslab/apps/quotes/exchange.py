@@ -23,6 +23,7 @@ SIDES: tuple[SideName, SideName] = ("bids", "asks")
 NORTH, SOUTH = "North", "South"
 NOTHING = "0.00000000"
 TIME = "1534614248.123678"  # that Kraken gives an entry; nobody here looks at it
+MILLISECONDS = 1534614248123  # that Binance gives an event
 CENT, LOT = 2, 8  # decimals of a price, and of a quantity
 REACH = 30  # cents around the fair price in which orders come
 
@@ -111,11 +112,13 @@ class Market:
 class BinanceFeed:
     """What Binance would say of a market: a snapshot over HTTP, and events with numbers.
 
+    symbol: as Binance writes it, such as ACMEUSD.
     last: the number of the last update that was in an event. Updates are numbered as they happen.
     """
 
     def __init__(self, market: Market) -> None:
         self.market, self._changed, self.last = market, market.listen(), 1000
+        self.symbol = market.symbol.replace("/", "")
 
     def snapshot(self, limit: int = 100) -> dict[str, Any]:
         """Return {"lastUpdateId", "bids", "asks"} with so many levels of each side."""
@@ -127,8 +130,8 @@ class BinanceFeed:
         if not self._changed:
             return None
         first, self.last = self.last + 1, self.last + len(self._changed)
-        event: dict[str, Any] = {"e": "depthUpdate", "s": self.market.symbol, "U": first}
-        event |= {"u": self.last, "b": [], "a": []}
+        event: dict[str, Any] = {"e": "depthUpdate", "E": MILLISECONDS, "s": self.symbol}
+        event |= {"U": first, "u": self.last, "b": [], "a": []}
         for side, price in dict.fromkeys(self._changed):
             event[side[0]].append(self.market.level(side, price))
         self._changed.clear()
