@@ -8,6 +8,7 @@ An `StockExchange` trades the same instruments at two venues, one for each kind 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from random import Random
 from typing import Any, Literal, NamedTuple
 
@@ -28,6 +29,7 @@ CENT, LOT = 2, 8  # decimals of a price, and of a quantity
 REACH = 30  # cents around the fair price in which orders come
 
 
+@lru_cache(4096)
 def _decimal(number: int, places: int) -> str:
     """Write a number of smallest units: 554130 with 2 places is "5541.30"."""
     whole, rest = divmod(number, 10**places)
