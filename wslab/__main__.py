@@ -56,6 +56,11 @@ SERVICES = {
         "wslab.apps.socketio.chat:start_socketio",
         "wslab.lab.servers.origin:add_origin",
     ),
+    "quotes": Service(
+        "prices of an exchange at your own pace, with a page",
+        "wslab.apps.quotes:start_quotes",
+        demo="wslab.apps.quotes:demo_quotes",
+    ),
 }
 
 
