@@ -617,6 +617,17 @@ class TestPaced:
         assert bench.hub.left_out == 3
         assert len(other.take()) == 6
 
+    async def test_what_comes_in_one_turn_is_a_batch_too(self) -> None:
+        bench, paced = self.bench()
+        bench.say("a1", "a2", key="a")
+        bench.say("b1", key="b")
+        await turn()
+        assert paced.take() == [["a2", "b1"]]
+        bench.hub.ready(paced, 2)
+        bench.say("a3", "a4", key="a")
+        await turn()
+        assert paced.take() == [["a4"]]
+
     async def test_the_next_batch_wants_all_of_the_last_one(self) -> None:
         bench, paced = self.bench()
         bench.say("a1", "b1")

@@ -151,12 +151,18 @@ class Line(asyncio.Protocol):
             self.stream.ready[self] = self.transport.write
 
     def push(self, messages: list[Outgoing]) -> None:
-        """Write messages, or let them wait if the member is slow, or was not ready yet."""
-        if (self.is_slow or self.is_held) and not self.is_closing:
+        """Write messages, or let them wait if the member is slow, or was not ready yet.
+
+        To a paced member, even the messages of one turn go out as the policy leaves them.
+        """
+        must_wait = (self.is_slow or self.is_held) and not self.is_closing
+        if must_wait or self.is_paced:
             self.waiting += messages
             self.size += sum(len(each.frame) for each in messages)
             self._fit()
-        else:
+            messages = []
+        if not must_wait:
+            messages, self.waiting, self.size = self.waiting + messages, [], 0
             self.credit = 0
             self.write(messages)
             self.sent += len(messages)

@@ -42,6 +42,7 @@ from wslab.lab.masking import masked_target
 from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import (
+    HTML,
     body_response,
     file_response,
     folders_of,
@@ -53,7 +54,8 @@ from wslab.protocol.http import split_target
 __all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "QuotesWidget", "StockExchange"]
 __all__ += ["demo_quotes", "page_of", "serve", "start_quotes"]
 
-FOLDERS = folders_of(Path(__file__).parent / "page")
+PAGE = Path(__file__).parent / "page"
+FOLDERS = folders_of(PAGE)
 FEEDS = {"/every": ("every", False), "/latest": ("latest", False), "/paced": ("latest", True)}
 FEEDS["/trades"] = ("trades", False)
 TICK = 0.01  # seconds between two looks at what is due
@@ -198,7 +200,9 @@ class Desk:
                 )
             snapshot = self._north[name].snapshot(int(limit))
             return body_response("application/json", encoded(snapshot).encode())
-        return file_response(path.removeprefix("/static/").lstrip("/") or "index.html", FOLDERS)
+        if path == "/":
+            return body_response(HTML, (PAGE / "index.html").read_bytes())
+        return file_response(path.removeprefix("/static/"), FOLDERS)
 
     def _pair(self, symbol: str) -> str | None:
         """Return our name for one of Binance's, None if there is no such market."""
@@ -229,13 +233,16 @@ class QuotesWidget:
     target: a desk's server, a cable to it, or a URL.
     """
 
-    FILES = ("browser/dom.js", "browser/route.js", "kit/js/policies.js")
-    PAGE = tuple(f"apps/quotes/page/{name}" for name in ("quotes.css", "quotes.js", "widget.js"))
+    FILES = (
+        *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
+        *(f"apps/quotes/page/{name}" for name in ("quotes.css", "quotes.js", "widget.js")),
+    )
 
     def __init__(self, target: str | Reachable) -> None:
         self.url = target if isinstance(target, str) else target.url
-        state, files = {"url": self.url}, self.FILES + self.PAGE
-        self._widget = make_widget(*files, state=state, on_message=lambda _message: None)
+        self._widget = make_widget(
+            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
+        )
 
     def __repr__(self) -> str:
         """Say where it goes: the same with and without a page."""
