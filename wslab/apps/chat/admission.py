@@ -106,4 +106,3 @@ class Admission:
         return self.token is None or hmac.compare_digest(
             token_of(path).encode(errors="replace"), self.token.encode()
         )
-

@@ -4,15 +4,15 @@
     server = quotes.serve(desk)
     quotes.QuotesWidget(server)
 
-A `Desk` follows the order books of two venues (`exchange`, `books`) and tells the best prices. They
-are state and not history: a newer quote of the same key makes the older one worthless. So a viewer
-who is slow gets fewer quotes and not older ones (`wslab.kit.hub`, `keep_latest`). This is called
-conflation (合并).
+A `Desk` follows the order books of two venues (`exchange`, `books`) and tells the best prices.
+Prices are state, not history, because a newer quote of the same key makes the older one worthless.
+So a slow viewer gets fewer quotes, but no older ones (`wslab.kit.hub`, `keep_latest`). This is
+called conflation (合并).
 
-    /paced        the latest of each key in batches: {"type": "ready", "count": n} asks for more
-                  when n messages have come, which must be all that were sent
+    /paced        the latest quote of each key, in batches. {"type": "ready", "count": n} asks for
+                  the next batch, where n is the number of messages received on this connection
     /latest       the same, as fast as the connection takes it
-    /every        every quote, whatever that costs
+    /every        every quote
     /trades       every trade, because trades are history
     /ws/acmeusd@depth, and over HTTP /api/v3/depth?symbol=ACMEUSD    the venue North, as Binance
     /kraken       the venue South, as Kraken's WebSocket API v1, channel book
@@ -67,10 +67,10 @@ Key = tuple[str, str]  # venue and symbol
 class Desk:
     """The server's handler. The exchange trades while somebody is connected.
 
-    rng: for the exchange. rate: updates a second; with None nothing happens until `step` is called.
-    exchange: the venues. latest: the newest quote by (venue, symbol), as it was sent.
-    count: how many quotes there have been. seconds: how long it has traded; a quote says in `at`
-    when that was. hub: who is connected.
+    rng: decides what the exchange does. rate: updates a second. If it is None, nothing happens
+    until `step` is called. exchange: the venues. hub: the connections.
+    latest: the newest quote by (venue, symbol), as it was sent. count: the number of quotes so far.
+    seconds: the time that it has traded; `at` in a quote is such a time.
     """
 
     __name__ = "quotes"
@@ -172,7 +172,7 @@ class Desk:
                 self.hub.subscribe(ws, (SOUTH, name))
 
     async def _trade(self, rate: float) -> None:
-        """Keep to the rate while somebody is here; what a busy machine misses is left out."""
+        """Keep to the rate while somebody is here. A busy machine leaves out some of it."""
         loop = asyncio.get_running_loop()
         last, due = loop.time(), 0.0
         while len(self.hub):
@@ -227,9 +227,9 @@ def page_of(server: lab.Server) -> str:
 
 
 class QuotesWidget:
-    """The page of a desk in a cell: a table, and a chart that draws once per animation frame.
+    """The page of a desk in a cell, with a table and a chart.
 
-    The connection belongs to the page that shows the notebook, and not to the kernel.
+    It draws at most once per animation frame. The connection belongs to the page that shows the notebook, and not to the kernel.
     target: a desk's server, a cable to it, or a URL.
     """
 
@@ -245,7 +245,7 @@ class QuotesWidget:
         )
 
     def __repr__(self) -> str:
-        """Say where it goes: the same with and without a page."""
+        """Say where it goes, the same with and without a page."""
         return f"<QuotesWidget {masked_target(self.url)} : run this cell in JupyterLab>"
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:

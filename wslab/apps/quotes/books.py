@@ -3,9 +3,9 @@
 A book has two sides. Bids (买单) offer to buy, and the best one has the highest price. Asks (卖单)
 offer to sell, and the best one has the lowest. A level is a price and the quantity waiting there.
 
-Prices and quantities stay the texts that came: Kraken's checksum needs their zeros, and a float
-cannot hold them. Only the order is by value, as `Decimal`, so "1.10" and "1.1" are one level.
-Both books take a message as a whole or not at all: one that is refused changes nothing.
+Prices and quantities stay the texts that came, because Kraken's checksum needs their zeros, and a
+float cannot hold them. Only the order is by value, as `Decimal`, so "1.10" and "1.1" are one level.
+Both books take a message as a whole or not at all. A message that is refused changes nothing.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Gap(Exception):
 
 
 def _changes(entries: object, side: str) -> list[Change]:
-    """Read the entries of a message, `[price, quantity, …]`; what follows these two is ignored.
+    """Read the entries of a message, `[price, quantity, …]`, and ignore the rest of each entry.
 
-    Raises ValueError for anything else. The best key is the lowest one: those of bids are negative.
+    Raises ValueError for anything else. The best key is the lowest one, so those of bids are negative.
     """
     if not isinstance(entries, (list, tuple)):
         raise ValueError(f"{side} is {entries!r:.60}, expected a list of [price, quantity]")
@@ -92,7 +92,7 @@ class _Side:
 
 
 class _Book:
-    """What both books have."""
+    """The two sides, and the questions that both books answer."""
 
     def __init__(self) -> None:
         self._bids, self._asks = _Side(), _Side()
@@ -136,10 +136,10 @@ class BinanceBook(_Book):
     def apply(self, event: Mapping[str, Any]) -> None:
         """Apply an event {"U": first, "u": last, "b": bids, "a": asks}; quantity 0 removes a price.
 
-        One that the book has already (`u` ≤ `last`) is ignored. Raises Gap if updates are missing:
-        the first event must hold update `last`+1, and each later one must begin with it. An event
-        of the futures names its predecessor in `pu` instead, because its numbers have holes.
-        Raises ValueError for an event of another form. After either, the book is as it was before.
+        An event that the book has already (`u` ≤ `last`) is ignored. Raises Gap if updates are
+        missing. The first event must hold update `last`+1, and each later one must begin with it.
+        An event of the futures names its predecessor in `pu`, because its numbers have holes.
+        Raises ValueError for an event of another form. After either error, the book is as before.
         """
         event = event.get("data", event)  # as the combined streams wrap it
         first, last = _numbers(event, "U", "u")
@@ -189,7 +189,7 @@ class KrakenBook(_Book):
         {"b": bids}, or both for an update, with the checksum "c" in the last one. An entry is
         [price, quantity, time], and "r" behind that if it is only repeated.
         Raises ValueError if the checksum disagrees, or for a message of another form. The book is
-        then as it was before, and so without this message: subscribe again.
+        then as it was before. It lacks this message, so subscribe again.
         """
         if wrong := [part for part in parts if not isinstance(part, Mapping)]:
             raise ValueError(f"{wrong[0]!r:.40} is not an object: pass those of a message")
@@ -208,12 +208,12 @@ class KrakenBook(_Book):
 
     @property
     def checksum(self) -> int:
-        """The CRC32 over the best ten levels, as many as there are: 0 for an empty book."""
+        """The CRC32 over the best ten levels of each side, or fewer; 0 for an empty book."""
         return _checksum(self._bids, self._asks)
 
 
 def checksum_text(bids: Iterable[Level], asks: Iterable[Level]) -> str:
-    """Return what Kraken's checksum is over: asks before bids, without points and leading zeros.
+    """Return the text of Kraken's checksum, asks before bids, without points and leading zeros.
 
     bids, asks: at most ten each, the best first.
 

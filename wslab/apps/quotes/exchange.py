@@ -1,7 +1,7 @@
-"""A seeded exchange: people place, take and cancel orders at two venues, and each venue tells it.
+"""A seeded exchange, where people place, take and cancel orders at two venues.
 
-`Market` is one instrument at one venue. It keeps what waits at each price, and matches orders.
-`BinanceFeed` and `KrakenFeed` tell what happens there in the messages of these two exchanges.
+`Market` is one instrument at one venue. It keeps the quantity at each price, and matches orders.
+`BinanceFeed` and `KrakenFeed` tell the changes there in the messages of these two exchanges.
 An `StockExchange` trades the same instruments at two venues, one for each kind of messages.
 """
 
@@ -37,7 +37,7 @@ def _decimal(number: int, places: int) -> str:
 
 
 class Trade(NamedTuple):
-    """One order met another. taker: what the one that came later did, "buy" or "sell"."""
+    """One order met another. taker: "buy" or "sell", as the order that came later did."""
 
     price: str
     quantity: str
@@ -47,7 +47,7 @@ class Trade(NamedTuple):
 class Market:
     """The orders for one instrument at one venue. `step()` lets somebody do something.
 
-    fair: what people think that it is worth, in cents; it wanders.
+    fair: the worth that people see in it, in cents. It wanders.
     """
 
     def __init__(self, symbol: str, rng: Random, *, fair: int = 10_000) -> None:
@@ -112,7 +112,7 @@ class Market:
 
 
 class BinanceFeed:
-    """What Binance would say of a market: a snapshot over HTTP, and events with numbers.
+    """A market in Binance's words, as a snapshot over HTTP and as events with numbers.
 
     symbol: as Binance writes it, such as ACMEUSD.
     last: the number of the last update that was in an event. Updates are numbered as they happen.
@@ -141,7 +141,7 @@ class BinanceFeed:
 
 
 class KrakenFeed:
-    """What Kraken's channel `book-DEPTH` would say of a market: the objects of its messages."""
+    """A market in Kraken's words, as the objects of the messages of its channel `book-DEPTH`."""
 
     def __init__(self, market: Market, depth: int = 10) -> None:
         self.market, self.depth, self._changed = market, depth, market.listen()
@@ -149,7 +149,7 @@ class KrakenFeed:
         self._book.apply(self.snapshot())
 
     def snapshot(self) -> dict[str, Any]:
-        """Return {"as", "bs"}: what a new subscriber gets; its updates are those from now on."""
+        """Return {"as", "bs"} for a new subscriber, who then gets the updates from now on."""
         bids, asks = (self.market.best(side, self.depth) for side in SIDES)
         return {"as": [[*level, TIME] for level in asks], "bs": [[*level, TIME] for level in bids]}
 
@@ -183,10 +183,7 @@ class KrakenFeed:
 
 
 class Update(NamedTuple):
-    """What an exchange says at once. message: as the venue would send it. trades: what they were.
-
-    market: where it happened.
-    """
+    """One message of a venue, and the trades behind it. market: the place where they happened."""
 
     venue: str
     market: Market
@@ -195,10 +192,10 @@ class Update(NamedTuple):
 
 
 class StockExchange:
-    """The same instruments at two venues: North speaks like Binance, South like Kraken.
+    """The same instruments at two venues. North speaks like Binance, and South like Kraken.
 
-    rng: decides everything that happens, so the same seed gives the same day. depth: of South's
-    books. north, south: the feeds by symbol.
+    rng: decides everything, so the same seed gives the same day. depth: levels of South's books.
+    orders: the number of actions before the day begins. north, south: the feeds by symbol.
     """
 
     def __init__(

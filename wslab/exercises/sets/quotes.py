@@ -20,7 +20,10 @@ TIME = "1534614248.123678"
 # ★ The latest of each
 
 
-def _latest(waiting: list[tuple[str | None, str]]) -> list[tuple[str | None, str]]:
+Waiting = list[tuple[str | None, str]]  # pairs of key and text
+
+
+def _latest(waiting: Waiting) -> Waiting:
     """Return what is to stay."""
     last = {key: place for place, (key, _) in enumerate(waiting)}
     return [one for place, one in enumerate(waiting) if one[0] is None or last[one[0]] == place]
@@ -40,7 +43,7 @@ def _latest(waiting: list[tuple[str | None, str]]) -> list[tuple[str | None, str
 )
 def conflate(trial: Trial, conflate: Any) -> None:
     """Try lists that are written by hand, and some that are drawn."""
-    cases = [
+    cases: list[Waiting] = [
         [],
         [("ACME", "1")],
         [("ACME", "1"), ("ACME", "2")],
@@ -119,7 +122,8 @@ def _story(rng: Random) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return a snapshot and the events that were buffered; it falls into the middle of one."""
     exchange = StockExchange(Random(rng.randrange(10**6)), symbols=("ACME",))
     (feed,) = exchange.north.values()
-    events, snapshot = [], feed.snapshot(1000)
+    events: list[dict[str, Any]] = []
+    snapshot = feed.snapshot(1000)
     at = rng.randrange(3, 9)
     while len(events) < 20:
         for _ in range(3):
