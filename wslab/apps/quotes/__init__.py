@@ -229,7 +229,8 @@ def page_of(server: lab.Server) -> str:
 class QuotesWidget:
     """The page of a desk in a cell, with a table and a chart.
 
-    It draws at most once per animation frame. The connection belongs to the page that shows the notebook, and not to the kernel.
+    It draws at most once per animation frame. The connection belongs to the page that shows the
+    notebook, and not to the kernel.
     target: a desk's server, a cable to it, or a URL.
     """
 

@@ -33,7 +33,7 @@ class Gap(Exception):
 def _changes(entries: object, side: str) -> list[Change]:
     """Read the entries of a message, `[price, quantity, …]`, and ignore the rest of each entry.
 
-    Raises ValueError for anything else. The best key is the lowest one, so those of bids are negative.
+    Raises ValueError for anything else. The best key is the lowest, so those of bids are negative.
     """
     if not isinstance(entries, (list, tuple)):
         raise ValueError(f"{side} is {entries!r:.60}, expected a list of [price, quantity]")
