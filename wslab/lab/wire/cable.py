@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 from wslab.lab.loop import lab_thread, settle
 from wslab.lab.masking import masked_target
 from wslab.lab.registry import LOOPBACK, Listener, accept_no_more, replace
-from wslab.lab.wire.faults import Faults
 from wslab.lab.wire.link import Link, Sides
 from wslab.lab.wire.tape import PIECES, Side, Tape
 from wslab.lab.wire.transcript import Transcript
 from wslab.net.address import SCHEME_PORTS, authority, check_port, reachable
+from wslab.net.flow import Faults
 
 __all__ = ["Cable", "cable"]
 
