@@ -13,12 +13,13 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Coroutine, Sized
 from concurrent.futures import Future
 from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
+
+from wslab.net.clock import now
 
 __all__ = ["LabThread", "LoopStalled", "allow_asyncio_run", "lab_thread", "run", "settle"]
 
@@ -192,14 +193,14 @@ async def settle(
     within: seconds to wait for it, then TimeoutError with what was seen.
     quiet: seconds without activity that count as nothing more.
     """
-    end = time.monotonic() + within
+    end = now() + within
     condition = until if callable(until) else lambda: len(seen()) >= (until or 0)
     while not condition():
-        if time.monotonic() > end:
+        if now() > end:
             raise TimeoutError(f"not reached within {within:g} s. So far:\n{seen()!r}")
         await asyncio.sleep(0.002)
     before = None
-    while before != activity() and time.monotonic() < end:
+    while before != activity() and now() < end:
         before = activity()
         await asyncio.sleep(quiet)
 

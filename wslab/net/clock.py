@@ -1,7 +1,8 @@
 """Virtual time: hours of waiting in a moment, and to the second the same every time.
 
-`run_virtual` is for coroutines that wait for nothing but time and each other; `Timers` is what a
-browser's script has: setTimeout and clearTimeout.
+`run_virtual` is for coroutines that wait for time, for each other, and for a perfect network in
+memory. `Timers` is what a browser's script has: setTimeout and clearTimeout. `now` is the time for
+code that runs in real time as well as in a simulation.
 """
 
 from __future__ import annotations
@@ -9,70 +10,32 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import math
-import selectors
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Timers", "run_virtual"]
+from wslab.net.loop import SimulatedLoop
+
+__all__ = ["Timers", "now", "run_virtual"]
 
 T = TypeVar("T")
 
 
-class _Selector(selectors.BaseSelector):
-    """Watches the loop's own socket; where a real one would wait, it sets the clock forward."""
+def now() -> float:
+    """Return the time of the loop that runs here, which is `time.monotonic()` but in a simulation.
 
-    def __init__(self, start: float) -> None:
-        self.now = start
-        self._own = selectors.DefaultSelector()
-
-    def register(self, *arguments: Any) -> selectors.SelectorKey:
-        return self._own.register(*arguments)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._own.unregister(fileobj)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._own.get_map()
-
-    def close(self) -> None:
-        self._own.close()
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._own.select(0)
-        if not ready and timeout is None:
-            raise RuntimeError("everything waits, and nothing will ever happen in virtual time")
-        if not ready:
-            self.now += max(0.0, timeout or 0.0)
-        return ready
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to whatever is next."""
-
-    def __init__(self, start: float) -> None:
-        self._virtual = _Selector(start)
-        super().__init__(self._virtual)
-
-    def time(self) -> float:
-        # asyncio runs what is due within this many seconds. If it were less than the next float
-        # from now, as 1 ns is from 2²⁴ s on, nothing would ever be due.
-        self._clock_resolution = max(1e-9, math.ulp(self._virtual.now))
-        return self._virtual.now
-
-
-def _run(coroutine: Coroutine[Any, Any, T], start: float) -> T:
-    # asyncio's debug mode, which `python -X dev` turns on, would take a hundred times as long
-    with asyncio.Runner(loop_factory=partial(_Loop, start), debug=False) as runner:
-        return runner.run(coroutine)
+    Where no loop runs, it is `time.monotonic()`, too. In seconds; only differences mean something.
+    """
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     """Run a coroutine in virtual time and return its result; `loop.time()` begins at start.
 
-    It works in a cell too: a thread of its own runs the loop.
+    It works in a cell too, and on the network in memory: see `simulate` for one with faults.
     Raises RuntimeError if everything waits for something that is not time.
 
     >>> async def a_day():
@@ -81,8 +44,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     >>> run_virtual(a_day())
     86400.0
     """
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_run, coroutine, start).result()
+    return SimulatedLoop(start=start).run(coroutine)
 
 
 class Timers:

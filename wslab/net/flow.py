@@ -6,6 +6,7 @@ The cable of the lab and the network in memory both send their bytes through a `
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Flow:
         self.pause = pause
         self.lose = lose
         self.loop = asyncio.get_running_loop()
+        self.context = contextvars.Context()  # not the sender's: what it has sent outlives it
         self.pushed = 0  # bytes taken so far
         self.passed = 0  # of them let through since drop_after was set
         self.queue: deque[tuple[float, int, Item]] = deque()  # (when due, place, what)
@@ -110,7 +112,7 @@ class Flow:
             due, at, data = self.queue[0]
             wait = due - self.loop.time()
             if wait > 0 and self.faults.delay:
-                self.timer = self.loop.call_later(wait, self.pump)
+                self.timer = self.loop.call_later(wait, self.pump, context=self.context)
                 return
             self.queue.popleft()
             size, pause = self._step(_size(data))
@@ -120,7 +122,7 @@ class Flow:
             self.backlog -= _size(data)
             self._out(at, data)
             if pause:  # also for what is still to come
-                self.timer = self.loop.call_later(pause, self.pump)
+                self.timer = self.loop.call_later(pause, self.pump, context=self.context)
                 return
         if self.backlog <= BACKLOG and not self.faults.frozen:
             self.pause(False)
