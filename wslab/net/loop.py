@@ -269,7 +269,8 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
     def _abort_transports(self, *, only_closed: bool = False) -> None:
         """Abort them, or those alone whose socket was closed in a crash, without their knowing."""
         for number, transport in list(self._transports.items()):
-            if not only_closed or number not in self.network.sockets:
+            is_over = transport._loop is None  # then asyncio itself stumbles over an abort()
+            if not is_over and not (only_closed and number in self.network.sockets):
                 transport.abort()
 
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:

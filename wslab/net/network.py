@@ -23,6 +23,7 @@ Who = Literal["client", "server", "cable"]
 SIDES: tuple[Side, Side] = ("client", "server")
 PATIENCE = 127.0  # seconds that Linux tries to connect to what does not answer
 NUMBER = "_number_in_network"  # what a protocol's is called
+WILDCARDS = ("0.0.0.0", "::")
 FIRST_PORT = 49152  # of those that a client gets
 
 WORDS = {"FIN": "closed its side (FIN)", "RST": "reset the connection (RST)"}
@@ -117,13 +118,14 @@ class Network:
         """Find who listens there. A wildcard listens on this machine, and on all names for it."""
         for sock in self.listeners.get(port, []):
             for each in sock.hosts:
-                if each in (host, "0.0.0.0", "::") or (is_loopback(each) and is_loopback(host)):
+                if each in (host, *WILDCARDS) or (is_loopback(each) and is_loopback(host)):
                     return sock
         return None
 
     def _exists(self, host: str) -> bool:
         sockets = itertools.chain.from_iterable(self.listeners.values())
-        return is_loopback(host) or any(host in sock.hosts for sock in sockets)
+        hosts = {host, *WILDCARDS}
+        return is_loopback(host) or any(hosts.intersection(sock.hosts) for sock in sockets)
 
     async def dial(self, host: str, port: int) -> Endpoint:
         """Connect: SYN, then SYN and ACK, then ACK.

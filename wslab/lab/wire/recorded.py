@@ -13,10 +13,11 @@ __all__ = ["transcript_of"]
 
 def transcript_of(recording: Recording) -> Transcript:
     """Decode what passed; `Run.transcript` calls this."""
-    moment = 0.0
-    tape = Tape(None, clock=lambda: moment)
+    times = [0.0]
+    tape = Tape(None, clock=lambda: times[-1])
     known: dict[int, dict[str, Tracker]] = {}
-    for moment, number, who, what in recording:
+    for time, number, who, what in recording:
+        times[-1] = time
         if isinstance(what, str):
             tape.note(number, who, what)
             continue
