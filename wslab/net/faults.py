@@ -9,13 +9,14 @@ affected. For what ends a connection, it is the side that notices, while the oth
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from errno import ECONNREFUSED, EHOSTUNREACH
 from typing import Literal
 
 from wslab.net.flow import Faults
-from wslab.net.launch import Launched
-from wslab.net.network import SIDES, Network, Side
+from wslab.net.loop import SimulatedLoop
+from wslab.net.network import SIDES, Side
 
 __all__ = ["KINDS", "Dice", "Fault", "Kind", "Schedule"]
 
@@ -44,6 +45,7 @@ class Fault:
     kind: "cut" or "reset" end the connections, and nobody can connect while it lasts. "freeze",
     "delay", "split", "throttle" and "drop_after" are those of `Cable`. "crash" ends the programs
     that were started with `launch`; they start again when it is over.
+    Those that do something to bytes do nothing if they last for no time.
     side: "client", "server" or "both". keeps: whether what a program has on its disk outlives it.
     amount: seconds for "delay", bytes for "split" and "drop_after", bytes per second for
     "throttle".
@@ -133,32 +135,37 @@ class Dice:
 
 
 class Schedule:
-    """Does to a network what its faults say; made before the clock starts."""
+    """Does to a network what its faults say. `plan` it before the clock starts."""
 
-    def __init__(
-        self, faults: tuple[Fault, ...], network: Network, launched: list[Launched]
-    ) -> None:
-        self.faults, self.network, self.launched = faults, network, launched
+    def __init__(self, faults: Iterable[Fault], loop: SimulatedLoop) -> None:
+        self.faults, self.loop, self.network = tuple(faults), loop, loop.network
         self.active: list[Fault] = []
 
-    def begin(self, fault: Fault) -> None:
-        """Let a fault begin."""
+    def plan(self) -> None:
+        """Let each fault begin at its time."""
+        for fault in self.faults:
+            self.loop.call_at(fault.at, self._begin, fault)
+
+    def _begin(self, fault: Fault) -> None:
         self.network.note(0, "cable", fault.text)
         self.active.append(fault)
         if fault.kind in ENDS:
             self.network.end_all(fault.sides, reset=fault.kind == "reset")
         elif fault.kind == "crash":
-            for each in self.launched:
+            for each in self.loop.launched:
                 each.crash(keeps=fault.keeps)
-        self._apply()
+        if fault.lasts:
+            self._apply()
+            self.loop.call_later(fault.lasts, self._end, fault)
+        else:
+            self._end(fault)
 
-    def end(self, fault: Fault) -> None:
-        """Let a fault end."""
+    def _end(self, fault: Fault) -> None:
         self.active.remove(fault)
         if fault.lasts:
             self.network.note(0, "cable", f"no longer {fault.text}")
-        if fault.kind == "crash" and not any(other.kind == "crash" for other in self.active):
-            for each in self.launched:
+        if not any(other.kind == "crash" for other in self.active):
+            for each in self.loop.launched:
                 each.start()
         self._apply()
 

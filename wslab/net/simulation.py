@@ -117,10 +117,8 @@ def simulate(
     with own_stop(), _chance(seed), _steady_garbage(), _logged(errors):
         loop = SimulatedLoop(network, limit=within)
         loop.set_exception_handler(lambda _, context: errors.append(_error_of(context)))
-        schedule = Schedule(tuple(faults), network, loop.launched)
-        for fault in schedule.faults:
-            loop.call_at(fault.at, schedule.begin, fault)
-            loop.call_at(fault.at + fault.lasts, schedule.end, fault)
+        schedule = Schedule(faults, loop)
+        schedule.plan()
         try:
             value = loop.run(main() if callable(main) else main)
         except (Exception, SystemExit, asyncio.CancelledError) as raised:
