@@ -1,8 +1,8 @@
 """Virtual time: hours of waiting in a moment, and to the second the same every time.
 
 `run_virtual` is for coroutines that wait for time, for each other, and for a perfect network in
-memory. `Timers` is what a browser's script has: setTimeout and clearTimeout. `now` is the time for
-code that runs in real time as well as in a simulation.
+memory. `Timers` is what a browser's script has: setTimeout and clearTimeout. `now` and
+`unguessable` are for code that runs in real time as well as in a simulation.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import random
+import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from wslab.net.loop import SimulatedLoop
 
-__all__ = ["Timers", "now", "run_virtual"]
+__all__ = ["Timers", "now", "run_virtual", "unguessable"]
 
 T = TypeVar("T")
 
@@ -30,6 +33,17 @@ def now() -> float:
         return asyncio.get_running_loop().time()
     except RuntimeError:
         return time.monotonic()
+
+
+def unguessable(size: int) -> str:
+    """Return a random text that nobody can guess, of size bytes before Base64.
+
+    In a simulation `random` draws it, so that it can be repeated: it may end up in a message that
+    is compressed, and then the message's size depends on it.
+    """
+    if isinstance(asyncio._get_running_loop(), SimulatedLoop):
+        return urlsafe_b64encode(random.randbytes(size)).rstrip(b"=").decode()
+    return secrets.token_urlsafe(size)
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:

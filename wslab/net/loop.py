@@ -157,6 +157,7 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
         if not self._scheduled:
             raise Deadlock(self.now, waiting(self))
         if (due := self._scheduled[0]._when) > self.limit:
+            self.now = self.limit
             raise OutOfTime(self.limit, waiting(self))
         if due > self.now:
             self.now, self.steps = due, 0
@@ -241,8 +242,17 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
                 self.ended_at = self.now
                 try:
                     self._clean_up()
+                except KeyboardInterrupt:
+                    self.button.pressed = False
+                    self._clean_up()  # quicker now: it has been begun
+                    raise
                 finally:
                     self.close()
+
+    def close(self) -> None:
+        """Close the loop, and all of its sockets with it."""
+        self.network.close()
+        super().close()
 
     def crash(self, program: Program) -> None:
         """Let a program do nothing any more: its sockets are closed, its callbacks wait."""
@@ -255,15 +265,16 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
         for program in self.crashed:
             self._ready.extend(program.missed)
         kept, self.crashed = self.crashed, []
-        self._abort_transports(only_closed=True)
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
+            self._abort_transports(only_closed=number == 0)
             tasks = sorted(asyncio.all_tasks(self), key=hash)
             for task in tasks:
                 task.cancel()
             self.limit, self.steps = self.now + LEAVE, 0
             with suppress(SimulationError):
-                self.run_until_complete(self._end(tasks))
-            self._abort_transports()
+                ending = self.create_task(self._end(tasks))
+                while not ending.done():  # Ctrl+C may have left a stop() that was not meant for it
+                    self.run_forever()
         kept.clear()
 
     def _abort_transports(self, *, only_closed: bool = False) -> None:
@@ -281,6 +292,7 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
                 )
         await self.shutdown_asyncgens()
         await asyncio.sleep(0)  # connections that were aborted hear of it
+        self.stop()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report an error of a callback, but not Ctrl+C, which is raised anyway."""
@@ -323,12 +335,12 @@ for _what, _methods in {
     "an executor, as for asyncio.to_thread": "run_in_executor set_default_executor",
     "a subprocess": "subprocess_exec subprocess_shell",
     "a pipe": "connect_read_pipe connect_write_pipe",
-    "UDP": "create_datagram_endpoint",
+    "a UDP socket": "create_datagram_endpoint",
     "a Unix socket": "create_unix_server create_unix_connection",
     "a signal handler": "add_signal_handler remove_signal_handler",
     "a socket of the system": "connect_accepted_socket sock_accept sock_connect sock_recv "
     "sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto sock_sendfile",
-    "the name service": "getnameinfo",
+    "a name service": "getnameinfo",
 }.items():
     for _method in _methods.split():
         setattr(SimulatedLoop, _method, _refuse(_what))

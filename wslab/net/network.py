@@ -46,6 +46,7 @@ class Connection:
         for side in SIDES:
             end = self.ends[side]
             end.flow.close()
+            end.has_hole = False
             if end.is_closed:
                 continue
             if side not in sides:
@@ -215,6 +216,11 @@ class Network:
         for sock in [each for each in self.sockets.values() if each.owner is program]:
             sock.resets = True
             sock.close()
+
+    def close(self) -> None:
+        """Close all sockets without a word: there is no time any more in which to send it."""
+        for sock in self.sockets.values():
+            sock.is_closed = True
 
     def numbered(self, factory: Callable[[], Any]) -> Callable[[], Any]:
         """Give the protocols that a factory makes a number as hash, so that sets keep an order.

@@ -111,15 +111,13 @@ class Endpoint(MemorySocket):
         self.arrived: deque[bytes] = deque()
         self.unread = 0  # bytes of them
         self.error = 0  # what the next call is to report
-        self.has_sent_fin = self.has_got_fin = self.is_reset = False
+        self.has_sent_fin = self.has_got_fin = self.is_reset = self.has_hole = False
 
     def _deliver(self, data: bytes) -> bool:
         return self.peer.take(data)
 
     def _lose(self, at: int, size: int) -> None:
-        """Lose bytes on the way; what comes after a hole never arrives, as TCP would have it."""
-        if self.flow.faults.drop_after is not None:
-            self.flow.faults = Faults(drop_after=0)
+        self.has_hole = True
         self.lost(at, size)
 
     def getpeername(self) -> Address:
@@ -148,7 +146,7 @@ class Endpoint(MemorySocket):
             raise BlockingIOError
         taken = bytes(data[:room])
         self.told(taken)
-        self.flow.push(taken)
+        self.push(taken)
         return len(taken)
 
     def sendmsg(self, buffers: list[bytes]) -> int:
@@ -214,8 +212,15 @@ class Endpoint(MemorySocket):
     # What the network does
 
     def push(self, what: Item) -> None:
-        """Send something after everything that was sent before."""
-        self.flow.push(what)
+        """Send something after everything that was sent before.
+
+        After a hole nothing arrives any more: TCP never delivers bytes with others missing before.
+        """
+        if not self.has_hole:
+            self.flow.push(what)
+        elif not callable(what):
+            self.lost(self.flow.pushed, len(what))
+            self.flow.pushed += len(what)
 
     def touch(self) -> None:
         """Let the loop look whether it is ready."""

@@ -13,8 +13,14 @@ import threading
 from asyncio import events, tasks
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import dirname
+from types import FrameType
 
 __all__ = ["Button", "own_stop", "step_aside"]
+
+
+# Their code is never interrupted: a callback that was taken off a queue and not run would be lost.
+_INTERNAL = (dirname(events.__file__), dirname(__file__))
 
 
 class Button:
@@ -26,10 +32,14 @@ class Button:
     def __init__(self) -> None:
         self.pressed = self.armed = False
 
-    def press(self, *_: object) -> None:
-        """Raise KeyboardInterrupt if that is allowed; the handler of the signal."""
+    def press(self, _: object = None, frame: FrameType | None = None) -> None:
+        """Raise KeyboardInterrupt in the program's own code; the handler of the signal.
+
+        Elsewhere, and if the program swallows it, the loop raises it at its next turn.
+        """
         self.pressed = True
-        if self.armed:
+        is_internal = frame is not None and frame.f_code.co_filename.startswith(_INTERNAL)
+        if self.armed and not is_internal:
             self.armed = False  # the same press is not raised twice
             raise KeyboardInterrupt
 
