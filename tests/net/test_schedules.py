@@ -196,7 +196,7 @@ class TestCrash:
                 await reader.read()
             writer.close()
             await at(1.5)
-            with pytest.raises(OSError, match="No route|refused"):
+            with pytest.raises(OSError, match="refused"):
                 await asyncio.open_connection("server", 9000)
             assert not program.is_running
             assert not ended

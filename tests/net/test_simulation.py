@@ -173,7 +173,7 @@ REFUSED += [serve_on_a_socket, connect_a_socket, accept_on_a_socket, watch_a_soc
 
 @pytest.mark.parametrize("main", REFUSED, ids=lambda main: main.__name__)
 def test_what_cannot_work_raises_one_clear_error(main):
-    with pytest.raises(NotSimulated, match="in memory, it does not have an? "):
+    with pytest.raises(NotSimulated, match=r"in memory, it does not have an? "):
         simulate(main).result()
 
 

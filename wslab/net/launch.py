@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from wslab.net.loop import SimulatedLoop
-from wslab.net.program import PROGRAM, Program
-
-__all__ = ["Launched", "launch"]
+__all__ = ["PROGRAM", "Launched", "Program", "launch"]
 
 Start = Callable[[dict[str, Any]], Coroutine[Any, Any, object]]
+
+
+class Program:
+    """One life of a program. What runs in its context belongs to it.
+
+    missed: what it would have run since it has crashed. kept: its tasks, which nobody else holds.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.missed: deque[asyncio.Handle] = deque()
+        self.kept: list[object] = []
+
+
+PROGRAM: contextvars.ContextVar[Program | None] = contextvars.ContextVar("PROGRAM", default=None)
 
 
 class Launched:
     """A program that was started with `launch`. disk: what outlives a crash."""
 
-    def __init__(self, begin: Start, name: str, loop: SimulatedLoop) -> None:
+    def __init__(self, begin: Start, name: str, loop: Any) -> None:
         self.begin, self.name, self.loop = begin, name, loop
         self.disk: dict[str, Any] = {}
         self._life: Program | None = None
@@ -69,8 +82,8 @@ def launch(begin: Start, name: str | None = None) -> Launched:
     it starts, and connections that it accepts or opens, are its own and end in a crash.
     Raises RuntimeError outside a simulation: nothing can crash there and be left behind safely.
     """
-    loop = asyncio.get_running_loop()
-    if not isinstance(loop, SimulatedLoop):
+    loop: Any = asyncio.get_running_loop()
+    if not hasattr(loop, "launched"):
         raise RuntimeError("launch() starts a program in a simulation: call it inside simulate()")
     launched = Launched(begin, name or str(getattr(begin, "__name__", "program")), loop)
     loop.launched.append(launched)

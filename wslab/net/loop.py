@@ -1,8 +1,7 @@
-"""An event loop whose clock jumps to whatever is next, and whose sockets are in memory.
+"""An event loop in virtual time: its clock jumps to whatever is next.
 
-It is asyncio's own selector loop, with asyncio's own transports. Two things differ. Time passes
-only when nothing else is left to do, and then all at once. The sockets are those of `sockets`, so
-nothing ever comes from outside: no file descriptors, no threads, no processes, no signals.
+Time passes only when nothing else is left to do, and then all at once. When nothing is left that
+could ever happen, it says so.
 """
 
 from __future__ import annotations
@@ -12,19 +11,14 @@ import gc
 import heapq
 import itertools
 import math
-import selectors
-import socket
-import threading
-from asyncio import selector_events
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-from wslab.net.errors import Deadlock, Livelock, NotSimulated, OutOfTime, SimulationError, waiting
-from wslab.net.network import Network
-from wslab.net.program import PROGRAM, Program
-from wslab.net.sockets import MemorySocket
+from wslab.net.errors import Deadlock, Livelock, OutOfTime, SimulationError, waiting
+from wslab.net.launch import PROGRAM, Program
+from wslab.net.memory_loop import MemoryLoop
+from wslab.net.network import MemoryNetwork
 from wslab.net.stop import Button, own_stop, step_aside
 
 __all__ = ["SimulatedLoop"]
@@ -36,33 +30,6 @@ COLLECT = 10_000  # turns after which garbage is collected, so that finalizers r
 _FEW = 100  # cancelled timers that are left where they are
 
 T = TypeVar("T")
-
-
-class _Selector(selectors._BaseSelectorImpl):
-    """Knows which sockets in memory are ready; those that may be are told to it by themselves."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        if self.network.touch(fileobj) is None:
-            raise NotSimulated("a file or a socket of the system")
-        return super().register(fileobj, events, data)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.network.touch(fileobj)
-        return super().modify(fileobj, events, data)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready, keys = [], self.get_map()
-        for number, sock in list(self.network.touched.items()):
-            key = keys.get(number)
-            if key is not None and (events := sock.events() & key.events):
-                ready.append((key, events))
-            else:
-                del self.network.touched[number]  # until something happens to it
-        return ready
 
 
 class SimulatedTask(asyncio.Task[Any]):
@@ -82,24 +49,23 @@ def _make_task(loop: Any, coroutine: Any, **options: Any) -> SimulatedTask:
     return SimulatedTask(coroutine, loop=loop, **options)
 
 
-class SimulatedLoop(selector_events.BaseSelectorEventLoop):
+class SimulatedLoop(MemoryLoop):
     """Run it with `run`. network: what its sockets are connected by.
 
     start: the time at which its clock begins. limit: the time at which it gives up, OutOfTime.
     """
 
     def __init__(
-        self, network: Network | None = None, *, start: float = 0.0, limit: float = math.inf
+        self, network: MemoryNetwork | None = None, *, start: float = 0.0, limit: float = math.inf
     ) -> None:
         self.now, self.limit = start, limit
         self.steps = self.turns = 0  # steps: callbacks since time has passed
         self.ended_at = math.inf
         self.button = Button()
-        self.network = network or Network()
         self.launched: list[Any] = []  # what `launch` has started
         self.crashed: list[Program] = []
         self.numbers = itertools.count(1)  # of tasks
-        super().__init__(_Selector(self.network))
+        super().__init__(network or MemoryNetwork())
         self.set_debug(False)  # `python -X dev` turns it on: that takes ten times as long
         self.set_task_factory(_make_task)
 
@@ -107,16 +73,7 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
         """Return the virtual time, in seconds."""
         return self.now
 
-    # One turn. These attributes are asyncio's, the same from Python 3.11 to 3.14.
-
-    _ready: deque[Any]
-    _scheduled: list[Any]
-    _timer_cancelled_count: int
-    _stopping: bool
-    _thread_id: int | None
-    _selector: Any
-    _transports: Mapping[int, Any]
-    _process_events: Callable[[object], None]
+    # One turn
 
     def _run_once(self) -> None:
         button = self.button
@@ -177,53 +134,6 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
             timer._scheduled = False
         self._timer_cancelled_count -= len(dropped)
 
-    # The network
-
-    async def create_server(
-        self,
-        protocol_factory: Callable[[], asyncio.BaseProtocol],
-        host: str | Iterable[str] | None = None,
-        port: int | None = None,
-        *,
-        sock: Any = None,
-        **options: Any,
-    ) -> asyncio.Server:
-        """Listen in memory: on any host that a client then asks for, not only on this machine."""
-        for useless in ("family", "flags", "reuse_address", "reuse_port", "keep_alive"):
-            options.pop(useless, None)
-        if sock is None:
-            hosts = [host or ""] if isinstance(host, str | None) else list(host)
-            sock = self.network.listen(hosts, port or 0)
-        _check(sock)
-        factory = self.network.numbered(protocol_factory)
-        return await super().create_server(factory, sock=sock, **options)
-
-    async def create_connection(  # type: ignore[override]
-        self,
-        protocol_factory: Callable[[], asyncio.BaseProtocol],
-        host: str | None = None,
-        port: int | None = None,
-        *,
-        sock: Any = None,
-        **options: Any,
-    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        """Connect in memory; OSError as with TCP if nobody listens there."""
-        for useless in ("family", "proto", "flags", "happy_eyeballs_delay", "interleave"):
-            options.pop(useless, None)
-        options.pop("local_addr", None), options.pop("all_errors", None)
-        if sock is None:
-            if options.get("ssl") and options.get("server_hostname") is None:
-                options["server_hostname"] = host
-            sock = await self.network.dial(host or "", port or 0)
-        _check(sock)
-        factory = self.network.numbered(protocol_factory)
-        return await super().create_connection(factory, sock=sock, **options)
-
-    async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> list[tuple[Any, ...]]:
-        """Let each name stand for itself: there is no one to ask."""
-        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        return [(*kind, "", (host or "127.0.0.1", int(port or 0)))]
-
     # From the first step to the last
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
@@ -248,11 +158,6 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
                     raise
                 finally:
                     self.close()
-
-    def close(self) -> None:
-        """Close the loop, and all of its sockets with it."""
-        self.network.close()
-        super().close()
 
     def crash(self, program: Program) -> None:
         """Let a program do nothing any more: its sockets are closed, its callbacks wait."""
@@ -298,49 +203,3 @@ class SimulatedLoop(selector_events.BaseSelectorEventLoop):
         """Report an error of a callback, but not Ctrl+C, which is raised anyway."""
         if not isinstance(context.get("exception"), KeyboardInterrupt):
             super().call_exception_handler(context)
-
-    # What there is none of
-
-    def call_soon_threadsafe(  # type: ignore[override]
-        self, *arguments: Any, **options: Any
-    ) -> asyncio.Handle:
-        """Call soon; another thread may not, because nobody could say when it comes."""
-        if threading.get_ident() != self._thread_id and self.is_running():
-            raise NotSimulated("a call from another thread")
-        return self.call_soon(*arguments, **options)
-
-    def _make_self_pipe(self) -> None:
-        """Do without: nobody has to wake this loop up."""
-
-    def _close_self_pipe(self) -> None:
-        pass
-
-    def _write_to_self(self) -> None:
-        pass
-
-
-def _check(sock: object) -> None:
-    if not isinstance(sock, MemorySocket):
-        raise NotSimulated("a socket of the system")
-
-
-def _refuse(what: str) -> Callable[..., NoReturn]:
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise NotSimulated(what)
-
-    return refuse
-
-
-for _what, _methods in {
-    "an executor, as for asyncio.to_thread": "run_in_executor set_default_executor",
-    "a subprocess": "subprocess_exec subprocess_shell",
-    "a pipe": "connect_read_pipe connect_write_pipe",
-    "a UDP socket": "create_datagram_endpoint",
-    "a Unix socket": "create_unix_server create_unix_connection",
-    "a signal handler": "add_signal_handler remove_signal_handler",
-    "a socket of the system": "connect_accepted_socket sock_accept sock_connect sock_recv "
-    "sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto sock_sendfile",
-    "a name service": "getnameinfo",
-}.items():
-    for _method in _methods.split():
-        setattr(SimulatedLoop, _method, _refuse(_what))

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from wslab.net.address import LOOPBACK, is_loopback, plain, reachable
 from wslab.net.flow import Faults
-from wslab.net.program import Program
-from wslab.net.sockets import Endpoint, ListeningSocket, MemorySocket, failure
+from wslab.net.launch import Program
+from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket, failure
 
-__all__ = ["Connection", "Network", "Recording"]
+__all__ = ["MemoryNetwork", "Recording", "Wire"]
 
 Side = Literal["client", "server"]
 Who = Literal["client", "server", "cable"]
@@ -33,12 +33,12 @@ WORDS = {"FIN": "closed its side (FIN)", "RST": "reset the connection (RST)"}
 Recording = list[tuple[float, int, Who, bytes | str | range]]
 
 
-class Connection:
+class Wire:
     """The two ends of one connection."""
 
-    def __init__(self, number: int, client: Endpoint, server: Endpoint) -> None:
+    def __init__(self, number: int, client: TcpSocket, server: TcpSocket) -> None:
         self.number = number
-        self.ends: dict[Side, Endpoint] = {"client": client, "server": server}
+        self.ends: dict[Side, TcpSocket] = {"client": client, "server": server}
         client.peer, server.peer = server, client
 
     def end(self, sides: tuple[Side, ...], *, reset: bool, perfect: Faults) -> None:
@@ -52,13 +52,13 @@ class Connection:
             if side not in sides:
                 end.flow.faults = Faults(frozen=True)
                 continue
-            gone = Endpoint(end.host, end.peer.address, perfect)
+            gone = TcpSocket(end.host, end.peer.address, perfect)
             gone.peer, end.peer, end.flow.faults = end, gone, perfect
             gone.resets = reset
             gone.close()
 
 
-class Network:
+class MemoryNetwork:
     """Connects the sockets of one loop.
 
     latency: seconds that everything is under way. bandwidth: bytes per second in each direction.
@@ -74,8 +74,9 @@ class Network:
         self.recording: Recording | None = [] if record else None
         self.sockets: dict[int, MemorySocket] = {}
         self.touched: dict[int, MemorySocket] = {}  # those that may be ready
-        self.connections: dict[int, Connection] = {}
+        self.connections: dict[int, Wire] = {}
         self.listeners: dict[int, list[ListeningSocket]] = {}  # by port
+        self.hosts: set[str] = set()  # on which something has listened
         self._numbers, self._connections = itertools.count(1), itertools.count(1)
         self._ports = itertools.count(FIRST_PORT)
         self._classes: dict[type, type] = {}
@@ -100,7 +101,7 @@ class Network:
         self.touched.pop(sock.number, None)
         if isinstance(sock, ListeningSocket):
             self.listeners[sock.address[1]].remove(sock)
-        elif isinstance(sock, Endpoint) and sock.peer.is_closed:
+        elif isinstance(sock, TcpSocket) and sock.peer.is_closed:
             self.connections.pop(sock.connection, None)
 
     # Listening and connecting
@@ -112,6 +113,7 @@ class Network:
         if any(self.find(reachable(host), port) for host in hosts):
             raise failure(EADDRINUSE)
         sock = ListeningSocket(self, hosts, port)
+        self.hosts.update(hosts)
         self.listeners.setdefault(port, []).append(sock)
         return sock
 
@@ -124,11 +126,10 @@ class Network:
         return None
 
     def _exists(self, host: str) -> bool:
-        sockets = itertools.chain.from_iterable(self.listeners.values())
-        hosts = {host, *WILDCARDS}
-        return is_loopback(host) or any(hosts.intersection(sock.hosts) for sock in sockets)
+        """Tell whether something listens on this host, or has listened before it crashed."""
+        return is_loopback(host) or not self.hosts.isdisjoint({host, *WILDCARDS})
 
-    async def dial(self, host: str, port: int) -> Endpoint:
+    async def dial(self, host: str, port: int) -> TcpSocket:
         """Connect: SYN, then SYN and ACK, then ACK.
 
         Raises ConnectionRefusedError if nobody listens, OSError if there is no such host, and
@@ -169,11 +170,11 @@ class Network:
             raise failure(ETIMEDOUT) if isinstance(error, TimeoutError) else error from None
         return client
 
-    def _connection(self, host: str, port: int) -> Connection:
+    def _connection(self, host: str, port: int) -> Wire:
         number = next(self._connections)
-        client = Endpoint(self, (LOOPBACK, next(self._ports)), self.faults["client"])
-        server = Endpoint(self, (host, port), self.faults["server"])
-        connection = self.connections[number] = Connection(number, client, server)
+        client = TcpSocket(self, (LOOPBACK, next(self._ports)), self.faults["client"])
+        server = TcpSocket(self, (host, port), self.faults["server"])
+        connection = self.connections[number] = Wire(number, client, server)
         for side, end in connection.ends.items():
             end.connection = number
             end.told = partial(self._told, number, side)

@@ -24,7 +24,7 @@ from typing import Any
 from wslab.net.errors import SimulationError
 from wslab.net.faults import Dice, Fault, Schedule
 from wslab.net.loop import SimulatedLoop
-from wslab.net.network import Network, Recording
+from wslab.net.network import MemoryNetwork, Recording
 from wslab.net.stop import own_stop
 
 __all__ = ["Main", "Run", "read_recordings_with", "simulate"]
@@ -111,7 +111,7 @@ def simulate(
     """
     if isinstance(faults, Dice):
         faults = faults.roll(random.Random(f"{seed} faults"))
-    network = Network(latency, bandwidth, record=record)
+    network = MemoryNetwork(latency, bandwidth, record=record)
     errors: list[BaseException] = []
     value = error = None
     with own_stop(), _chance(seed), _steady_garbage(), _logged(errors):

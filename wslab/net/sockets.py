@@ -19,9 +19,9 @@ from typing import Protocol
 
 from wslab.net.address import LOOPBACK, is_loopback
 from wslab.net.flow import Faults, Flow, Item
-from wslab.net.program import PROGRAM
+from wslab.net.launch import PROGRAM
 
-__all__ = ["WINDOW", "Endpoint", "ListeningSocket", "MemorySocket", "failure"]
+__all__ = ["WINDOW", "ListeningSocket", "MemorySocket", "TcpSocket", "failure"]
 
 WINDOW = 1 << 18  # bytes that may be under way, or unread, in one direction of a connection
 
@@ -93,14 +93,14 @@ class MemorySocket:
             self.host.forget(self)
 
 
-class Endpoint(MemorySocket):
+class TcpSocket(MemorySocket):
     """One end of a connection. peer: the other one. flow: what this end sends, on its way there.
 
     connection: its number, 0 for none. lost: called with the place and the number of lost bytes.
     told: called with what this end sends, which is bytes, "FIN" or "RST".
     """
 
-    peer: Endpoint
+    peer: TcpSocket
     connection = 0
 
     def __init__(self, host: Host, address: Address, faults: Faults) -> None:
@@ -257,7 +257,7 @@ class ListeningSocket(MemorySocket):
         super().__init__(host, (LOOPBACK if is_loopback(hosts[0]) else hosts[0], port))
         self.hosts = hosts
         self.is_listening = False
-        self.waiting: deque[Endpoint] = deque()
+        self.waiting: deque[TcpSocket] = deque()
 
     def events(self) -> int:
         """Tell whether somebody has connected."""
@@ -267,14 +267,14 @@ class ListeningSocket(MemorySocket):
         """Let clients connect."""
         self.is_listening = True
 
-    def accept(self) -> tuple[Endpoint, Address]:
+    def accept(self) -> tuple[TcpSocket, Address]:
         """Return the next connection and its client's address."""
         if not self.waiting:
             raise BlockingIOError
         endpoint = self.waiting.popleft()
         return endpoint, endpoint.getpeername()
 
-    def take_client(self, endpoint: Endpoint) -> None:
+    def take_client(self, endpoint: TcpSocket) -> None:
         """Keep a connection until it is accepted; reset it if nobody will."""
         endpoint.owner = self.owner
         if self.is_closed:
