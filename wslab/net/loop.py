@@ -86,7 +86,8 @@ class SimulatedLoop(MemoryLoop):
             button.armed = before
 
     def _turn(self) -> None:
-        self._process_events(self._selector.select())
+        if self.network.touched:
+            self._process_events(self._selector.select())
         ready, timers = self._ready, self._scheduled
         if not ready and not self._stopping:
             self._let_time_pass()
