@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import random
 import socket
 import threading
@@ -200,7 +201,7 @@ class TestWhenItCannotGoOn:
 
     def test_a_livelock(self):
         async def main():
-            while True:
+            for _ in itertools.count():
                 await asyncio.sleep(0)
 
         with pytest.raises(Livelock, match=r"(?s)livelock at 0 s: .* no time has passed.*main"):
@@ -208,7 +209,7 @@ class TestWhenItCannotGoOn:
 
     def test_too_much_virtual_time(self):
         async def main():
-            while True:
+            for _ in itertools.count():
                 await asyncio.sleep(1)
 
         run = simulate(main, within=100)

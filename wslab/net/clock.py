@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from wslab.net.loop import SimulatedLoop
+from wslab.net.memory_loop import in_memory
 
 __all__ = ["Timers", "now", "run_virtual", "unguessable"]
 
@@ -41,7 +42,7 @@ def unguessable(size: int) -> str:
     In a simulation `random` draws it, so that it can be repeated: it may end up in a message that
     is compressed, and then the message's size depends on it.
     """
-    if isinstance(asyncio._get_running_loop(), SimulatedLoop):
+    if in_memory() is not None:
         return urlsafe_b64encode(random.randbytes(size)).rstrip(b"=").decode()
     return secrets.token_urlsafe(size)
 

@@ -18,7 +18,7 @@ from wslab.net.errors import NotSimulated
 from wslab.net.network import MemoryNetwork
 from wslab.net.sockets import MemorySocket
 
-__all__ = ["MemoryLoop"]
+__all__ = ["MemoryLoop", "in_memory"]
 
 
 class _Selector(selectors._BaseSelectorImpl):
@@ -63,6 +63,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
 
     def __init__(self, network: MemoryNetwork) -> None:
         self.network = network
+        self.kept: dict[str, Any] = {}  # what others keep for as long as this loop lives
         super().__init__(_Selector(network))
 
     def close(self) -> None:
@@ -133,6 +134,12 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
 
     def _write_to_self(self) -> None:
         pass
+
+
+def in_memory() -> MemoryLoop | None:
+    """Return the loop that runs here if its connections are in memory, else None."""
+    loop = asyncio._get_running_loop()
+    return loop if isinstance(loop, MemoryLoop) else None
 
 
 def _check(sock: object) -> None:

@@ -112,8 +112,15 @@ class MemoryNetwork:
         port = port or next(self._ports)
         if any(self.find(reachable(host), port) for host in hosts):
             raise failure(EADDRINUSE)
-        sock = ListeningSocket(self, hosts, port)
         self.hosts.update(hosts)
+        return self._listen(hosts, port)
+
+    def share(self, sock: ListeningSocket) -> ListeningSocket:
+        """Open a second listening socket on the same port."""
+        return self._listen(sock.hosts, sock.address[1])
+
+    def _listen(self, hosts: list[str], port: int) -> ListeningSocket:
+        sock = ListeningSocket(self, hosts, port)
         self.listeners.setdefault(port, []).append(sock)
         return sock
 

@@ -45,6 +45,9 @@ class Host(Protocol):
     def forget(self, sock: MemorySocket) -> None:
         """A socket was closed."""
 
+    def share(self, sock: ListeningSocket) -> ListeningSocket:
+        """Listen on the port of another socket, too."""
+
 
 class MemorySocket:
     """What listening and connected sockets have in common. owner: the program that opened it."""
@@ -273,6 +276,10 @@ class ListeningSocket(MemorySocket):
             raise BlockingIOError
         endpoint = self.waiting.popleft()
         return endpoint, endpoint.getpeername()
+
+    def dup(self) -> ListeningSocket:
+        """Return another one on the same port, which gets the clients once this one is closed."""
+        return self.host.share(self)
 
     def take_client(self, endpoint: TcpSocket) -> None:
         """Keep a connection until it is accepted; reset it if nobody will."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from wslab.apps.reconnect.storm import Counter, Storm
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Policy, delays
 from wslab.kit.retry import classify
+from wslab.net.clock import now
 
 __all__ = ["real_storm"]
 
@@ -33,12 +33,12 @@ async def real_storm(
     for connection in connections:
         await connection.wait_closed()
     crowd = [_Client(url, policy, random.Random(f"{seed} {n}")) for n in range(clients)]
-    loss = time.monotonic()
+    loss = now()
     try:
         async with asyncio.TaskGroup() as group:
             for client in crowd:
                 group.create_task(client.come_back(loss))
-            await asyncio.sleep(loss + outage - time.monotonic())
+            await asyncio.sleep(loss + outage - now())
             server = lab.serve(_hold, name="storm", port=port, ping_interval=None)
     finally:
         await server.stop(0.05)
@@ -67,8 +67,8 @@ class _Client:
         due = loss
         while self.ws is None:
             due += next(self.waits)
-            await asyncio.sleep(due - time.monotonic())
-            self.attempts.append(time.monotonic() - loss)
+            await asyncio.sleep(due - now())
+            self.attempts.append(now() - loss)
             try:
                 self.ws = await library_connect(self.url, compression=None)
             except Exception as error:

@@ -48,7 +48,7 @@ class Cable:
         self.target, self._scheme, self._path = resolve(target)
         self.tape = Tape(limit)
         self.faults: dict[Side, Faults] = {"client": Faults(), "server": Faults()}
-        self.links: set[Link] = set()
+        self.links: dict[Link, None] = {}  # a set that keeps the order
         self.numbers = itertools.count(1)
         self.thread = lab_thread("cables")
         self._listener: socket.socket | None = None
@@ -233,7 +233,7 @@ class Cable:
 
     def _accept(self) -> asyncio.Protocol:
         link = Link(next(self.numbers), self.target, self.tape, self.faults, self.links)
-        self.links.add(link)
+        self.links[link] = None
         return link.client
 
     async def _stop(self) -> None:

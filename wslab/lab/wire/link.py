@@ -136,7 +136,7 @@ class Link:
         target: tuple[str, int],
         tape: Tape,
         faults: dict[Side, Faults],
-        links: set[Link],
+        links: dict[Link, None],
     ) -> None:
         self.number = number
         self.target = target
@@ -205,4 +205,4 @@ class Link:
         """Forget the link when both sockets are gone and no other will come."""
         is_open = any(end.transport is not None for end in (self.client, self.server))
         if not is_open and self.dial is not None and self.dial.done():
-            self.links.discard(self)
+            self.links.pop(self, None)
