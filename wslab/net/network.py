@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from errno import EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
 from functools import partial
+from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
-from wslab.net.address import LOOPBACK, is_loopback, plain, reachable
+from wslab.net.address import LOOPBACK, is_address, is_loopback, plain, reachable
 from wslab.net.flow import Faults
 from wslab.net.launch import Program
 from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket, failure
@@ -139,8 +140,8 @@ class MemoryNetwork:
     async def dial(self, host: str, port: int) -> TcpSocket:
         """Connect: SYN, then SYN and ACK, then ACK.
 
-        Raises ConnectionRefusedError if nobody listens, OSError if there is no such host, and
-        TimeoutError after two minutes without an answer.
+        Raises ConnectionRefusedError if nobody listens, OSError if there is no such address, its
+        kind gaierror if nobody has the name, and TimeoutError after two minutes without an answer.
         """
         host, connection = reachable(host), self._connection(host, port)
         client, server = connection.ends["client"], connection.ends["server"]
@@ -162,7 +163,9 @@ class MemoryNetwork:
             if not answer.done():
                 answer.set_exception(failure(number))
 
-        if self.is_down or not self._exists(host):
+        if not self._exists(host) and not is_address(host):
+            answer.set_exception(gaierror(EAI_NONAME, f"nobody has the name {host!r}"))
+        elif self.is_down or not self._exists(host):
             refuse(self.is_down or EHOSTUNREACH)
         client.push(arrive)
         try:
