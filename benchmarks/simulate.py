@@ -1,4 +1,4 @@
-"""What a simulation costs: a round trip against loopback, and ten thousand schedules.
+"""The cost of a simulation: a round trip against loopback, and ten thousand schedules.
 
     python benchmarks/simulate.py [--rounds N] [--quick]
 

@@ -7,9 +7,11 @@ import gc
 import itertools
 import random
 import socket
+import ssl
 import threading
 
 import pytest
+import trustme
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
@@ -73,6 +75,38 @@ class TestWhatWorks:
                 return answer
 
         assert simulate(main).result() == "Hello"
+
+    def test_tls(self):
+        """In both ways: from the first byte, and later."""
+        authority = trustme.CA()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("server").configure_cert(context)
+        trusting = ssl.create_default_context()
+        authority.configure_trust(trusting)
+
+        async def later(reader, writer):
+            await reader.readexactly(1)
+            await writer.start_tls(context)
+            writer.write(await reader.readexactly(5))
+            writer.close()
+
+        async def main():
+            async with (
+                serve(echo, "server", 443, ssl=context),
+                connect("wss://server/", ssl=trusting, proxy=None) as ws,
+            ):
+                await ws.send("Hello")
+                first = await ws.recv()
+            async with await asyncio.start_server(later, "server", 80):
+                reader, writer = await asyncio.open_connection("server", 80)
+                writer.write(b"!")
+                await writer.start_tls(trusting, server_hostname="server")
+                writer.write(b"Hello")
+                second = await reader.read()
+                writer.close()
+            return first, second
+
+        assert simulate(main).result() == ("Hello", b"Hello")
 
     def test_a_call_from_its_own_thread(self):
         async def main():

@@ -47,7 +47,7 @@ def process_global(name: str, make: Callable[[], T]) -> T:
 
 
 def lab_global(name: str, make: Callable[[], T]) -> T:
-    """Return what the whole lab has once; in a simulation, what that simulation has once."""
+    """Return the lab's one value of this name; each simulation has a lab of its own."""
     if (loop := in_memory()) is None:
         return process_global(name, make)
     if name not in loop.kept:
@@ -161,7 +161,7 @@ class LabThread:
 
 
 class NoThread(LabThread):
-    """What the lab has instead of a thread in a simulation: the loop that runs here."""
+    """Stands for a thread of the lab in a simulation, and uses the loop that runs here."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
         self.name, self.loop, self.retired = name, loop, False

@@ -1,7 +1,6 @@
 """Virtual time: hours of waiting in a moment, and to the second the same every time.
 
-`run_virtual` is for coroutines that wait for time, for each other, and for a perfect network in
-memory. `Timers` is what a browser's script has: setTimeout and clearTimeout. `now` and
+`run_virtual` runs coroutines in virtual time, on a perfect network in memory. `Timers` is what a browser's script has: setTimeout and clearTimeout. `now` and
 `unguessable` are for code that runs in real time as well as in a simulation.
 """
 

@@ -1,4 +1,4 @@
-"""Why a simulation cannot go on, and what everybody in it waits for."""
+"""The reasons why a simulation cannot go on; each says where its tasks wait."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _where(task: asyncio.Task[Any]) -> str:
 
 
 def _awaited(awaitable: Any) -> Iterator[Any]:
-    """Yield a coroutine, what it awaits, what that awaits, and so on."""
+    """Yield a coroutine and the chain of awaitables behind it."""
     while awaitable is not None:
         yield awaitable
         awaitable = next(

@@ -21,10 +21,10 @@ SHORTEST = 0.05  # seconds: faults are not made shorter than this before they ar
 
 @dataclass(frozen=True, repr=False)
 class Exploration:
-    """What came of many runs.
+    """The result of many runs.
 
-    passed: how many runs passed. smallest: the smallest run that failed, recorded; None if none
-    did. why: what it failed with.
+    passed: how many runs passed. smallest: the smallest run that failed, with its recording; None
+    if none failed. why: the exception that it failed with.
     """
 
     passed: int
@@ -54,10 +54,12 @@ def explore(
 ) -> Exploration:
     """Simulate a program on many networks; where one breaks it, find the smallest that does.
 
-    main: a coroutine function; it is called for each run. runs: how many, with the seeds
-    seed, seed + 1, … Schedules grow: the first has no fault, and the last ones have the most.
+    main: a coroutine function; it is called for each run.
+    runs: how many, with the seeds seed, seed + 1, and so on. Schedules grow. The first ones have
+    no fault, and the last ones have the most.
     check: called with each run; a run fails if this raises or returns False, or if the program
-    itself has raised. faults: draws the schedules. options: those of `simulate`.
+    itself has raised.
+    faults: draws the schedules. options: those of `simulate`.
     The smallest run is found from the first one that fails. Faults are removed, shortened, and
     their times rounded, as long as it still fails in the same way.
     """

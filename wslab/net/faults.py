@@ -1,4 +1,4 @@
-"""Schedules of faults: what happens to the network, when, and for how long.
+"""Schedules of faults: each fault has a time and a duration.
 
     [Fault("freeze", at=1.0, lasts=2.0, side="client"), Fault("crash", at=5.0, lasts=0.5)]
 
@@ -40,13 +40,12 @@ KINDS: dict[Kind, tuple[str, float, float]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong at a time, and for a time, in virtual seconds from the beginning.
+    """One fault. at, lasts: its time and its duration, in virtual seconds from the beginning.
 
-    kind: "cut" or "reset" end the connections, and nobody can connect while it lasts. "freeze",
-    "delay", "split", "throttle" and "drop_after" are those of `Cable`. "crash" ends the programs
-    that were started with `launch`; they start again when it is over.
-    Those that do something to bytes do nothing if they last for no time.
-    side: "client", "server" or "both". keeps: whether what a program has on its disk outlives it.
+    kind: "cut" and "reset" end the connections, and nobody can connect while they last. "freeze",
+    "delay", "split", "throttle" and "drop_after" are those of `Cable`, and need some time to
+    matter. "crash" ends the programs that were started with `launch`. They start again after it.
+    side: "client", "server" or "both". keeps: whether the programs' disks outlive a crash.
     amount: seconds for "delay", bytes for "split" and "drop_after", bytes per second for
     "throttle".
     Raises ValueError if something of this is not possible.
@@ -77,7 +76,7 @@ class Fault:
 
     @property
     def text(self) -> str:
-        """What it does, in words."""
+        """Its effect, in words."""
         said = KINDS[self.kind][0].format(self.amount)
         if self.kind == "crash":
             return said + ("" if self.keeps else ", their disks are empty")

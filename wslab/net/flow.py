@@ -1,4 +1,4 @@
-"""What can go wrong on the way: one direction of a connection, and the faults that it may have.
+"""One direction of a connection, and the faults that it may have.
 
 The cable of the lab and the network in memory both send their bytes through a `Flow`.
 """
@@ -44,7 +44,7 @@ class Faults:
 class Flow:
     """Carries bytes to a transport, as late, as slowly, in as small pieces as its faults say.
 
-    write: what to do with bytes once they may pass; it returns whether it could.
+    write: takes the bytes that may pass, and returns whether it could deliver them.
     pause: called with True when the sender should stop, with False when it may go on.
     lose: called with the place and the number of bytes that will never arrive.
     """

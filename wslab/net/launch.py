@@ -14,9 +14,10 @@ Start = Callable[[dict[str, Any]], Coroutine[Any, Any, object]]
 
 
 class Program:
-    """One life of a program. What runs in its context belongs to it.
+    """One life of a program. All callbacks with its context belong to it.
 
-    missed: what it would have run since it has crashed. kept: its tasks, which nobody else holds.
+    missed: the callbacks that have not run because it has crashed.
+    kept: the tasks at that time, because asyncio alone does not keep them alive.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,7 +30,7 @@ PROGRAM: contextvars.ContextVar[Program | None] = contextvars.ContextVar("PROGRA
 
 
 class Launched:
-    """A program that was started with `launch`. disk: what outlives a crash."""
+    """A program that was started with `launch`. disk: its values that outlive a crash."""
 
     def __init__(self, begin: Start, name: str, loop: Any) -> None:
         self.begin, self.name, self.loop = begin, name, loop
@@ -42,7 +43,7 @@ class Launched:
         return self._life is not None
 
     def start(self) -> None:
-        """Start, for the first time or after a crash; one that runs goes on."""
+        """Start for the first time, or after a crash. A program that runs goes on."""
         if self._life is not None:
             return
         self._life = Program(self.name)

@@ -50,7 +50,7 @@ def _make_task(loop: Any, coroutine: Any, **options: Any) -> SimulatedTask:
 
 
 class SimulatedLoop(MemoryLoop):
-    """Run it with `run`. network: what its sockets are connected by.
+    """A loop with a virtual clock; `run` runs a program on it. network: connects its sockets.
 
     start: the time at which its clock begins. limit: the time at which it gives up, OutOfTime.
     """

@@ -1,4 +1,4 @@
-"""The network in memory: who listens where, which connections there are, and how they fare."""
+"""The network in memory: its listeners, its connections, and how well they work."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ class MemoryNetwork:
             sock.close()
 
     def close(self) -> None:
-        """Close all sockets without a word: there is no time any more in which to send it."""
+        """Close all sockets, and send nothing, because there is no time left."""
         for sock in self.sockets.values():
             sock.is_closed = True
 

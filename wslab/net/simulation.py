@@ -36,18 +36,19 @@ _readers: list[Callable[[Recording], Any]] = []
 
 
 def read_recordings_with(reader: Callable[[Recording], Any]) -> None:
-    """Let `Run.transcript` be what this function makes of a recording; the lab registers one."""
+    """Register the function that makes `Run.transcript` of a recording; the lab does."""
     _readers[:] = [reader]
 
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """What came of a simulation.
+    """The result of a simulation.
 
-    seed, faults: what to repeat it with. value: what the program returned. error: what it raised,
-    None if it returned. seconds: how long it took, in virtual time.
-    errors: what callbacks, tasks that nobody awaits, and the handlers of `websockets` raised.
-    recording: what passed, None if that was not recorded.
+    seed, faults: the arguments that repeat it.
+    value: the program's return value. error: its exception, None if it returned.
+    seconds: its duration in virtual time.
+    errors: exceptions of callbacks, of tasks that nobody awaits, and of handlers of `websockets`.
+    recording: the bytes that passed, None if they were not recorded.
     """
 
     seed: int
@@ -66,14 +67,14 @@ class Run:
 
     @property
     def transcript(self) -> Any:
-        """What passed, decoded, as a cable's transcript. RuntimeError if it was not recorded."""
+        """The transcript, as a cable's. RuntimeError if nothing was recorded."""
         if self.recording is None:
             raise RuntimeError("nothing was recorded: call simulate(…, record=True)")
         return _readers[0](self.recording)
 
     @property
     def diagram(self) -> Any:
-        """What passed, as a sequence diagram."""
+        """The transcript as a sequence diagram."""
         return self.transcript.diagram
 
     def __repr__(self) -> str:
@@ -101,12 +102,12 @@ def simulate(
     package work in it as they do elsewhere, but for what needs the system: executors, subprocesses,
     sockets of the system and other threads. These raise NotSimulated. Pass `proxy=None` to the
     library's `connect`.
-    seed: the same one gives the same run. It seeds `random`, and draws the faults of dice.
+    seed: the same seed gives the same run. It seeds `random`, and `Dice` draw from it.
     faults: a schedule, or `Dice` to draw it with. record: whether to keep the bytes.
     latency: seconds from one end to the other. bandwidth: bytes per second in each direction.
     within: virtual seconds after which to give up.
-    Returns how it ended: what the program raises is in `Run.error`. That includes Deadlock,
-    Livelock and OutOfTime, each of which names the tasks and says where they wait.
+    Returns the result, also if the program raises: then the exception is in `Run.error`. Deadlock,
+    Livelock and OutOfTime are such exceptions. Each names the tasks and says where they wait.
     Raises KeyboardInterrupt, with all of it ended, after Ctrl+C or Stop.
     """
     if isinstance(faults, Dice):

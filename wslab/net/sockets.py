@@ -1,9 +1,8 @@
 """TCP in memory: sockets that asyncio's own transports use as if they were the system's.
 
-What a socket does here is what the kernel would do. It keeps what has arrived until it is read. It
-takes at most a window's worth of bytes that the peer has not read. It sends FIN and RST, and
-reports ECONNRESET and EPIPE where Linux does. The bytes travel in a `Flow`, as fast as the network
-lets them.
+A socket here does the same as the kernel. It keeps arrived bytes until they are read. It takes at
+most a window's worth of bytes that the peer has not read. It sends FIN and RST, and reports
+ECONNRESET and EPIPE where Linux does. The bytes travel in a `Flow`, as fast as the network allows.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def failure(number: int) -> OSError:
 
 
 class Host(Protocol):
-    """What a socket tells the network that it belongs to."""
+    """The network that a socket belongs to, as far as the socket calls it."""
 
     def touch(self, number: int) -> object:
         """Something has happened to a socket: it may be ready now."""
@@ -50,7 +49,7 @@ class Host(Protocol):
 
 
 class MemorySocket:
-    """What listening and connected sockets have in common. owner: the program that opened it."""
+    """The base of listening and connected sockets. owner: the program that opened it."""
 
     family, type, proto = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
 
@@ -97,10 +96,11 @@ class MemorySocket:
 
 
 class TcpSocket(MemorySocket):
-    """One end of a connection. peer: the other one. flow: what this end sends, on its way there.
+    """One end of a connection.
 
-    connection: its number, 0 for none. lost: called with the place and the number of lost bytes.
-    told: called with what this end sends, which is bytes, "FIN" or "RST".
+    peer: the other end. flow: carries bytes there. connection: its number, 0 for none.
+    lost: called with the place and the number of lost bytes.
+    told: called with each thing that this end sends, which is bytes, "FIN" or "RST".
     """
 
     peer: TcpSocket

@@ -24,7 +24,7 @@ _INTERNAL = (dirname(events.__file__), dirname(__file__))
 
 
 class Button:
-    """What Ctrl+C does, or Stop in a notebook.
+    """The handler of Ctrl+C, which is also Stop in a notebook.
 
     pressed: whether it was, and nobody has answered yet. armed: whether to raise right now.
     """

@@ -1,4 +1,4 @@
-"""What a simulation has recorded, as the transcript that a cable would have made of it."""
+"""Makes the transcript of a simulation, as a cable would have recorded it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["transcript_of"]
 
 
 def transcript_of(recording: Recording) -> Transcript:
-    """Decode what passed; `Run.transcript` calls this."""
+    """Decode a recording; `Run.transcript` calls this."""
     times = [0.0]
     tape = Tape(None, clock=lambda: times[-1])
     known: dict[int, dict[str, Tracker]] = {}
