@@ -5,6 +5,7 @@
 PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
+LESSON      ?= 00_start_here
 DIR         ?= classroom
 WORKERS     ?= 3
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
@@ -15,7 +16,7 @@ PY   := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
-    record bench exercises classroom constraints clean
+    record bench exercises classroom cheatsheet slides constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,12 +26,16 @@ lab: $(VENV)/.lab ## open the course in JupyterLab
 
 test: test-code test-notebooks ## every test, then every notebook against its recorded outputs
 
+# Python's development mode, but without its checks of memory: they find mistakes in C, of which the
+# course has none, and take a fifth of the time.
+DEV_MODE := PYTHONDEVMODE=1 PYTHONMALLOC=default
+
 # More workers than cores: most tests wait, for a browser, a kernel or a heartbeat.
 test-code: $(VENV)/.dev
-	PYTHONDEVMODE=1 $(PY) -m pytest -n $(WORKERS) --cov --durations=40
+	$(DEV_MODE) $(PY) -m pytest -n $(WORKERS) --cov --durations=40
 
 test-code-again: $(VENV)/.dev # only what failed, one test at a time
-	PYTHONDEVMODE=1 $(PY) -m pytest --last-failed --last-failed-no-failures=none
+	$(DEV_MODE) $(PY) -m pytest --last-failed --last-failed-no-failures=none
 
 test-notebooks: $(VENV)/.dev
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --durations=20 --nbval $(NOTEBOOKS)
@@ -59,6 +64,12 @@ exercises: $(VENV)/.dev ## make the student copies of the exercises from their s
 classroom: $(VENV)/.teach ## a teacher's folder: the course for nbgrader, and what to hand out (DIR=classroom)
 	$(PY) notebooks/exercises/kit.py classroom $(DIR)
 
+cheatsheet: $(VENV)/.lab ## write cheatsheet.html: WebSocket on two pages, to print
+	$(PY) notebooks/exercises/cheatsheet.py
+
+slides: $(VENV)/.lab ## make slides of a lesson, one HTML file (LESSON=03_framing)
+	$(PY) notebooks/exercises/slides.py $(LESSON)
+
 # The oldest Python decides, and that is 3.11.0: a version that needs a newer one must not get in.
 # Nothing is installed: pip resolves and reports.
 constraints: ## write the newest versions allowed into constraints.txt (needs python3.11)
@@ -80,6 +91,9 @@ clean: ## remove .venv and everything that was generated
 # uv installs in a few seconds what takes pip a minute. It does not read pip's configuration, such as
 # the address of a company's mirror: where uv fails, pip does the work.
 define install
+@$(PY) -c 'import pip' 2>/dev/null || { \
+    echo "The $(VENV) that is here has no pip, as when uv has made it."; \
+    $(MAKE) --no-print-directory --always-make $(VENV)/.created; }
 @echo "Installing what $(1) lists, with the versions of constraints.txt ..."
 @$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt -r $(1) || { \
     echo "uv did not manage; now pip does the same, which takes about a minute ..."; \

@@ -24,6 +24,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from wslab import lab
+from wslab.lab.checks import find_chromium
 from wslab.lab.registry import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,41 +33,10 @@ os.environ["WSLAB_PROGRESS"] = "off"  # what tests solve is nobody's progress
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-PATIENCE = 10  # seconds after which a test gives up; nothing here needs more than one
+PATIENCE = 45  # seconds after which a test gives up; a quiet machine needs one
 BENCH = {"apps", "kit", "lab", "scratch"}  # rooms whose tests start servers
 
 INTEROP = ROOT / "tests" / "interop"
-
-CHROMIUM_COMMANDS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "microsoft-edge",
-    "chrome",
-    "msedge",
-)
-CHROMIUM_PLACES = {
-    "darwin": (
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    ),
-    "win32": tuple(
-        rf"{folder}\{program}"
-        for folder in (
-            os.environ.get("PROGRAMFILES", r"C:\Program Files"),
-            os.environ.get("PROGRAMFILES(X86)", r"C:\Program Files (x86)"),
-            os.environ.get("LOCALAPPDATA", ""),
-        )
-        for program in (
-            r"Google\Chrome\Application\chrome.exe",
-            r"Chromium\Application\chrome.exe",
-            r"Microsoft\Edge\Application\msedge.exe",
-        )
-    ),
-}
-
 
 # Files whose tests share what takes long to start (a JupyterLab, a graded course):
 # one worker runs the whole file. All other tests go one by one to whoever has time.
@@ -94,16 +64,6 @@ def missing(peer: str, remedy: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def find_chromium() -> Path | None:
-    """The browser that WSLAB_CHROMIUM names, else one on the PATH or in a usual place."""
-    if named := os.environ.get("WSLAB_CHROMIUM"):
-        return Path(named) if Path(named).is_file() else None
-    on_path = (shutil.which(command) for command in CHROMIUM_COMMANDS)
-    places = CHROMIUM_PLACES.get(sys.platform, ())
-    found = [Path(path) for path in (*on_path, *places) if path and Path(path).is_file()]
-    return found[0] if found else None
-
-
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """The program of a Chromium, Chrome or Edge."""
@@ -113,13 +73,19 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="session")
-def node() -> Path:
-    """The program of a Node whose scripts in tests/interop can load what they need."""
-    program = shutil.which("node") or missing("Node", "apt install nodejs npm")
+def node_modules() -> Path:
+    """The folder of the npm packages that tests/interop/package.json asks for."""
+    folder = INTEROP / "node_modules"
     for package in json.loads((INTEROP / "package.json").read_bytes())["dependencies"]:
-        if not (INTEROP / "node_modules" / package).is_dir():
+        if not (folder / package).is_dir():
             missing(f"Node's {package} library", "run `npm install` in tests/interop")
-    return Path(program)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def node(node_modules: Path) -> Path:
+    """The program of a Node whose scripts in tests/interop can load what they need."""
+    return Path(shutil.which("node") or missing("Node", "apt install nodejs npm"))
 
 
 @pytest.fixture(scope="session")

@@ -175,9 +175,12 @@ def test_an_address_that_this_machine_does_not_have(capsys: pytest.CaptureFixtur
     [
         (["serve", "eco"], "'eco'"),
         (["serve"], "NAME"),
-        (["serve", "echo", "--port", "70000"], "'70000' is no port: 0 (any free one) to 65535"),
-        (["serve", "echo", "--port", "-1"], "'-1' is no port"),
-        (["serve", "echo", "--port", "http"], "'http' is no port"),
+        (
+            ["serve", "echo", "--port", "70000"],
+            "'70000' is not a port from 0 (any free one) to 65535",
+        ),
+        (["serve", "echo", "--port", "-1"], "'-1' is not a port"),
+        (["serve", "echo", "--port", "http"], "'http' is not a port"),
         (["serve", "echo", "--speed", "1"], "--speed"),
         (["sing"], "'sing'"),
         (["demo", "socketio"], "'socketio'"),
@@ -302,7 +305,7 @@ def test_lab_without_the_course(
 ) -> None:
     monkeypatch.setattr(cli, "COURSE", tmp_path)
     assert cli.main(["lab"]) == 2
-    assert "there is no folder notebooks in" in last_line(capsys.readouterr().err)
+    assert "the folder notebooks is not in" in last_line(capsys.readouterr().err)
 
 
 # demo and doctor

@@ -61,6 +61,19 @@ def test_an_old_python_is_refused_in_two_lines(course: Path) -> None:
     assert not (course / ".venv").exists()
 
 
+def test_a_venv_without_pip_is_made_anew(course: Path) -> None:
+    """As uv makes one; also where the Makefile of an earlier version has left its stamp."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", course / ".venv"], check=True)
+    (course / ".venv" / ".created").touch()
+    (course / "requirements.txt").write_text("")
+    (course / "constraints.txt").write_text("")
+    done = make(course, ".venv/.lab", f"PYTHON={sys.executable}", PIP_NO_INDEX="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen, making, *_ = done.stdout.splitlines()
+    assert seen == "The .venv that is here has no pip, as when uv has made it."
+    assert making.startswith("Making .venv with Python ")
+
+
 def test_from_nothing_to_jupyterlab(course: Path) -> None:
     lab = ("lab", "LAB_ARGS=--version", f"PYTHON={sys.executable}")
     first = make(course, *lab)

@@ -1,10 +1,10 @@
-"""wslab: a workbench to take WebSocket apart in a notebook.
+"""wslab, a workbench to take WebSocket apart in a notebook.
 
     from wslab import lab, protocol
 
-`lab` starts servers beside the notebook and lays cables that can be watched and cut; `protocol`
-is WebSocket itself, from bytes to values and back. `predict` asks before a cell answers, `check`
-tries what you write in an exercise, `progress()` shows what you have predicted and solved, and
+`lab` starts servers beside the notebook and lays cables that you can watch and cut. `protocol`
+is WebSocket itself, from bytes to values and back. `predict` asks before a cell answers. `check`
+tries your answer to an exercise. `progress()` shows your predictions and solved exercises, and
 `reset` restores a notebook.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["check", "course_map", "lab", "predict", "progress", "protocol", "res
 
 
 def __getattr__(name: str) -> Any:
-    """Load the exercises when they are first used: most cells do without them."""
+    """Load the exercises when they are first used, because most cells do without them."""
     homes = {
         "check": "",
         "course_map": ".course",

@@ -1,4 +1,4 @@
-"""wslab in a terminal: `python -m wslab` says what there is.
+"""wslab in a terminal; `python -m wslab` lists its commands.
 
 A lesson adds its server to `SERVICES`, in one line.
 """
@@ -22,11 +22,11 @@ COURSE = Path(__file__).parents[1]  # the folder that holds `notebooks` and the 
 
 
 class Service(NamedTuple):
-    """What `serve` and `demo` can run. Functions are named "module:function", and imported if used.
+    """An entry for `serve` and `demo`. Functions, such as "module:name", are imported when used.
 
     summary: one line for the list.
-    start: starts the server and returns it; gets the parsed options.
-    options: adds options beside --host and --port to a parser. demo: a coroutine function.
+    start: gets the parsed options, starts the server and returns it.
+    options: adds more options than --host and --port to a parser. demo: a coroutine function.
     """
 
     summary: str
@@ -59,7 +59,7 @@ SERVICES = {
 }
 
 
-# The commands: parsed options in, exit code out
+# The commands take parsed options, and return an exit code
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -70,7 +70,7 @@ def serve(options: argparse.Namespace) -> int:
             server = pkgutil.resolve_name(SERVICES[options.server].start)(options)
             print(server.url, flush=True)
             while True:
-                time.sleep(3600)  # a signal ends it on every system; not so with Event.wait()
+                time.sleep(3600)  # unlike Event.wait(), a signal ends it on every system
         except KeyboardInterrupt:
             return 0
         except OSError as error:
@@ -104,7 +104,7 @@ def signals_interrupt() -> Iterator[None]:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Show what a service does, without a notebook; without a name, lesson 00 in a few lines."""
+    """Show what a service does, without a notebook; by default, lesson 00 in a few lines."""
     try:
         asyncio.run(pkgutil.resolve_name(SERVICES[options.name].demo)())
     except (OSError, TimeoutError) as error:
@@ -130,7 +130,7 @@ def open_course(options: argparse.Namespace) -> int:
     """
     if not (COURSE / "notebooks").is_dir():
         said = (
-            f"there is no folder notebooks in {COURSE}: install the course with `pip install -e .`"
+            f"the folder notebooks is not in {COURSE}: install the course with `pip install -e .`"
         )
         print(f"{PROGRAM} lab: {said}", file=sys.stderr)
         return 2
@@ -147,21 +147,21 @@ def open_course(options: argparse.Namespace) -> int:
 
 
 def lab_arguments() -> list[str]:
-    """Return what JupyterLab has to be told about the course and about this machine."""
+    """Return the options that JupyterLab needs for the course and for this machine."""
     first = "/lab/tree/work/00_start_here.ipynb"
     found = [f"--ServerApp.root_dir={COURSE}", f"--LabApp.default_url={first}"]
     screens = ("DISPLAY", "WAYLAND_DISPLAY")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         found.append("--no-browser")  # JupyterLab prints its URL
     if sys.platform != "win32" and os.getuid() == 0:
-        found.append("--allow-root")  # as usual in a container; JupyterLab wants to be told
+        found.append("--allow-root")  # containers run as root, but JupyterLab refuses without it
     return found
 
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
     "lab": ("open your copies of the lessons in JupyterLab, at the first one", open_course),
     "serve": ("run one of the course's servers until Ctrl-C; prints its URL", serve),
-    "demo": ("watch a message on its way, byte by byte; NAME: another demo", demo),
+    "demo": ("watch a message on its way, byte by byte; NAME: a different demo", demo),
     "doctor": ("look for what is missing or in the way on this machine", examine),
 }
 
@@ -187,7 +187,7 @@ def port_number(text: str) -> int:
     except ValueError:
         port = -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 (any free one) to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 (any free one) to 65535")
     return port
 
 
@@ -228,7 +228,7 @@ def _add_servers(command: argparse.ArgumentParser, arguments: Sequence[str]) -> 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code; without a command, say what there is."""
+    """Run a command line and return its exit code; without a command, list the commands."""
     # A terminal that cannot show a character shows its code instead of a traceback.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -3,7 +3,7 @@
     python -m wslab.conformance server --port 9001
     python -m wslab.conformance client --url ws://127.0.0.1:9002 --agent wslab
 
-The client follows the convention of Autobahn|Testsuite's fuzzing server: it asks for the number of
+The client follows the convention of Autobahn|Testsuite's fuzzing server. It asks for the number of
 cases, runs each one, and has the reports written.
 """
 
@@ -49,7 +49,7 @@ async def run_server(host: str, port: int) -> None:
 
 
 async def run_client(url: str, agent: str) -> int:
-    """Run all cases of a fuzzing server; return how many there were."""
+    """Run all cases of a fuzzing server; return their number."""
     async with connect_from_scratch(f"{url}/getCaseCount", **SETTINGS) as ws:
         count = int(await ws.recv())
     name = quote(agent)

@@ -18,8 +18,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cheatsheet
 import nbformat
 from jupyter_core.paths import ENV_CONFIG_PATH
+
+from wslab.exercises.copies import blank
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -27,13 +30,14 @@ SOURCE = HERE / "source"
 CONFIG = HERE / "nbgrader_config.py"
 GRADING = HERE / "grading"
 
-# What a student needs of the course: the lessons, the student copies, the bench.
+# What a student needs of the course: the lessons without outputs, the student copies, the bench.
 HANDED_OUT = (
     *("LICENSE", "LICENSE-CONTENT", "constraints.txt", "pyproject.toml", "requirements.txt"),
     *("notebooks", "wslab"),
 )
 # What a student must not get, and what nobody needs.
-KEPT_BACK = ("source", "grading", "*.md", "kit.py", "conftest.py", "nbgrader_config.py")
+KEPT_BACK = ("source", "grading", "*.md", "kit.py", "cheatsheet.py", "slides.py")
+KEPT_BACK += ("conftest.py", "nbgrader_config.py")
 LITTER = ("__pycache__", ".*", "*.pyc", "untitled*")
 
 
@@ -98,12 +102,14 @@ def classroom(folder: Path) -> None:
     if handout.exists():
         shutil.rmtree(handout)
     hand_out(handout / "wslab")
+    cheatsheet.write(handout / "wslab" / "cheatsheet.html")
     for name in names():
         release = course / "release" / name / f"{name}.ipynb"
         target = handout / "wslab" / "notebooks" / "exercises" / release.name
         target.write_text(plain(release), encoding="utf-8", newline="\n")
     for path in (handout / "wslab" / "notebooks").rglob("*.ipynb"):
         cut_dead_links(path)
+        path.write_text(blank(path), encoding="utf-8", newline="\n")
     shutil.make_archive(str(handout), "zip", handout)
     print(f"{folder / 'README.md'} says what to do with it")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -16,15 +15,20 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from record import KERNELSPEC
+from run_all import as_a_learner
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
-START_TIMEOUT = 60  # seconds until JupyterLab must answer
-UI_TIMEOUT = 30_000  # milliseconds until something must appear on the page
-RUN_TIMEOUT = 120_000  # milliseconds until every cell of a notebook must have run
+# A busy machine is slow, and a page that hangs hangs for ever: waiting longer costs nothing.
+START_TIMEOUT = 180  # seconds until JupyterLab must answer
+UI_TIMEOUT = 60_000  # milliseconds until something must appear on the page
+RUN_TIMEOUT = 240_000  # milliseconds until every cell of a notebook must have run
+expect.set_options(timeout=UI_TIMEOUT)  # Playwright's own limit is 5 s
 
+AT_LEARNER = "--ServerApp.base_url=/user/learner/"
+FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
 REMOTE_HOST = "hub.test"  # for Chromium a name of this machine that is not known as its own
 
 CHROMIUM_FLAGS = [
@@ -44,6 +48,16 @@ PAGE_CONFIG = {
         "@jupyter/nbgrader": True,  # a learner does not have it
     }
 }
+
+
+WIDGETS = (
+    "from wslab import browser, lab, predict\nfrom wslab.apps import chat",
+    "browser.FrameExplorer('4985 37fa213d 7f9f4d5158')",
+    "server = lab.serve(lab.echo)\nbrowser.Browser(server)",
+    "predict('00.length')",
+    "chat.ChatWidget(chat.serve())",
+    "browser.ScriptPage('show(1)', server)",
+)
 
 
 @dataclass(frozen=True)
@@ -70,11 +84,18 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a free port, at `/`."""
+    """JupyterLab on a free port, at `/`; the modules share it, each with notebooks of its own."""
     with running_lab(tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab as behind a hub: at `/user/learner/`, and for browsers of other machines."""
+    with running_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
+        yield hub
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +133,7 @@ def running_lab(home: Path, *options: str) -> Iterator[Lab]:
     with log.open("wb") as output:
         server = subprocess.Popen(
             command,
-            env={**os.environ, **directories, "IPYTHONDIR": str(home / "ipython")},
+            env=as_a_learner(**directories, IPYTHONDIR=str(home / "ipython")),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -180,7 +201,7 @@ class Driver:
         page.goto(self.lab.page_of(f"notebooks/{name}"))
         page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for()
         # The kernel indicator calls itself idle before it is connected; the status bar does not.
-        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=UI_TIMEOUT)
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
 
     def menu(self, page: Page, *path: str) -> None:
         """Choose from the menu bar, such as menu(page, "Run", "Run All Cells")."""
@@ -200,17 +221,27 @@ class Driver:
             return prompts.length && prompts.every(prompt => /\\[\\d+\\]/.test(prompt));
         }"""
         page.wait_for_function(done, timeout=RUN_TIMEOUT)
-        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=UI_TIMEOUT)
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+
+    def open_widgets(self, page: Page) -> Locator:
+        """Open a notebook with one widget of every kind, and run it; return the widgets."""
+        self.lab.write_notebook("scratch_widgets.ipynb", *WIDGETS)
+        page.set_viewport_size({"width": 1280, "height": 2600})
+        self.open_notebook(page, "scratch_widgets.ipynb")
+        self.run_all(page)
+        widgets = page.locator(".wslab-widget")
+        expect(widgets).to_have_count(len(WIDGETS) - 1, timeout=UI_TIMEOUT)
+        lamps = page.locator(".wslab-lamp")
+        expect(lamps).to_have_text(["OPEN (1)", "Connected"], timeout=UI_TIMEOUT)
+        return widgets
 
     def set_theme(self, page: Page, theme: str) -> None:
         """Settings > Theme: "light" or "dark"."""
         self.menu(page, "Settings", "Theme", f"JupyterLab {theme.title()}")
         light = "true" if theme == "light" else "false"
-        expect(page.locator("body")).to_have_attribute(
-            "data-jp-theme-light", light, timeout=UI_TIMEOUT
-        )
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
         # The splash screen covers the page until the theme is loaded, and then fades.
-        expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=UI_TIMEOUT)
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def screenshot(self, page: Page, name: str) -> Path:
         """Save what the page shows as artifacts/NAME.png."""

@@ -23,7 +23,7 @@ from wslab.apps.transports.polling import NewsFeed, application, websocket_handl
 from wslab.lab.servers.http import serve_app
 from wslab.protocol.http import Request
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FILE = Path(browser_headers.__file__).with_suffix(".json")
 HOW = (

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTEBOOK = "scratch_client.ipynb"
-AT_LEARNER = "--ServerApp.base_url=/user/learner/"
 FROM_ANYWHERE = "--ServerApp.allow_remote_access=True"
 WITHOUT_PROXY = "--ServerApp.jpserver_extensions={'jupyter_server_proxy': False}"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
@@ -167,8 +166,8 @@ def test_bad_input_is_explained_and_does_no_harm(page, driver, peer):
     widget = open_widget(page, driver, *cells_for(peer.url))
     widget.expect("OPEN (1)")
     for label, text, problem in [
-        ("Bytes in hex", "4", "a byte has two hex digits, and 1 is an odd number"),
-        ("Bytes in hex", "0x41", '"x" is no hex digit'),
+        ("Bytes in hex", "4", "a byte has two hex digits, but 1 is an odd number"),
+        ("Bytes in hex", "0x41", '"x" is not a hex digit'),
         ("Close code", "1001", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
         ("Close code", "five", "code 1000 or 3000 to 4999, no other. (InvalidAccessError)"),
         ("URL", "ftp://127.0.0.1/", "begins with ws:// or wss:// and has no #"),
@@ -229,21 +228,17 @@ def test_a_flood_does_not_freeze_the_page(page, driver, peer):
     cells = (*cells_for(peer.url), "await page.settle()", "len(page.events), page.events.dropped")
     widget = open_widget(page, driver, *cells)
     widget.expect("OPEN (1)")
-    page.evaluate(
-        """() => {
-            window.longest = 0;
-            let last = performance.now();
-            window.ticks = setInterval(() => {
-                longest = Math.max(longest, performance.now() - last);
-                last = performance.now();
-            }, 10);
+    # Whenever the page's own timer gets its turn, it notes which message was shown last.
+    widget.log.evaluate(
+        """(log) => {
+            window.shown = new Set();
+            setInterval(() => shown.add(log.querySelector('li:last-child')?.textContent), 10);
         }"""
     )
     widget.type("Text", "flood")
-    expect(widget.log).to_contain_text('#1 message "the end"', timeout=30_000)
-    widget.expect("OPEN (1)")
-    longest = page.evaluate("clearInterval(ticks), longest")
-    assert longest < 2000, f"nothing else happened for {longest:.0f} ms"
+    widget.expect("OPEN (1)", '#1 message "the end"')
+    shown = page.evaluate("shown.size")
+    assert shown >= 10, f"the page was asked and had shown something new only {shown} times"
     assert widget.log.locator("li").count() <= 200
     expect(widget.root).to_contain_text(re.compile(r"\d+ earlier lines are not shown"))
     widget.type("Text", "and on")
@@ -259,14 +254,14 @@ def test_cells_drive_it_while_they_wait(page, driver):
         driver,
         "from wslab import browser, lab\nserver = lab.serve(lab.echo)\nserver",
         "page = browser.Browser(server)\npage",
-        'await page.settle(until="open")\npage.send("Hello")\npage.send(bytes([1, 2]))\n'
-        "await page.settle(until=3)",
-        'page.close(1001)\npage.close(4001, "done")\nawait page.settle(until="close")\n'
+        'await page.settle(until="open", within=60)\npage.send("Hello")\npage.send(bytes([1, 2]))\n'
+        "await page.settle(until=3, within=60)",
+        'page.close(1001)\npage.close(4001, "done")\nawait page.settle(until="close", within=60)\n'
         "[event.text for event in page.events[3:]]",
         "page.origin, page.via == server.url",
-        "page = browser.Browser(server)\nawait page.settle(until='open')\n"
-        "again = browser.Browser(server)\nawait again.settle(until='open')\n"
-        "await page.settle(until='close')",
+        "page = browser.Browser(server)\nawait page.settle(until='open', within=60)\n"
+        "again = browser.Browser(server)\nawait again.settle(until='open', within=60)\n"
+        "await page.settle(until='close', within=60)",
         "await server.settle()",
     )
     expect(output(page, 2)).to_contain_text(re.compile(r'message\s*"Hello"'))
@@ -347,12 +342,6 @@ def test_notebook_7(page, driver, peer, console):
     driver.screenshot(page, "browser_client_notebook7")
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory, start_lab):
-    with start_lab(tmp_path_factory.mktemp("hub"), AT_LEARNER, FROM_ANYWHERE) as hub:
-        yield hub
-
-
 class TestBehindAHub:
     """JupyterLab at /user/learner/, with its token."""
 
@@ -375,8 +364,8 @@ class TestBehindAHub:
         widget.press("Reconnect")
         widget.expect("OPEN (1)", "#2 open")
         peer.kill()
-        # The proxy says goodbye by itself: what became of the server stays hidden.
-        widget.expect("CLOSED (3)", "#2 close code 1005", "The proxy passes no close codes on")
+        # The proxy ends it by itself, with code 1005 or, seldom, 1006: nobody learns why.
+        widget.expect("CLOSED (3)", "#2 close code 100", "The proxy passes no close codes on")
         widget.press("Reconnect")
         widget.expect("CLOSED (3)", "#3 close code 1006")
         expect(widget.problem).to_contain_text("JupyterLab's proxy is there")
@@ -396,8 +385,8 @@ class TestBehindAHub:
             page,
             driver,
             "from wslab import browser, lab\nserver = lab.serve(lab.echo)",
-            "page = browser.Browser(server)\nawait page.settle(until='open')",
-            "page.send('Hello')\nawait page.settle(until='message')",
+            "page = browser.Browser(server)\nawait page.settle(until='open', within=60)",
+            "page.send('Hello')\nawait page.settle(until='message', within=60)",
             "page.origin, page.via.startswith(page.origin.replace('http', 'ws'))",
         )
         expect(output(page, 2)).to_contain_text(re.compile(r'message\s*"Hello"'))
@@ -405,7 +394,7 @@ class TestBehindAHub:
 
 
 def test_without_the_proxy_it_says_what_to_install(page, tmp_path, start_lab, drive, peer):
-    with start_lab(tmp_path, AT_LEARNER, FROM_ANYWHERE, WITHOUT_PROXY) as lab:
+    with start_lab(tmp_path, FROM_ANYWHERE, WITHOUT_PROXY) as lab:
         driver = drive(lab.from_elsewhere())
         widget = open_widget(page, driver, *cells_for(peer.url))
         widget.expect("CLOSED (3)", "#1 close code 1006")

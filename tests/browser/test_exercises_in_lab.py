@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTEBOOK = "exercises/02_handshake.ipynb"
 WRONG = "return hashlib.sha1((key + GUID).encode()).hexdigest()"
@@ -52,7 +52,7 @@ def test_a_task_from_wrong_to_right(page: Page, driver, lab) -> None:
     answer, check = cell(page, "def accept_key"), cell(page, "check.handshake.accept_key(")
 
     run(page, answer)
-    expect(run(page, check)).to_contain_text("○ not attempted: handshake.accept_key")
+    expect(run(page, check)).to_contain_text("○ not attempted yet: handshake.accept_key")
 
     rewrite(page, answer, f"def accept_key(key):\n    {WRONG}")
     output = run(page, check)
@@ -82,7 +82,7 @@ def test_an_endless_loop_leaves_the_kernel_alive(page: Page, driver, lab) -> Non
     run(page, cell(page, "import hashlib"))
     rewrite(page, cell(page, "def choose"), "def choose(offered, spoken):\n    while True: pass")
     check = cell(page, "check.handshake.choose(")
-    expect(run(page, check)).to_contain_text("✗ timed out: handshake.choose", timeout=20_000)
+    expect(run(page, check)).to_contain_text("✗ timed out: handshake.choose")
     rewrite(page, cell(page, 'progress("handshake")'), "6 * 7")
     expect(cell(page, "6 * 7").locator(".jp-OutputArea-output")).to_contain_text("42")
 

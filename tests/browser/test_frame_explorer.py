@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTEBOOK = "scratch_explorer.ipynb"
 EXPLORER = "from wslab import browser\nexplorer = browser.FrameExplorer()\nexplorer"
@@ -21,16 +21,16 @@ class Widget:
         self.verdict = self.root.get_by_role("status")
         self.problem = self.root.get_by_role("alert")
         self.opcode = self.root.get_by_role("combobox", name="Opcode")
-        self.sender = self.root.get_by_role("combobox", name="Sent by")
+        self.sender = self.root.get_by_role("combobox", name="Judge it as sent by")
 
     def field(self, label: str) -> Locator:
         return self.root.get_by_label(label, exact=True)
 
     def bit(self, name: str) -> Locator:
-        return self.root.get_by_role("button", name=name)
+        return self.root.get_by_role("button", name=name, exact=True)
 
     def expect_bytes(self, text: str) -> None:
-        expect(self.field("The frame's bytes")).to_have_value(text)
+        expect(self.field("All bytes of the frame")).to_have_value(text)
 
     def expect_row(self, *cells: str) -> None:
         row = self.root.get_by_role("row", name=" ".join(cells))
@@ -44,7 +44,8 @@ def console(page: Page) -> Iterator[None]:
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield
-    assert errors == []
+    # JupyterLab's debugger may still be asking a kernel that a test shuts down.
+    assert [error for error in errors if "debugger state" not in error] == []
 
 
 @pytest.fixture
@@ -60,15 +61,15 @@ def widget(page, driver) -> Widget:
 def test_a_field_changes_the_bytes(page, driver, widget):
     widget.field("Payload as text").fill("Hé")
     widget.expect_bytes("81 03 48 c3 a9")
-    expect(widget.field("in hex")).to_have_value("48 c3 a9")
+    expect(widget.field("Payload in hex")).to_have_value("48 c3 a9")
     widget.opcode.select_option("0x2 BINARY")
     widget.expect_bytes("82 03 48 c3 a9")
-    widget.field("MASK").check()
+    widget.field("Mask the payload").check()
     widget.expect_bytes("82 83 37 fa 21 3d 7f 39 88")
     expect(widget.field("Masking key")).to_be_enabled()
     widget.field("Masking key").fill("00 00 00 00")
     widget.expect_bytes("82 83 00 00 00 00 48 c3 a9")
-    widget.field("FIN").uncheck()
+    widget.bit("FIN").click()
     widget.expect_bytes("02 83 00 00 00 00 48 c3 a9")
     expect(widget.verdict).to_have_text("✓ a valid BINARY frame")
     widget.expect_row("0 FIN 0... .... more frames of this message follow")
@@ -79,7 +80,7 @@ def test_a_field_changes_the_bytes(page, driver, widget):
 
 
 def test_the_bytes_change_the_fields(widget):
-    raw = widget.field("The frame's bytes")
+    raw = widget.field("All bytes of the frame")
     raw.fill("89 02 68 69")
     expect(widget.opcode).to_have_value("9")
     expect(widget.field("Payload as text")).to_have_value("hi")
@@ -92,7 +93,7 @@ def test_the_bytes_change_the_fields(widget):
     expect(widget.problem).to_be_empty()
     raw.fill("81 02 c3 28")
     expect(widget.field("Payload as text")).to_have_attribute("placeholder", "not UTF-8")
-    expect(widget.verdict).to_contain_text("closed with 1007")
+    expect(widget.verdict).to_contain_text("closes with 1007")
 
 
 def test_every_bit_is_a_button_with_a_name(page, widget):
@@ -107,30 +108,32 @@ def test_every_bit_is_a_button_with_a_name(page, widget):
     expect(fin).to_be_focused()  # for the next press
     page.keyboard.press("Enter")
     widget.expect_bytes("81 05 48 65 6c 6c 6f")
-    widget.bit("length 1").last.click()
+    widget.bit("length 1").click()
     widget.expect_bytes("81 04 48 65 6c 6c 6f")
     expect(widget.verdict).to_have_text(
-        "✓ a valid TEXT frame; what follows is the next frame's (1 B)"
+        "✓ a valid TEXT frame; 1 B after it belong to the next frame"
     )
 
 
 def test_a_broken_frame_names_its_rule(page, driver, widget):
-    widget.field("RSV1").check()
-    expect(widget.verdict).to_contain_text("✗ RSV bits are 100, in use are 000 (RFC 6455 §5.2)")
-    widget.field("RSV1").uncheck()
+    widget.bit("RSV1").click()
+    expect(widget.verdict).to_contain_text(
+        "✗ RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)"
+    )
+    widget.bit("RSV1").click()
     widget.opcode.select_option("0x3 reserved 0x3")
     expect(widget.verdict).to_contain_text("opcode 0x3 is reserved (RFC 6455 §5.2)")
     widget.opcode.select_option("0x9 PING")
-    widget.field("FIN").uncheck()
+    widget.bit("FIN").click()
     expect(widget.verdict).to_contain_text("PING is fragmented (RFC 6455 §5.5)")
     for theme in ("light", "dark"):
         driver.set_theme(page, theme)
         widget.root.scroll_into_view_if_needed()
         driver.screenshot(page, f"frame_explorer_{theme}")
-    widget.field("FIN").check()
+    widget.bit("FIN").click()
     widget.sender.select_option("client")
     expect(widget.verdict).to_contain_text("a client's frame is not masked (RFC 6455 §5.1)")
-    widget.field("MASK").check()
+    widget.field("Mask the payload").check()
     widget.field("Masking key").fill("37 fa")
     expect(widget.problem).to_contain_text("a masking key is 4 bytes, this one is 2")
     expect(widget.verdict).to_have_text("✓ a valid PING frame")

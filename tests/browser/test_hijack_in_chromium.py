@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from wslab import lab
 from wslab.apps.attacks.hijack import ACCOUNTS, account, evil_page, shop_page
 from wslab.lab.servers.http import serve_app
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 KNOWN = next(iter(ACCOUNTS.values()))
 
 
-def test_the_shop_behind_a_hub(page: Page, start_lab, tmp_path, monkeypatch) -> None:
+def test_the_shop_behind_a_hub(page: Page, hub, monkeypatch) -> None:
     """The page and its WebSocket go through the proxy of the user's JupyterLab."""
     home = "/user/learner/"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", home)
     server = lab.serve(account, name="account")
     shop = serve_app(shop_page(server.url), name="shop")
     assert shop.page == f"{home}proxy/{shop.port}/"
-    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX")  # or JupyterLab would look for its hub
     try:
-        with start_lab(tmp_path, f"--ServerApp.base_url={home}") as hub:
-            page.goto(f"{hub.url}lab?token={hub.token}")  # logs in
-            page.goto(f"{hub.url}proxy/{shop.port}/")
-            expect(page.locator("output")).to_contain_text(KNOWN)
+        page.goto(f"{hub.url}lab?token={hub.token}")  # logs in
+        page.goto(f"{hub.url}proxy/{shop.port}/")
+        expect(page.locator("output")).to_contain_text(KNOWN)
     finally:
         shop.stop_now()
         server.stop_now()

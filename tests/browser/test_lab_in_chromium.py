@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from record import read
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FIRST_LESSON = "00_start_here.ipynb"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTEBOOK = "scratch_mathematics.ipynb"
 # Typeset, the first is read as "pay 5 to Bob", and the second is huge and red.

@@ -23,11 +23,13 @@ from wslab.kit.resume import Log
 from wslab.kit.retry import CLOSE_CODES, of_status
 from wslab.lab.registry import registry
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+from ..scenes import scenes
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "wslab" / "kit" / "js"
-CEILING = 30.0  # seconds: a busy machine is slow, a hanging client is for ever
+CEILING = 60.0  # seconds: a busy machine is slow, a hanging client is for ever
 
 # Chromium itself slows down a page that has failed to connect again and again, by seconds: these
 # are not as short as they could be, so that a test needs few attempts.
@@ -38,6 +40,8 @@ OPTIONS = {
     "stableAfter": 0,
 }
 PATIENT = {"interval": 60_000, "timeout": 60_000}
+# Where a connection must last, no stall of a busy machine may look like its end.
+TOLERANT = {"interval": 300, "timeout": 15_000}
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +85,7 @@ class Bench:
 
     def __init__(self, page: Page, *, log: Log | None = None, url: str = "", **options) -> None:
         self.page = page
-        self.watch = Heartbeat(2, timeout=2)
+        self.watch = Heartbeat(15, timeout=15)
         self.feed = Feed(log, heartbeat=self.watch)
         self.server = self.serve()
         self.port = self.server.port
@@ -152,6 +156,12 @@ class Bench:
     def until_again(self, before: int) -> None:
         until(self.page, lambda: self.times("online") > before, lambda: self.get("states"))
 
+    def stays_as_it_is(self) -> None:
+        """Check that the client does nothing for longer than it waits between two attempts."""
+        states = self.get("states")
+        self.page.wait_for_timeout(1.5 * OPTIONS["backoff"]["limit"])
+        assert self.get("states") == states
+
     def settle(self) -> None:
         """Wait until everything that either side has said has arrived."""
 
@@ -216,7 +226,8 @@ class TestConnectionsThatEnd:
 
 class TestConnectionsThatLast:
     @pytest.mark.parametrize("side", ["client", "server", "both"])
-    def test_slow_but_alive(self, bench, side):
+    def test_slow_but_alive(self, page, side):
+        bench = Bench(page, heartbeat=TOLERANT)
         before = bench.times("online")
         bench.cable.delay(0.05, side)
         for _ in range(5):
@@ -227,7 +238,7 @@ class TestConnectionsThatLast:
         bench.check()
 
     def test_throttled_and_in_pieces(self, page):
-        bench = Bench(page, heartbeat={"interval": 2000, "timeout": 5000})
+        bench = Bench(page, heartbeat=TOLERANT)
         before = bench.times("online")
         bench.cable.throttle(5000)
         bench.cable.split(3, gap=0.0005)
@@ -319,10 +330,7 @@ class TestServers:
         bench.stop()
         bench.start(bench.feed.log, process_request=refuse)
         assert f"refused with {status}" in bench.until_state("failed")
-        bench.page.wait_for_timeout(300)  # the server's record comes a moment after its answer
-        seen = len(bench.server.events)
-        bench.page.wait_for_timeout(600)  # longer than the longest wait: it would come again
-        assert len(bench.server.events) == seen
+        bench.stays_as_it_is()
         bench.stop()
         bench.start(bench.feed.log)
         bench.page.evaluate("client.connect()")  # a person may try again
@@ -493,12 +501,12 @@ def idle_proxy(port: int, seconds: float):
 def test_a_proxy_s_idle_time_out(page, beats):
     """Beats more often than that keep the connection; without them it ends, and comes back."""
     place = lab.serve(lab.echo, name="feed")  # Bench takes its place, on the same port
-    proxy = lab.serve_tcp(idle_proxy(place.port, 1.5), name="proxy")
-    heartbeat = OPTIONS["heartbeat"] if beats else PATIENT
+    proxy = lab.serve_tcp(idle_proxy(place.port, 3), name="proxy")
+    heartbeat = TOLERANT if beats else PATIENT
     bench = Bench(page, url=f"ws://127.0.0.1:{proxy.port}/", heartbeat=heartbeat)
     before = bench.times("online")
     if beats:
-        page.wait_for_timeout(3000)  # twice as long as the proxy waits
+        page.wait_for_timeout(4500)  # longer than the proxy waits
         assert bench.times("online") == before
     else:
         bench.until_again(before)
@@ -546,13 +554,14 @@ class TestThePage:
         bench.settle()
         bench.check()
 
-    def test_a_tab_that_is_put_to_sleep(self, bench):
+    def test_a_tab_that_is_put_to_sleep(self, page):
         """Chromium freezes hidden tabs: no timer runs. Waking up is not the server's death."""
+        bench = Bench(page, heartbeat={"interval": 300, "timeout": 3000})
         before = bench.times("online")
         devtools = bench.page.context.new_cdp_session(bench.page)
         devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
         bench.publish(5)
-        time.sleep(2)  # the sleep itself is what is tested: more than twice the heartbeat's limit
+        time.sleep(4)  # the sleep itself is what is tested: more than the heartbeat tolerates
         devtools.send("Page.setWebLifecycleState", {"state": "active"})
         bench.say(1)
         bench.settle()
@@ -597,10 +606,8 @@ class TestThePage:
         bench.page.evaluate("client.close()")
         assert bench.get("[client.state, client.text]") == ["closed", "by this page"]
         until(bench.page, lambda: not bench.server.connections, lambda: bench.server.events)
-        seen = len(bench.server.events)
         bench.page.evaluate("dispatchEvent(new Event('online'))")
-        bench.page.wait_for_timeout(600)
-        assert len(bench.server.events) == seen
+        bench.stays_as_it_is()
 
     def test_what_is_no_url(self, page, bench):
         page.evaluate("start('nonsense://', {})")
@@ -689,41 +696,16 @@ class TestInVirtualTime:
         assert 10_000 <= noticed - died <= 30_000
 
 
-ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")
-
-
 def play(bench: Bench, rng: random.Random) -> None:
-    """Do random things to a connection that is in use; then let it be."""
-    for _ in range(rng.randint(2, 6)):
-        action = rng.choice(ACTIONS)
-        side = rng.choice(["client", "server", "both"])
-        bench.say(rng.randint(0, 3))
-        bench.publish(rng.randint(0, 3))
-        match action:
-            case "cut" | "reset":
-                getattr(bench.cable, action)(side)
-            case "freeze":
-                bench.cable.freeze(side)
-                if rng.random() < 0.3:
-                    bench.until("client.state !== 'online'")
-                bench.cable.thaw()
-            case "drop":
-                bench.cable.drop_after(rng.randint(0, 200), side)
-                bench.page.wait_for_timeout(rng.uniform(0, 50))
-                bench.cable.cut()
-                bench.cable.drop_after(None)
-            case "delay":
-                bench.cable.delay(rng.choice([0, 0.01]), side)
-            case "split":
-                bench.cable.split(rng.choice([None, 1, 7, 50]), side, gap=0.0005)
-            case "restart":
+    pauses = [0, 0, 0.001, 0.01, 0.03, 0.2]
+    for wait in scenes(bench, rng, count=rng.randint(2, 6), patience=0.3, pauses=pauses):
+        match wait:
+            case "stop":
                 bench.stop()
-                bench.publish(1)
-                bench.start(Log.load(bench.feed.log.dump()))
-        bench.page.wait_for_timeout(rng.choice([0, 0, 1, 10, 30, 200]))
-    bench.cable.mend()
-    bench.say()
-    bench.publish()
+            case "offline":
+                bench.until("client.state !== 'online'")
+            case seconds:
+                bench.page.wait_for_timeout(1000 * seconds)
 
 
 @pytest.mark.parametrize("twenty", range(10))

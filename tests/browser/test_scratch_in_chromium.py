@@ -14,9 +14,9 @@ from wslab.protocol.messages import Limits
 from wslab.scratch.endpoint import Endpoint
 from wslab.scratch.server import ScratchServer, serve_from_scratch
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-PATIENCE = 10  # seconds
+PATIENCE = 45  # seconds
 
 # Opens a connection; sends a text and a binary message of each size, and checks what comes back;
 # sends the other messages and gathers what comes back; closes, or, without a code to close with,

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOTEBOOK = "scratch_script.ipynb"
 
@@ -49,12 +49,10 @@ def test_scripts(page, driver):
     driver.screenshot(page, "script_page")
 
 
-def test_behind_a_hub(page, tmp_path, start_lab, drive):
-    options = ("--ServerApp.base_url=/user/learner/", "--ServerApp.allow_remote_access=True")
-    with start_lab(tmp_path, *options) as hub:
-        driver = drive(hub.from_elsewhere())
-        driver.lab.write_notebook(NOTEBOOK, SERVER, f"browser.ScriptPage({TALK!r}, server)")
-        driver.open_notebook(page, NOTEBOOK)
-        driver.run_all(page)
-        lines = page.get_by_role("log", name="What the script shows").get_by_role("listitem")
-        expect(lines.nth(1)).to_have_text("<b>你好</b></script>")
+def test_behind_a_hub(page, hub, drive):
+    driver = drive(hub.from_elsewhere())
+    driver.lab.write_notebook(NOTEBOOK, SERVER, f"browser.ScriptPage({TALK!r}, server)")
+    driver.open_notebook(page, NOTEBOOK)
+    driver.run_all(page)
+    lines = page.get_by_role("log", name="What the script shows").get_by_role("listitem")
+    expect(lines.nth(1)).to_have_text("<b>你好</b></script>")

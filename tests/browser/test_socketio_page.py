@@ -13,7 +13,7 @@ from wslab import lab
 from wslab.apps.socketio.chat import serve_chat
 from wslab.lab.servers.http import WebServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 
@@ -85,23 +85,21 @@ def test_a_lost_connection_comes_back_by_itself(page, server):
     cable.stop_now()
 
 
-def test_through_the_proxy_of_a_hub(page, start_lab, tmp_path, drive):
-    home = "/user/learner/"
-    with start_lab(tmp_path, f"--ServerApp.base_url={home}") as hub:
-        driver = drive(hub)
-        driver.lab.write_notebook(
-            "socketio.ipynb",
-            f"import os\nos.environ['JUPYTERHUB_SERVICE_PREFIX'] = '{home}'\n"
-            "from wslab.apps.socketio.chat import serve_chat\n"
-            "from wslab.lab.peers import page_url\n"
-            "page_url(serve_chat().url)",
-        )
-        driver.open_notebook(page, "socketio.ipynb")
-        driver.run_all(page)
-        path = page.locator(".jp-OutputArea-output").inner_text().strip("'")
-        tab = open_tab(page, urljoin(hub.url, path))
-        say(tab, "你好")
-        expect(tab.locator("#messages li")).to_have_text(["说：你好"])
+def test_through_the_proxy_of_a_hub(page, hub, drive):
+    driver = drive(hub)
+    driver.lab.write_notebook(
+        "socketio.ipynb",
+        "import os\nos.environ['JUPYTERHUB_SERVICE_PREFIX'] = '/user/learner/'\n"
+        "from wslab.apps.socketio.chat import serve_chat\n"
+        "from wslab.lab.peers import page_url\n"
+        "page_url(serve_chat().url)",
+    )
+    driver.open_notebook(page, "socketio.ipynb")
+    driver.run_all(page)
+    path = page.locator(".jp-OutputArea-output").inner_text().strip("'")
+    tab = open_tab(page, urljoin(hub.url, path))
+    say(tab, "你好")
+    expect(tab.locator("#messages li")).to_have_text(["说：你好"])
 
 
 def test_its_policy(page, server):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,34 +24,6 @@ def _clean() -> Iterator[None]:
     for listener in list(registry().values()):
         listener.stop_now()
     registry().clear()
-
-
-class Page:
-    """A widget's part in a page, played by a test: `says` sends what a page would."""
-
-    model_id = "0"
-
-    def __init__(self, state: dict[str, Any], says: Callable[[dict[str, Any]], None]) -> None:
-        self.state = state
-        self.says = says
-        self.heard: list[dict[str, object]] = []
-
-    def send(self, message: dict[str, object]) -> None:
-        self.heard.append(message)
-
-
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
-    """The pages of the widgets that a test makes, in order."""
-    made: list[Page] = []
-
-    def make(*_files: str, state: dict[str, Any], on_message: Any) -> Page:
-        made.append(Page(state, on_message))
-        return made[-1]
-
-    monkeypatch.setattr(widget, "make_widget", make)
-
-    return made
 
 
 def test_text_for_where_there_is_no_page() -> None:
@@ -89,7 +61,8 @@ def test_its_scripts_are_one_module(real: Any) -> None:
 
 def test_styles_come_after_those_of_all_widgets(real: Any) -> None:
     styles = str(real._css)
-    assert styles.index(".wslab {") < styles.index(".chat {")
+    order = [styles.index(rule) for rule in ("--ws-ink:", ".wslab-widget p {", ".chat {")]
+    assert order == sorted(order)
 
 
 def test_an_import_is_dropped_only_if_it_is_ours() -> None:
@@ -98,7 +71,7 @@ def test_an_import_is_dropped_only_if_it_is_ours() -> None:
 
 
 @pytest.mark.parametrize("way", ["server", "url", "cable"])
-def test_the_room_welcomes_the_page(way: str, pages: list[Page]) -> None:
+def test_the_room_welcomes_the_page(way: str, pages: list[Any]) -> None:
     room = chat.serve()
     cable = lab.cable(room, name="to the room")
     target = {"server": room, "url": room.url, "cable": cable}[way]
@@ -110,7 +83,7 @@ def test_the_room_welcomes_the_page(way: str, pages: list[Page]) -> None:
     assert pages[0].heard == [{"do": "connect"}]
 
 
-def test_a_server_that_is_no_room_or_an_origin_that_is_none(pages: list[Page]) -> None:
+def test_a_server_that_is_no_room_or_an_origin_that_is_none(pages: list[Any]) -> None:
     chat.ChatWidget(lab.serve(lab.echo))
     pages[-1].says({"origin": HUB})
     chat.ChatWidget("ws://elsewhere.example/")
@@ -122,14 +95,14 @@ def test_a_server_that_is_no_room_or_an_origin_that_is_none(pages: list[Page]) -
     assert [page.heard for page in pages] == [[{"do": "connect"}]] * 3
 
 
-def test_a_cell_that_runs_again_replaces_its_widget(pages: list[Page]) -> None:
+def test_a_cell_that_runs_again_replaces_its_widget(pages: list[Any]) -> None:
     for name in (None, "other", None):
         chat.ChatWidget("ws://127.0.0.1:9/", name=name)
     assert [page.state["replaced"] for page in pages] == [True, False, False]
 
 
 def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
-    pages: list[Page],
+    pages: list[Any],
 ) -> None:
     room = chat.serve()
     chat.ChatWidget(room)
@@ -141,6 +114,13 @@ def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
     chat.ChatWidget("ws://127.0.0.1:9/")
     pages[-1].says({"unreached": True})
     assert [len(page.heard) for page in pages] == [1, 0, 0]
+
+
+def test_it_speaks_the_rooms_language(pages: list[Any]) -> None:
+    room = chat.serve(language="zh")
+    for target in (room, lab.cable(room, name="to the room"), "ws://127.0.0.1:9/"):
+        chat.ChatWidget(target)
+    assert [page.state["language"] for page in pages] == ["zh", "zh", "en"]
 
 
 def test_what_a_way_may_be() -> None:

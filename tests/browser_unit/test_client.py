@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,43 +17,12 @@ from wslab.browser import (
     MessageEvent,
     ScriptPage,
     client,
-    script_page,
 )
 from wslab.browser.events import PageEvents, event_of
-from wslab.lab.loop import process_global
 
 OPEN = {"connection": 1, "type": "open"}
 CLOSE = {"connection": 1, "type": "close", "code": 1000, "reason": "bye", "wasClean": True}
 HELLO = {"origin": "http://127.0.0.1:8888", "via": "ws://127.0.0.1:9/"}
-
-
-class Page:
-    """A widget's part in a page, played by a test: `says` sends what a page would."""
-
-    model_id = "0"
-
-    def __init__(self, state: dict[str, Any], says: Callable[[dict[str, Any]], None]) -> None:
-        self.state = state
-        self.says = says
-        self.heard: list[dict[str, object]] = []
-
-    def send(self, message: dict[str, object]) -> None:
-        self.heard.append(message)
-
-
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
-    """The pages of the widgets that a test makes, in order."""
-    made: list[Page] = []
-
-    def make(*_files: str, state: dict[str, Any], on_message: Any) -> Page:
-        made.append(Page(state, on_message))
-        return made[-1]
-
-    for module in (client, script_page):
-        monkeypatch.setattr(module, "make_widget", make)
-    process_global("browsers", dict[str, Browser]).clear()
-    return made
 
 
 def test_nothing_is_imported_before_it_is_needed() -> None:
@@ -67,7 +35,7 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
     assert result.stdout.split() == ["False", "True"], result.stderr
 
 
-def test_text_for_where_there_is_no_page(pages: list[Page]) -> None:
+def test_text_for_where_there_is_no_page(pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     text = "<Browser ws://127.0.0.1:9/ : run this cell in JupyterLab>"
     bundle = browser._repr_mimebundle_()
@@ -78,14 +46,14 @@ def test_text_for_where_there_is_no_page(pages: list[Page]) -> None:
 
 
 @pytest.mark.parametrize("until", [None, "open", 2, lambda: False])
-async def test_without_a_page_settle_says_what_to_do(until: object, pages: list[Page]) -> None:
+async def test_without_a_page_settle_says_what_to_do(until: object, pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     with pytest.raises(TimeoutError, match="JupyterLab or Notebook 7"):
         await browser.settle(until, within=0.05)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("until", [None, "close", 2, lambda: True])
-async def test_settle_returns_the_events(until: object, pages: list[Page]) -> None:
+async def test_settle_returns_the_events(until: object, pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     pages[-1].says(HELLO)
     pages[-1].says({"events": [OPEN, CLOSE]})
@@ -94,14 +62,14 @@ async def test_settle_returns_the_events(until: object, pages: list[Page]) -> No
     assert (browser.origin, browser.via) == ("http://127.0.0.1:8888", "ws://127.0.0.1:9/")
 
 
-async def test_settle_with_a_page_shows_what_there_is_so_far(pages: list[Page]) -> None:
+async def test_settle_with_a_page_shows_what_there_is_so_far(pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     pages[-1].says({**HELLO, "events": [OPEN]})
     with pytest.raises(TimeoutError, match=r"(?s)not reached within.*So far.*open"):
         await browser.settle("close", within=0.05)
 
 
-def test_commands_to_the_page(pages: list[Page]) -> None:
+def test_commands_to_the_page(pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     pages[0].says({"events": [OPEN]})
     browser.connect()
@@ -118,7 +86,7 @@ def test_commands_to_the_page(pages: list[Page]) -> None:
     ]
 
 
-def test_what_is_sent_too_early_waits_for_the_first_open(pages: list[Page]) -> None:
+def test_what_is_sent_too_early_waits_for_the_first_open(pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     browser.send("Hi")
     pages[0].says(HELLO)
@@ -131,19 +99,19 @@ def test_what_is_sent_too_early_waits_for_the_first_open(pages: list[Page]) -> N
     assert len(pages[0].heard) == 2
 
 
-def test_a_script_page_is_text_where_there_is_no_page(pages: list[Page]) -> None:
+def test_a_script_page_is_text_where_there_is_no_page(pages: list[Any]) -> None:
     page = ScriptPage("\nconst one = 1;\nshow(one);\n", "ws://127.0.0.1:9/")
     text = "<ScriptPage 2 lines for ws://127.0.0.1:9/ : run this cell in JupyterLab>"
     assert page._repr_mimebundle_()["text/plain"] == repr(page) == text
 
 
-def test_a_cell_that_runs_again_replaces_its_browser(pages: list[Page]) -> None:
+def test_a_cell_that_runs_again_replaces_its_browser(pages: list[Any]) -> None:
     for name in (None, "other", None):
         Browser("ws://127.0.0.1:9/", name=name)
     assert [page.state["replaced"] for page in pages] == [True, False, False]
 
 
-def test_what_a_target_may_be(pages: list[Page]) -> None:
+def test_what_a_target_may_be(pages: list[Any]) -> None:
     server = lab.serve(lab.echo, name="target")
     cable = lab.cable(server)
     assert Browser(server).url == server.url
@@ -158,7 +126,7 @@ def test_what_a_target_may_be(pages: list[Page]) -> None:
 
 
 async def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
-    pages: list[Page],
+    pages: list[Any],
 ) -> None:
     server = lab.serve(lab.echo, name="unreached")
     Browser(server)
@@ -176,14 +144,14 @@ async def test_the_proxy_is_used_if_our_server_runs_and_nobody_came(
     assert [len(page.heard) for page in pages] == [1, 0, 0, 0]
 
 
-def test_only_the_first_page_connects_by_itself(pages: list[Page]) -> None:
+def test_only_the_first_page_connects_by_itself(pages: list[Any]) -> None:
     Browser("ws://127.0.0.1:9/")
     assert pages[-1].state["connect"] is True
     pages[-1].says(HELLO)
     assert pages[-1].state["connect"] is False
 
 
-def test_events_are_bounded(pages: list[Page]) -> None:
+def test_events_are_bounded(pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")
     message = {"connection": 1, "type": "message", "data": "x", "size": 1}
     pages[-1].says({"events": [OPEN] + [message] * client.EVENTS, "dropped": 5})

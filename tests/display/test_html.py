@@ -10,12 +10,14 @@ from wslab import lab
 from wslab.browser.events import Event as PageEvent
 from wslab.browser.events import MessageEvent, PageEvents
 from wslab.display import exercises, html
+from wslab.display.bitgrid import bitgrid
 from wslab.display.sequence import sequence_html
 from wslab.exercises.conformance.grid import Grid
 from wslab.exercises.engine.overview import Progress
 from wslab.exercises.engine.verdict import Outcome, Verdict
 from wslab.lab.doctor import Checkup, Finding
 from wslab.lab.record import Events, Record
+from wslab.lab.wire.anatomy import PARTS
 from wslab.lab.wire.tape import Tape
 from wslab.lab.wire.tracker import trackers
 from wslab.protocol.close import Close
@@ -23,7 +25,7 @@ from wslab.protocol.frames import Frame, Opcode
 
 HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\x00\u202e"
 HARMLESS = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\x1b[31m\\x00\\u202e"
-TAGS = {"table", "caption", "thead", "tbody", "tr", "th", "td", "code", "br"}
+TAGS = {"table", "caption", "thead", "tbody", "tr", "th", "td", "code", "br", "span"}
 ATTRIBUTES = {"class", "scope", "style", "colspan"}
 
 
@@ -171,6 +173,40 @@ def test_a_transcript():
         ["3", "← server", "BINARY", "3 B", "82 01 00", "1 byte"],
         ["4", "cable", "note", "", "", "cut (both)"],
     ]
+
+
+def test_the_parts_of_a_frame_look_alike_everywhere():
+    """Transcript, anatomy, bit grid: the same marks, lines and colours. (The explorer's CSS is
+    made from the same table; see tests/browser_unit.)"""
+    seen = Seen().upgraded()
+    seen.client.feed(Frame(Opcode.TEXT, b"Hi", mask=b"\1\2\3\4").serialize())
+    seen.server.feed(Frame(Opcode.TEXT, b"Hi").serialize())
+    masked, plain = seen.transcript.frames
+    bytes_of = {"header": "81 82", "key": "[01 02 03 04]", "masked": "{49 6b}", "payload": "48 69"}
+    fields_of = {**bytes_of, "header": "1... ...."}
+    legend = ["header", "[masking key]", "{masked payload}", "payload"]
+    text = html.transcript(seen.transcript)
+    for (kind, part), said in zip(PARTS.items(), legend, strict=True):
+        line = f'<span style="border-bottom: 3px {part.line} {part.colour}">'
+        assert f"{line}{said}</span>" in text
+        assert f"{line}{bytes_of[kind]}</span>" in text
+        one = plain if kind == "payload" else masked
+        assert f"{line}{fields_of[kind]}</span>" in html.anatomy(one.anatomy)
+        assert f"border-bottom: 4px {part.line} {part.colour}" in bitgrid(one.grid)
+    assert len({part.line for part in PARTS.values()}) == len(PARTS)  # also without colours
+
+
+@pytest.mark.parametrize(
+    ("outcome", "colour"),
+    [("SOLVED", "#1b7f3b"), ("WRONG", "#c0392b"), ("NOT_ATTEMPTED", "#8a8a8a")],
+)
+def test_a_verdict_has_a_line_at_its_side(outcome, colour):
+    shown = exercises.verdict(Verdict("framing.parse", 1, Outcome[outcome]))
+    assert f"border-left: 3px solid {colour}" in shown
+
+
+def test_without_frames_there_is_no_legend():
+    assert "masking key" not in html.transcript(Seen().upgraded().transcript)
 
 
 def test_an_empty_transcript_and_one_that_lost_rows():

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from . import odd
-from .tools import KIT, SETS, answers, solved_source, student_copy, submission
+from .tools import KIT, NOTEBOOKS, SETS, solved_source, student_copy, submission
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -185,7 +185,7 @@ def test_graded_notebooks_say_why(graded: Path) -> None:
         for output in cell.get("outputs", [])
         if output["output_type"] == "error"
     ]
-    assert [line.split(":")[0] for line in errors] == ["○ not attempted"] * 2
+    assert [line.split(":")[0] for line in errors] == ["○ not attempted yet"] * 2
 
 
 def test_an_answer_by_heart_passes_in_the_notebook_only(classroom: Path) -> None:
@@ -219,7 +219,7 @@ def test_feedback_is_short_and_tells_nothing_of_hidden_tests(graded: Path) -> No
         assert secret not in page
     for task in ("Compute the accept value", "Choose a subprotocol", "Judge a request"):
         assert task in page
-    assert "not attempted: handshake.status" in page
+    assert "not attempted yet: handshake.status" in page
 
 
 def test_feedback_says_what_could_not_be_graded(graded: Path) -> None:
@@ -249,16 +249,16 @@ def test_nbgraders_own_command_takes_the_same_steps(graded: Path) -> None:
 
 
 def test_validate_agrees(tmp_path: Path) -> None:
-    """`nbgrader validate` finds in a solved copy nothing, in a half solved one what fails.
+    """`nbgrader validate` finds in a solved copy nothing, and in another one what is wrong.
 
     One set stands for all: that answers are right, and copies unsolved, is tested elsewhere.
     """
-    half = 1
+    wrong = {"choose": "choose = min", "status": "def status(request):\n    return 0"}
     nbformat.write(submission(SET, 99), tmp_path / "whole.ipynb")
-    nbformat.write(submission(SET, half), tmp_path / "half.ipynb")
-    said = nbgrader(tmp_path, "validate", "whole.ipynb", "half.ipynb")
+    nbformat.write(submission(SET, 1, **wrong), tmp_path / "wrong.ipynb")
+    said = nbgrader(tmp_path, "validate", "whole.ipynb", "wrong.ipynb")
     assert said.count("Success!") == 1
-    assert f"FAILED ON {len(answers(SET)) - half} CELL(S)" in said
+    assert f"FAILED ON {len(wrong)} CELL(S)" in said
 
 
 def test_renewing_keeps_grades(classroom: Path, graded: Path) -> None:
@@ -282,6 +282,20 @@ def test_the_hand_out_has_lessons_and_copies_and_no_solution(classroom: Path) ->
         if name.endswith(".ipynb"):
             assert "BEGIN SOLUTION" not in text
             assert "HIDDEN TESTS" not in text
+
+
+def test_the_hand_out_shows_no_answer_to_a_prediction(classroom: Path) -> None:
+    """Its lessons are a learner's copies: complete, and without outputs."""
+    folder = classroom / "handout" / "wslab" / "notebooks"
+    lessons = sorted(NOTEBOOKS.glob("*.ipynb"))
+    assert {path.name for path in folder.glob("*.ipynb")} == {path.name for path in lessons}
+    for path in lessons:
+        copy = nbformat.read(folder / path.name, as_version=4)
+        nbformat.validate(copy)
+        code = [cell for cell in copy.cells if cell.cell_type == "code"]
+        assert not [cell for cell in code if cell.outputs or cell.execution_count is not None]
+        recorded = nbformat.read(path, as_version=4).cells
+        assert [c.source for c in code] == [c.source for c in recorded if c.cell_type == "code"]
 
 
 def test_the_hand_out_does_not_explain_hidden_tests(classroom: Path) -> None:

@@ -122,7 +122,7 @@ def test_late_is_timed_out() -> None:
 
 
 def test_a_loop_that_waits_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wslab.exercises.engine.bounded._is_own", lambda filename: False)
+    monkeypatch.setattr("wslab.exercises.engine.bounded.is_own", lambda filename: False)
 
     def waits(trial: Trial, answer: Any) -> None:
         async def forever() -> None:
@@ -171,7 +171,7 @@ def test_a_task_hides_behind_nothing(name: str) -> None:
         raise AssertionError
 
     body.__name__ = name
-    with pytest.raises(ValueError, match="give the task another name"):
+    with pytest.raises(ValueError, match="give the task a different name"):
         demo(body)
     assert name not in DEMO.tasks
 
@@ -180,10 +180,10 @@ def test_a_task_hides_behind_nothing(name: str) -> None:
     ("got", "expected", "says"),
     [
         (1, 2, "expected: 2"),
-        ("1", 1, "the result is str, not int"),
-        (True, 1.5, "the result is bool, not float"),
+        ("1", 1, "it differs: str, not int"),
+        (True, 1.5, "it differs: bool, not float"),
         ("", None, "expected: None"),
-        ([1], b"", "the result is list, not bytes"),
+        ([1], b"", "it differs: list, not bytes"),
     ],
 )
 def test_same(got: object, expected: object, says: str) -> None:
@@ -205,6 +205,26 @@ def test_values_can_be_pasted() -> None:
     assert shown(b"") == 'b""'
     assert shown(bytes(20)).startswith("20 bytes (00 00")
     assert shown("x" * 99).endswith(" …")
+
+
+def long_message(trial: Trial, answer: Any) -> None:
+    trial.want(False, "x" * 20_000)
+
+
+def long_details(trial: Trial, answer: Any) -> None:
+    trial.wrong("wrong", got=[0.5] * 20_000, expected="x" * 20_000)
+
+
+@pytest.mark.parametrize("body", [long_message, long_details, lambda trial, answer: answer(1)])
+def test_a_verdict_is_short_whatever_it_shows(body: Any) -> None:
+    def noisy(x: object) -> object:
+        print("x" * 20_000)
+        raise ValueError("x" * 20_000)
+
+    verdict = demo(body).judge(noisy)
+    assert verdict.outcome in (Outcome.WRONG, Outcome.RAISED)
+    assert len(repr(verdict)) < 3000
+    assert "more characters, not shown" in repr(verdict)
 
 
 @pytest.mark.parametrize("answer", [len, print])
@@ -264,7 +284,7 @@ def test_progress_is_kept(progress_file: Path) -> None:
     shown_ = progress("framing")
     assert (shown_.solved, shown_.caption) == (
         1,
-        f"Predicted: 0 of {len(questions())}, 0 came out so. Solved: 1 of 5",
+        f"Predicted: 0 of {len(questions())}, 0 right. Solved: 1 of 5",
     )
     assert "✓ solved" in repr(shown_)
     assert len(progress_file.read_text().splitlines()) == 2
@@ -282,8 +302,10 @@ def test_not_attempted_is_not_tried(progress_file: Path) -> None:
     def stub(payload: bytes, key: bytes) -> bytes:
         raise NotImplementedError
 
-    with pytest.raises(NotAttempted):
-        check.framing.mask(stub)
+    verdict = check.framing.mask(stub)
+    assert repr(verdict).startswith("○ not attempted yet: framing.mask ★")
+    with pytest.raises(NotAttempted):  # grading: without an answer there are no points
+        check.framing.mask(stub, seed=0)
     assert not progress_file.exists()
 
 
@@ -358,9 +380,8 @@ def test_the_grid_of_a_stub_is_not_attempted() -> None:
         def __init__(self, role: str) -> None:
             raise NotImplementedError
 
-    with pytest.raises(NotAttempted):
-        grid(Stub)
-    with pytest.raises(NotSolved, match="the check wants it itself: class endpoint"):
+    assert "○ not attempted yet" in repr(grid(Stub))
+    with pytest.raises(NotSolved, match=r"the answer is 42; .*: class endpoint"):
         grid(42)
 
 
@@ -395,7 +416,7 @@ def test_they_are_registered_by_name(shell: InteractiveShell) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", SETS)
-def test_a_copy_ends_as_not_attempted_and_nothing_else_fails(name: str) -> None:
+def test_a_fresh_copy_shows_that_it_is_not_attempted_and_nothing_red(name: str) -> None:
     import nbformat
 
     copy = nbformat.read(student_copy(name), as_version=4)
@@ -403,10 +424,9 @@ def test_a_copy_ends_as_not_attempted_and_nothing_else_fails(name: str) -> None:
     found = {}
     for cell in copy.cells:
         for output in cell.get("outputs", []):
-            assert output.output_type != "stream", output
-            if output.output_type == "error":
-                found[cell.source] = (output.ename, output.evalue.split(":")[0])
-    checks = [c.source for c in copy.cells if c.metadata.get("nbgrader", {}).get("grade")]
-    assert set(checks) <= set(found)
-    assert set(found) - set(checks) <= {"grid(Endpoint)"}
-    assert set(found.values()) == {("NotAttempted", "○ not attempted")}
+            assert output.output_type == "execute_result", output
+            found[cell.source] = output.data["text/plain"].split(":")[0]
+    shown_ = {source for source, text in found.items() if text == "○ not attempted yet"}
+    checks = {c.source for c in copy.cells if c.metadata.get("nbgrader", {}).get("grade")}
+    assert checks <= shown_
+    assert shown_ - checks <= {"grid(Endpoint)"}

@@ -77,7 +77,7 @@ def test_a_mind_may_be_changed_until_then():
 
 @pytest.mark.parametrize("choice", [-1, 2])
 def test_there_is_no_such_choice(choice):
-    with pytest.raises(IndexError, match=f"choice {choice} of 2"):
+    with pytest.raises(IndexError, match=f"no choice {choice}; there are 0 to 1"):
         Prediction(question()).choose(choice)
 
 
@@ -96,7 +96,7 @@ def test_its_text_is_the_question():
     ],
 )
 def test_a_question_has_one_answer_among_a_few(choices):
-    with pytest.raises(ValueError, match=r"02\.size has \d choices, \d of them right"):
+    with pytest.raises(ValueError, match=r"02\.size has \d choices, \d of them with `shows`"):
         Question("02.size", "How many?", choices)
 
 
@@ -127,7 +127,7 @@ def test_progress_counts_what_was_predicted_not_only_what_was_right(progress_fil
     with progress_file.open("a") as file:
         file.write('{"prediction": 5}\nnonsense\n[1]\n')
     assert journal.predictions() == {"00.bytes": False, "00.cut": True}
-    assert f"Predicted: 2 of {len(questions())}, 1 came out so" in repr(progress())
+    assert f"Predicted: 2 of {len(questions())}, 1 right" in repr(progress())
     assert journal.standings() == {}
 
 

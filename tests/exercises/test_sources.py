@@ -24,7 +24,12 @@ OF_SOURCES = [
     rules.nothing_blocks,
     rules.no_port_is_fixed,
 ]
-OF_COPIES = [rules.links_lead_somewhere, rules.prose_is_short, rules.nothing_blocks]
+OF_COPIES = [
+    rules.links_lead_somewhere,
+    rules.links_look_like_links,
+    rules.prose_is_short,
+    rules.nothing_blocks,
+]
 
 
 def name(value: object) -> str:

@@ -10,34 +10,49 @@ WRONG = {
             "bad UTF-8 breaks the protocol",
             'arrives": 1007',
             'arrives": 1002',
-            "a text that is not UTF-8 arrives: not 1002",
+            "a text that is not UTF-8 arrives: the code is not 1002",
         ),
         Wrong(
             "1005 and 1006 confused",
             'empty": 1005',
             'empty": 1006',
-            "the peer's Close frame is empty: not 1006",
+            "the peer's Close frame is empty: the code is not 1006",
         ),
         Wrong(
             "an end is an end",
             'without a Close frame": 1006',
             'without a Close frame": 1000',
-            "TCP ends without a Close frame: not 1000",
+            "TCP ends without a Close frame: the code is not 1000",
         ),
         Wrong(
             "binary is against the rules",
             'gets binary": 1003',
             'gets binary": 1008',
-            "gets binary: not 1008",
+            "gets binary: the code is not 1008",
         ),
-        Wrong("too big is against the rules", 'limit": 1009', 'limit": 1008', "limit: not 1008"),
-        Wrong("a crash goes away", 'exception": 1011', 'exception": 1001', "exception: not 1001"),
+        Wrong(
+            "too big is against the rules",
+            'limit": 1009',
+            'limit": 1008',
+            "limit: the code is not 1008",
+        ),
+        Wrong(
+            "a crash goes away",
+            'exception": 1011',
+            'exception": 1001',
+            "exception: the code is not 1001",
+        ),
         Wrong("texts", 'shuts down": 1001', 'shuts down": "1001"', "str, not int"),
     ],
     "answer_ping": [
-        Wrong("an empty pong", "frame.payload)", 'b"")', "it repeats the ping's payload"),
-        Wrong("ping for ping", "Opcode.PONG, frame", "Opcode.PING, frame", "the pong differs"),
-        Wrong("everything is answered", "frame.opcode != Opcode.PING", "False", "PONG is no ping"),
+        Wrong(
+            "an empty pong", "frame.payload)", 'b"")', "not a PONG frame with the ping's payload"
+        ),
+        Wrong("ping for ping", "Opcode.PONG, frame", "Opcode.PING, frame", "not a PONG frame"),
+        Wrong("no payload", "frame.payload)", 'b"")', "answer_ping ★ (RFC 6455 §5.5.3)"),
+        Wrong(
+            "everything is answered", "frame.opcode != Opcode.PING", "False", "a PONG is not a PING"
+        ),
         Wrong(
             "masked",
             "frame.payload).serialize()",
@@ -55,19 +70,24 @@ WRONG = {
     "read_close": [
         Wrong("an empty one is 1000", 'return 1005, ""', 'return 1000, ""', "the code is wrong"),
         Wrong("an empty one is an error", "if not payload:", "if False:", "", RAISED),
-        Wrong("any code", "not CloseCode.is_sendable(code)", "False", "it takes a broken Close"),
+        Wrong(
+            "any code",
+            "not CloseCode.is_sendable(code)",
+            "False",
+            "your code accepts a broken Close",
+        ),
         Wrong(
             "from 1000 to 4999",
             "not CloseCode.is_sendable(code)",
             "not 1000 <= code <= 4999",
-            "it takes a broken Close",
+            "your code accepts a broken Close",
         ),
-        Wrong("1002 for bad UTF-8", ", 1007)", ")", "it fails with another code"),
+        Wrong("1002 for bad UTF-8", ", 1007)", ")", "the error has a wrong code"),
         Wrong(
             "bad UTF-8 is patched",
             "payload[2:].decode()",
             'payload[2:].decode(errors="replace")',
-            "it takes a broken Close",
+            "your code accepts a broken Close",
         ),
         Wrong(
             "the little end",
@@ -76,13 +96,18 @@ WRONG = {
             "",
             None,
         ),
-        Wrong("the reason as bytes", "payload[2:].decode()", "payload[2:]", "bytes, not str"),
+        Wrong(
+            "the reason as bytes",
+            "payload[2:].decode()",
+            "payload[2:]",
+            "the reason is wrong: bytes, not str",
+        ),
         Wrong(
             "the course's",
             "    if not payload:",
             "    from wslab.protocol import Close\n    return tuple(Close.parse(payload))\n"
             "    if not payload:",
-            "it calls a ready-made `Close.parse`",
+            "your code calls the ready-made `Close.parse`",
         ),
         Wrong(
             "the library's",
@@ -92,7 +117,7 @@ WRONG = {
             "        try:\n            parsed = it.Close.parse(payload)\n"
             "            return parsed.code, parsed.reason\n"
             "        except UnicodeDecodeError:\n            pass\n    code = int",
-            "it calls a ready-made `Close.parse`",
+            "your code calls the ready-made `Close.parse`",
         ),
         Wrong(
             "in a whole connection",
@@ -101,7 +126,7 @@ WRONG = {
             "    end = Connection(Role.CLIENT, masks=lambda: bytes(4))\n"
             "    (it,) = end.receive(Frame(Opcode.CLOSE, payload).serialize(check=False))\n"
             "    if not hasattr(it, 'section'):\n        return it.code, it.reason\n    code = int",
-            "it calls a ready-made `Close.parse`",
+            "your code calls the ready-made `Connection`",
         ),
     ],
     "assemble": [
@@ -117,7 +142,7 @@ WRONG = {
             "a new message amid another",
             "(frame.opcode == Opcode.CONTINUATION) != (kind is not None)",
             "frame.opcode == Opcode.CONTINUATION and kind is None",
-            "it takes a new message amid a fragmented one",
+            "your code accepts a new message inside a fragmented one",
         ),
         Wrong(
             "continues nothing",
@@ -131,7 +156,7 @@ WRONG = {
             "nothing is forgotten",
             '        kind, data = None, b""\n    return',
             "        kind = None\n    return",
-            "other messages",
+            "the messages are wrong",
         ),
         Wrong(
             "all is text",
@@ -144,9 +169,9 @@ WRONG = {
             "all is bytes",
             "data.decode() if kind == Opcode.TEXT else data",
             "data",
-            "other messages",
+            "the messages are wrong",
         ),
-        Wrong("1002 for bad UTF-8", ", 1007)", ")", "another close code"),
+        Wrong("1002 for bad UTF-8", ", 1007)", ")", "the close code is wrong"),
         Wrong("half a message", "if not frame.fin:", "if False:", "", None),
         Wrong(
             "the course's",
@@ -158,7 +183,7 @@ WRONG = {
             "    if not any(hasattr(e, 'section') for e in events):\n"
             "        return [e.data for e in events if isinstance(e, Text | Binary)]\n"
             "    messages, kind",
-            "it calls a ready-made `receive`",
+            "your code calls the ready-made `Connection`",
         ),
     ],
     "endpoint": [
@@ -179,13 +204,13 @@ WRONG = {
             "reads on after a Close",
             "self.reading, self.close_sent = False, True",
             "self.close_sent = True",
-            "afterwards",
+            "after the end it still",
         ),
         Wrong(
             "reads on after a violation",
             "            self.reading = False\n            if not",
             "            if not",
-            "afterwards",
+            "after the end it still",
         ),
         Wrong(
             "violations are silent",
@@ -218,7 +243,7 @@ WRONG = {
             "data is written twice",
             'data, self.output = self.output, b""',
             "data = self.output",
-            "afterwards",
+            "after the end it still",
         ),
         Wrong(
             "receive returns nothing",
@@ -229,13 +254,17 @@ WRONG = {
         *(
             Wrong(name, "secrets.token_bytes(4)", key, says)
             for name, key, says in (
-                ("a mask that hides nothing", "bytes(4)", "keys of their own"),
+                ("a mask that hides nothing", "bytes(4)", "have the same masking key"),
                 (
                     "a key for each connection",
                     "self.__dict__.setdefault('key', secrets.token_bytes(4))",
-                    "keys of their own",
+                    "have the same masking key",
                 ),
-                ("a key for each kind of frame", "bytes([opcode]) * 4", "keys of their own"),
+                (
+                    "a key for each kind of frame",
+                    "bytes([opcode]) * 4",
+                    "have the same masking key",
+                ),
                 (
                     "a counter",
                     "self.__dict__.setdefault('c', __import__('itertools').count())"
@@ -248,11 +277,11 @@ WRONG = {
                     ".__next__()]) * 4",
                     "can be guessed",
                 ),
-                ("a known generator", "__import__('random').randbytes(4)", "known beforehand"),
+                ("a known generator", "__import__('random').randbytes(4)", "can be predicted"),
                 (
                     "a generator for each connection",
                     "self.__dict__.setdefault('r', __import__('random').Random(7)).randbytes(4)",
-                    "known beforehand",
+                    "can be predicted",
                 ),
             )
         ),
@@ -265,7 +294,7 @@ WRONG = {
             "    masks = (lambda: secrets.token_bytes(4)) if role == 'client' else None\n"
             "    return Connection(Role(role), masks=masks, limits=LIMITS)\n"
             "class Mine:",
-            "it calls a ready-made `receive`",
+            "your code calls the ready-made `Connection`",
         ),
     ],
 }

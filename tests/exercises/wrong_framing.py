@@ -23,7 +23,7 @@ WRONG = {
             "from wslab.protocol.frames import Header\n"
             "    one = Header.parse(data[:1] + bytes([second & 0x80]) + bytes(4))\n"
             "    return one.fin, one.opcode, one.mask is not None, second & 0x7F",
-            "a ready-made `parse`",
+            "the ready-made `Header.parse`",
         ),
     ],
     "mask": [
@@ -55,13 +55,13 @@ WRONG = {
             "masks by writing a frame",
             MASK,
             "Frame(1, payload, mask=key).serialize()[6:]",
-            "a ready-made `serialize`",
+            "the ready-made `Frame.serialize`",
         ),
         Wrong(
             "apply_mask on the quiet",
             MASK,
             '(lambda twin: twin(payload, key))(globals()["apply_" + "mask"])',
-            "a ready-made `apply_mask`",
+            "the ready-made `apply_mask`",
         ),
     ],
     "write": [
@@ -100,6 +100,7 @@ WRONG = {
             "the key is not sent", "header + key + mask", "header + mask", "masking key is wrong"
         ),
         Wrong("not masked", "mask(payload, key)", "payload", "payload is wrong"),
+        Wrong("no mask", "mask(payload, key)", "payload", "write ★★ (RFC 6455 §5.3)"),
         Wrong(
             "no FIN",
             "bytes([0x80 | opcode, bit | length])",
@@ -110,14 +111,14 @@ WRONG = {
             "leaves it to Frame",
             "length = len(payload)",
             "return Frame(opcode, payload, mask=key).serialize()",
-            "a ready-made `serialize`",
+            "the ready-made `Frame.serialize`",
         ),
         Wrong(
             "leaves the unmasked half to Frame",
             "length = len(payload)",
             "if key is None:\n        return Frame(opcode, payload).serialize()\n"
             "    length = len(payload)",
-            "a ready-made `serialize`",
+            "the ready-made `Frame.serialize`",
         ),
         Wrong(
             "leaves it to the library",
@@ -126,10 +127,12 @@ WRONG = {
             "    if key is None:\n"
             "        return f.Frame(f.Opcode(opcode), payload).serialize(mask=False)\n"
             "    length = len(payload)",
-            "a ready-made `serialize`",
+            "the ready-made `Frame",
         ),
     ],
     "fragment": [
+        Wrong("texts", "return [(0", "return ['x' or (0", "fragment 0 is str, not tuple or list"),
+        Wrong("pairs", "piece, i == last)", "piece)", "fragment 0 is not (opcode, payload, fin)"),
         Wrong(
             "characters are cut, not bytes",
             "[data[i : i + size] for i in range(0, len(data), size)]",
@@ -192,42 +195,49 @@ WRONG = {
             "the payload differs",
         ),
         Wrong("any opcode", "opcode not in list(Opcode) or ", "", "", None),
-        Wrong("RSV bits are let through", " or data[start] & 0x70", "", "it takes RSV bits"),
         Wrong(
-            "long pings", "(not fin or length > 125)", "not fin", "it takes the header of a ping"
+            "RSV bits are let through", " or data[start] & 0x70", "", "your code accepts RSV bits"
+        ),
+        Wrong(
+            "long pings",
+            "(not fin or length > 125)",
+            "not fin",
+            "your code accepts the header of a ping",
         ),
         Wrong(
             "fragmented Close",
             "(not fin or length > 125)",
             "length > 125",
-            "it takes a Close without FIN",
+            "your code accepts a Close without FIN",
         ),
         Wrong(
             "lengths of any size",
             "length < (126 if size == 2 else 65536) or ",
             "",
-            "it takes a length in more bytes",
+            "your code accepts a length in more bytes",
         ),
         Wrong("the top bit", " or length >= 1 << 63", "", "the close code is wrong"),
         Wrong(
             "clients need not mask",
             "has_mask != masked",
             "has_mask and not masked",
-            "it takes a client's frame without a mask",
+            "your code accepts a client's frame without a mask",
         ),
         Wrong(
             "servers may mask",
             "has_mask != masked",
             "masked and not has_mask",
-            "it takes a server's frame with a mask",
+            "your code accepts a server's frame with a mask",
         ),
-        Wrong("no limit", "length > limit", "False", "it takes a header that announces 2**62"),
+        Wrong(
+            "no limit", "length > limit", "False", "your code accepts a header that announces 2**62"
+        ),
         Wrong("1002 over the limit", ", 1009)", ")", "the close code is wrong"),
         Wrong(
             "judged when the payload is there",
             "if opcode >= 8 and (not fin",
             "if len(data) < begin + length:\n        return None\n    if opcode >= 8 and (not fin",
-            "it takes the header of a ping",
+            "your code accepts the header of a ping",
         ),
         Wrong(
             "leaves it to Frame.parse",
@@ -235,7 +245,7 @@ WRONG = {
             "whole = Frame.parse(data, start, masked=masked, limit=limit)\n"
             "    return whole and (whole[0]._replace(mask=None), whole[1])\n"
             f"    {PARSE_BEGINS}",
-            "a ready-made `parse`",
+            "the ready-made `Frame.parse`",
         ),
         Wrong(
             "a subclass of Frame",
@@ -243,7 +253,7 @@ WRONG = {
             "class Own(Frame):\n        pass\n"
             "    return Own.parse(data, start, masked=masked, limit=limit)\n"
             f"    {PARSE_BEGINS}",
-            "a ready-made `parse`",
+            "the ready-made `Frame.parse`",
         ),
         Wrong(
             "leaves the header to Header.parse",

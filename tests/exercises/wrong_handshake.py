@@ -10,7 +10,7 @@ WRONG = {
             "hex, not Base64",
             "return base64.b64encode(digest).decode()",
             "return digest.hex()",
-            "in hex; Base64 is wanted",
+            "in hex, but it has to be in Base64",
         ),
         Wrong("no GUID", "key + GUID", "key", "the GUID is missing"),
         Wrong("GUID first", "key + GUID", "GUID + key", "the GUID stands before the key"),
@@ -18,13 +18,13 @@ WRONG = {
             "the key decoded",
             "(key + GUID).encode()",
             "base64.b64decode(key) + GUID.encode()",
-            "the key was decoded first",
+            "your code decodes the key first",
         ),
         Wrong(
             "hex digits encoded",
             "b64encode(digest)",
             "b64encode(digest.hex().encode())",
-            "the hex digits were encoded",
+            "your code encodes the hex digits",
         ),
         Wrong(
             "bytes, not text",
@@ -37,13 +37,13 @@ WRONG = {
             "a ready-made one",
             "    digest =",
             "    from wslab.protocol import accept_key as it; return it(key)\n    digest =",
-            "it calls a ready-made `accept_key`",
+            "your code calls the ready-made `accept_key`",
         ),
         Wrong(
             "the library's",
             "    digest =",
             "    import websockets.utils as it; return it.accept_key(key)\n    digest =",
-            "it calls a ready-made `accept_key`",
+            "your code calls the ready-made `accept_key`",
         ),
         Wrong(
             "in a whole handshake",
@@ -51,7 +51,7 @@ WRONG = {
             "    from wslab.protocol import upgrade_request as ask\n"
             "    made = answer(ask('a', nonce=base64.b64decode(key)))\n"
             "    return made.headers.get('Sec-WebSocket-Accept')\n    digest =",
-            "it calls a ready-made `accept_key`",
+            "your code calls the ready-made `upgrade_request`",
         ),
     ],
     "choose": [
@@ -62,7 +62,7 @@ WRONG = {
             "not the client's first choice",
         ),
         Wrong("whatever is offered", " if name in spoken", "", "not the client's first choice"),
-        Wrong("no None", "None)", "'')", "nothing fits"),
+        Wrong("no None", "None)", "'')", "no name is in both lists"),
         Wrong("one is required", ", None)", ")", "StopIteration", RAISED),
         Wrong(
             "case ignored",
@@ -70,7 +70,7 @@ WRONG = {
             "if name.lower() in spoken",
             "names are case-sensitive",
         ),
-        Wrong("part of a name", "in spoken", 'in " ".join(spoken)', "nothing fits"),
+        Wrong("part of a name", "in spoken", 'in " ".join(spoken)', "no name is in both lists"),
         Wrong("the last choice", "in offered", "in offered[::-1]", "not the client's first choice"),
         Wrong("in order of the alphabet", "in offered", "in sorted(offered)", "first choice"),
     ],
@@ -160,7 +160,7 @@ WRONG = {
             "a ready-made one",
             "    headers = request.headers",
             "    return answer(request).status",
-            "it calls a ready-made `check_request`",
+            "your code calls the ready-made `answer`",
         ),
     ],
     "serve": [
@@ -189,13 +189,25 @@ WRONG = {
             "nothing limits the header",
             "received += chunk",
             "received = (received + chunk)[:9000]",
-            "it goes on reading",
+            "the handler still reads",
         ),
         Wrong(
             "200 OK",
             "response.serialize()",
             "b'HTTP/1.1 200 OK\\r\\n\\r\\n'",
-            "the answer has another status",
+            "the response has a wrong status",
+        ),
+        Wrong(
+            "a header is left out",
+            "writer.write(response.serialize())",
+            "writer.write(response.serialize().replace(b'Sec-WebSocket-Accept', b'X-Accept'))",
+            "header Sec-WebSocket-Accept is missing",
+        ),
+        Wrong(
+            "101 for everybody",
+            "response.serialize()",
+            "response.serialize().replace(b' 400 ', b' 101 ')",
+            "serve ★★★ (RFC 6455 §4.2.1)",
         ),
         Wrong(
             "the empty line is waited for",

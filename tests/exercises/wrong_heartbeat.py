@@ -10,7 +10,7 @@ WRONG = {
             "interval and time-out",
             "least = ping_timeout + close_timeout",
             "least = ping_timeout",
-            "the closing handshake, which a dead peer does not answer either, is missing",
+            "both numbers lack the closing handshake",
         ),
         Wrong(
             "the longer of the two",
@@ -55,14 +55,14 @@ WRONG = {
             "one after the other",
             "await asyncio.gather(*(is_dead(ws) for ws in connections))",
             "[await is_dead(ws) for ws in connections]",
-            "it is not done within",
+            "your code has not returned within",
             LATE,
         ),
         Wrong(
             "waits for ever",
             "asyncio.timeout(0.5)",
             "asyncio.timeout(None)",
-            "it is not done",
+            "your code has not returned",
             LATE,
         ),
         Wrong(
@@ -75,7 +75,7 @@ WRONG = {
             "receives",
             "await (await ws.ping())",
             "await ws.recv()",
-            "living peers that say nothing were taken for dead",
+            "silent peers were taken for dead",
         ),
         Wrong(
             "receives what is somebody else's",
@@ -85,14 +85,14 @@ WRONG = {
             "                    await asyncio.wait_for(ws.recv(), 0.05)\n"
             "                except TimeoutError:\n"
             "                    pass",
-            "what a living peer had sent is gone",
+            "which your code must not receive",
             LATE,
         ),
         Wrong(
             "does not wait for the pong",
             "await (await ws.ping())",
             "await ws.ping()",
-            "0 of 3 dead connections found",
+            "0 of 3 dead connections were found",
         ),
         Wrong(
             "closed ones as well",
@@ -109,7 +109,7 @@ WRONG = {
         ),
         Wrong("the others", "if dead]", "if not dead]", "", None),
         Wrong("verdicts", "return [ws for", "return [dead for", "not one of the connections"),
-        Wrong("the first", "if dead]", "if dead][:1]", "1 of 3 dead connections found"),
+        Wrong("the first", "if dead]", "if dead][:1]", "1 of 3 dead connections were found"),
         Wrong(
             "closes what lives",
             "        return False",
@@ -122,7 +122,7 @@ WRONG = {
             "the timer runs once",
             "        timer = timers.set_timeout(look, 3)\n        send()",
             "        send()",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong(
             "a new counter each time",
@@ -143,7 +143,7 @@ WRONG = {
             "a living peer was given up",
         ),
         Wrong("two beats", "missed == 3", "missed == 2", "beat 3 is not sent"),
-        Wrong("four beats", "missed == 3", "missed == 4", "not given up when it is due"),
+        Wrong("four beats", "missed == 3", "missed == 4", "not given up at the right time"),
         Wrong(
             "gives up again and again",
             "            give_up()\n            return",
@@ -160,39 +160,39 @@ WRONG = {
             "milliseconds",
             "timers.set_timeout(look, 3)\n        send()",
             "timers.set_timeout(look, 3000)\n        send()",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong(
             "begins with the first message",
             "    sign()\n    return sign",
             "    return sign",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong("returns nothing", "return sign", "return sign()", "the result is not a function"),
         Wrong(
             "a beat at once",
             "    sign()\n    return sign",
             "    send()\n    sign()\n    return sign",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong(
             "a message does not set the timer again",
             "            timers.clear_timeout(timer)\n"
             "            missed, timer = 0, timers.set_timeout(look, 3)",
             "            missed, timer = 0, timer or timers.set_timeout(look, 3)",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong(
             "looks at half seconds only",
             "missed, timer = 0, timers.set_timeout(look, 3)",
             "missed, timer = 0, timers.set_timeout(look, 3 - timers.now % 0.5)",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong(
             "two beats at once, later",
             "        send()\n",
             "        send()\n        if missed == 2 and timers.now > 1000:\n            send()\n",
-            "is not sent when it is due",
+            "is not sent at the right time",
         ),
         Wrong(
             "only answers count",

@@ -23,7 +23,7 @@ WRONG = {
             "in words",
             "return code not in (1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003)",
             'return "yes" if code < 1002 else "no"',
-            "the result is str, not bool",
+            ": str, not bool",
         ),
     ],
     "delay": [
@@ -38,24 +38,38 @@ WRONG = {
             "too many attempts in one second",
         ),
         Wrong("a low limit", "min(30.0", "min(5.0", "too many attempts in one second"),
-        Wrong("a high limit", "min(30.0", "min(90.0", "it takes too long until 99 % are back"),
+        Wrong(
+            "a high limit",
+            "min(30.0",
+            "min(90.0",
+            "it takes too long until 99 % of the clients are back",
+        ),
         Wrong(
             "slow from the beginning",
             "2.0 ** min(max(0, attempt - 3), 10)",
             "30.0",
-            "it takes too long until 99 % are back",
+            "it takes too long until 99 % of the clients are back",
         ),
-        Wrong("milliseconds", "return lot * longest", "return lot * longest / 1000", "hammering"),
+        Wrong(
+            "milliseconds",
+            "return lot * longest",
+            "return lot * longest / 1000",
+            "it tries too often",
+        ),
         Wrong("months are too much", "min(max(0, attempt - 3), 10)", "attempt", "", RAISED),
-        Wrong("no wait at all", "return lot * longest", "return 0", "that is hammering"),
-        Wrong("back in time", "return lot * longest", "return -longest", "nobody can wait so long"),
+        Wrong("no wait at all", "return lot * longest", "return 0", "it tries too often"),
+        Wrong(
+            "back in time", "return lot * longest", "return -longest", "a finite number of seconds"
+        ),
         Wrong(
             "gives up in the end",
             "return lot * longest",
             "return lot * longest if attempt < 90 else 1e6",
-            "it waits too long to notice",
+            "the client waits too long",
         ),
-        Wrong("for ever", "return lot * longest", 'return float("inf")', "nobody can wait so long"),
+        Wrong(
+            "for ever", "return lot * longest", 'return float("inf")', "a finite number of seconds"
+        ),
     ],
     "follow": [
         Wrong(
@@ -69,7 +83,7 @@ WRONG = {
             "all of it, each time",
             '"epoch": epoch, "after": len(texts)',
             '"epoch": None, "after": 0',
-            "it asks for everything again",
+            "asks for everything again",
         ),
         Wrong(
             "a number without its epoch",
@@ -82,7 +96,7 @@ WRONG = {
             '                    if message["seq"] > len(texts) + 1:\n'
             "                        break\n",
             "",
-            "connection 4 is open, but message 10 has not come on it",
+            "connection 4 is open, but message 10 did not come on it",
             LATE,
         ),
         Wrong(
@@ -98,14 +112,14 @@ WRONG = {
             "compares texts",
             'if message["seq"] == len(texts) + 1:',
             'if message["text"] not in texts:',
-            "some texts are there twice on purpose",
+            "two texts come twice on purpose",
             LATE,
         ),
         Wrong(
             "no text twice in a row",
             'if message["seq"] == len(texts) + 1:',
             'if message["text"] not in texts[-1:]:',
-            "some texts are there twice on purpose",
+            "two texts come twice on purpose",
             LATE,
         ),
         Wrong(
@@ -127,7 +141,7 @@ WRONG = {
             "ConnectionClosed",
             RAISED,
         ),
-        Wrong("sorts", "return texts", "return sorted(texts)", "they are not in order"),
+        Wrong("sorts", "return texts", "return sorted(texts)", "the messages are not in order"),
         Wrong(
             "whole messages",
             'texts.append(message["text"])',
@@ -148,7 +162,7 @@ WRONG = {
             "                for number in range(done + 1, len(texts) + 1):",
             "                texts, done = texts[done:], 0\n"
             "                for number in range(1, len(texts) + 1):",
-            "orders have taken effect",
+            "orders had taken effect",
         ),
         Wrong("no numbers", ', "id": number}', "}", "waits for messages", LATE),
         Wrong(
@@ -163,7 +177,7 @@ WRONG = {
             "                    await ws.send(json.dumps(say))\n"
             "                await (await ws.ping())\n"
             "                done = len(texts)",
-            "orders have",
+            "orders had",
         ),
         Wrong(
             "sent is delivered",
@@ -172,7 +186,7 @@ WRONG = {
             '                    if message.get("type") == "ack":\n'
             '                        done = message["id"]',
             "                return",
-            "orders have taken effect",
+            "orders had taken effect",
         ),
         Wrong(
             "what was sent is not sent again",

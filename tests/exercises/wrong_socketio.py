@@ -17,7 +17,7 @@ WRONG = {
             "numbers",
             "return engine.name, None",
             "return int(engine), None",
-            "the result is int, not str",
+            "type is wrong: int, not str",
         ),
         Wrong(
             "the wrong table",
@@ -35,7 +35,7 @@ WRONG = {
             "an empty name",
             "return engine.name, None",
             'return engine.name, ""',
-            "for all others it is None",
+            "so the second value is None",
         ),
         Wrong("one name", "return engine.name, None", "return engine.name", "not tuple"),
         Wrong(
@@ -118,7 +118,7 @@ WRONG = {
         ),
     ],
     "reply": [
-        Wrong("no connect", 'return "40"', "return None", "Engine.IO is open: connect"),
+        Wrong("no connect", 'return "40"', "return None", "Engine.IO is open, so connect"),
         Wrong(
             "a ping for a ping",
             'return "3" + text[1:]',
@@ -148,7 +148,7 @@ WRONG = {
             "an upgrade for anything that ends so",
             'text == "3probe"',
             'text.rstrip("]\\"").endswith("probe")',
-            "an event that asks for nothing",
+            "this event asks for no answer",
         ),
         Wrong(
             "an upgrade for any probe",
@@ -163,7 +163,7 @@ WRONG = {
             'text.startswith("3probe")',
             "only the pong to the client's own probe",
         ),
-        Wrong("no upgrade", '"5" if text', "None if text", "the probe has succeeded: upgrade"),
+        Wrong("no upgrade", '"5" if text', "None if text", "the probe has succeeded, so upgrade"),
         Wrong(
             "always an answer",
             'return "5" if text == "3probe" else None',
@@ -223,7 +223,7 @@ WRONG = {
             "a list in a list",
             '["chat message", text]',
             '["chat message", [text]]',
-            "the server has heard something else",
+            "the server has heard a different event",
         ),
         Wrong(
             "the first event",
@@ -236,7 +236,7 @@ WRONG = {
             "the whole event",
             "return heard[2][1]",
             "return heard[2]",
-            "the result is list, not str",
+            "list, not str",
         ),
         Wrong(
             "speaks too early",
@@ -249,7 +249,7 @@ WRONG = {
             '    async with connect(url + "socket.io/?EIO=4&transport=websocket") as ws:',
             '    ws = join.ws = await connect(url + "socket.io/?EIO=4&transport=websocket")\n'
             "    if True:",
-            "it has returned, but not closed",
+            "the connection was not closed",
             LATE,
         ),
         Wrong(

@@ -29,7 +29,7 @@ from wslab.scratch.client import connect_from_scratch
 from wslab.scratch.server import serve_from_scratch
 
 HERE = Path(__file__).parent
-PATIENCE = 30  # seconds
+PATIENCE = 45  # seconds
 BEAT = "123456789"
 SERVES: dict[str, Callable[..., Any]] = {
     "library": lambda handler: lab.serve(handler, ping_interval=None),

@@ -26,7 +26,7 @@ from wslab.apps.socketio.recovery import RecoveringChat
 from wslab.apps.socketio.server import CLIENT_SCRIPT
 
 HERE = Path(__file__).parent
-PATIENCE = 20  # seconds
+PATIENCE = 45  # seconds
 TRANSPORTS = {"default": None, "polling": ["polling"], "websocket": ["websocket"]}
 USED = {"default": "websocket", "polling": "polling", "websocket": "websocket"}
 

@@ -90,7 +90,7 @@ class TestPolicies:
         ("options", "message"),
         [
             ({"first": 0}, "0 < first ≤ limit"),
-            ({"first": 31}, "first is 31 s, limit 30.0 s"),
+            ({"first": 31}, "first is 31 s, limit is 30.0 s"),
             ({"limit": float("inf")}, "0 < first ≤ limit"),
             ({"factor": 0.5}, "factor is 0.5"),
             ({"quick": 0}, "quick is 0"),

@@ -32,8 +32,10 @@ from wslab.net import simulate
 from wslab.scratch.client import connect_from_scratch
 from wslab.scratch.server import serve_from_scratch
 
+from ..scenes import scenes
+
 CONNECTS = {"library": library_connect, "from scratch": connect_from_scratch}
-CEILING = 15  # seconds: a busy machine is slow, a hanging client is for ever
+CEILING = 45  # seconds: a busy machine is slow, a hanging client is for ever
 BEAT = Heartbeat(0.1, timeout=0.1)
 SCHEDULES = int(os.environ.get("WSLAB_SCHEDULES", "500"))
 
@@ -187,12 +189,10 @@ class TestConnectionsThatEnd:
     async def test_frozen(self, connect, side):
         async with Bench(connect) as bench:
             again = online_again(bench)
-            patience = asyncio.create_task(asyncio.sleep(BEAT.tolerance - 0.05))
             bench.cable.freeze(side)
             bench.say(3)
             bench.publish(3)
             await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
-            assert patience.done()  # not given up before its time
             bench.cable.thaw()
             await bench.settle()
             assert again()
@@ -488,13 +488,13 @@ class TestProxy:
         patient = Heartbeat(1000)
         beat = Heartbeat(0.1, timeout=5) if beats else patient
         bench = Bench(connect, heartbeat=beat, watch=patient)
-        async with lab.serve_tcp(idle_proxy(bench.port, 0.6), name="proxy") as proxy:
+        async with lab.serve_tcp(idle_proxy(bench.port, 2), name="proxy") as proxy:
             bench.client.url = f"ws://127.0.0.1:{proxy.port}/"
             async with bench:
                 again = online_again(bench)
                 if beats:
                     await bench.server.settle(quiet=0.05)
-                    for _ in range(8):  # each a little longer than an interval
+                    for _ in range(12):  # together longer than the proxy waits
                         await proxy.settle(quiet=0.2)
                     assert not again()
                 else:
@@ -527,41 +527,16 @@ async def test_the_librarys_own_iterator_takes_our_delays():
     assert got == [4, 8]  # 5, 6 and 7 were published while it was away
 
 
-ACTIONS = ("say", "publish", "cut", "cut", "reset", "drop", "freeze", "delay", "split", "restart")
-
-
 async def play(bench, rng):
-    """Do random things to a connection that is in use; then let it be."""
-    for _ in range(rng.randint(5, 15)):
-        action = rng.choice(ACTIONS)
-        side = rng.choice(["client", "server", "both"])
-        bench.say(rng.randint(0, 3))
-        bench.publish(rng.randint(0, 3))
-        match action:
-            case "cut" | "reset":
-                getattr(bench.cable, action)(side)
-            case "freeze":
-                bench.cable.freeze(side)
-                if rng.random() < 0.5:
-                    await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
-                bench.cable.thaw()
-            case "drop":
-                bench.cable.drop_after(rng.randint(0, 200), side)
-                await asyncio.sleep(rng.uniform(0, 0.05))
-                bench.cable.cut()
-                bench.cable.drop_after(None)
-            case "delay":
-                bench.cable.delay(rng.choice([0, 0.01]), side)
-            case "split":
-                bench.cable.split(rng.choice([None, 1, 7, 50]), side, gap=0.0005)
-            case "restart":
+    pauses = [0, 0, 0.001, 0.01, 0.03]
+    for wait in scenes(bench, rng, count=rng.randint(5, 15), patience=0.5, pauses=pauses):
+        match wait:
+            case "stop":
                 await bench.stop()
-                bench.publish(1)
-                bench.start(Log.load(bench.feed.log.dump()))
-        await asyncio.sleep(rng.choice([0, 0, 0.001, 0.01, 0.03]))
-    bench.cable.mend()
-    bench.say()
-    bench.publish()
+            case "offline":
+                await bench.until(lambda: bench.client.state is not ClientState.ONLINE)
+            case seconds:
+                await asyncio.sleep(seconds)
 
 
 async def random_schedule(connect, seed):

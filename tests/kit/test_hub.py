@@ -467,7 +467,7 @@ class TestFull:
         assert slow.closed == [(1013, "too slow: 103 bytes would wait")]
         assert (slow.take(), other.take()) == ([], [["a" * 98], ["b"]])
         assert len(bench.hub) == 1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(45):
             await slow.transport.aborted.wait()  # after the grace
 
     async def test_what_is_for_one_alone_counts_too(self) -> None:
@@ -599,7 +599,7 @@ class TestClosing:
         bench.say("c")
         await turn()
         assert (one.take(), one.closed) == ([], [(4001, "taken over")])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(45):
             await one.transport.aborted.wait()  # after the grace, since the peer does not answer
 
     async def test_an_error_of_close_is_not_lost(self) -> None:

@@ -108,7 +108,7 @@ class TestHeartbeat:
             ({"interval": float("inf")}, "interval is inf s"),
             ({"timeout": -1}, "timeout is -1 s"),
             ({"timeout": float("nan")}, "timeout is nan s"),
-            ({"misses": 0}, "misses is 0, at least 1"),
+            ({"misses": 0}, "misses is 0, it must be at least 1"),
         ],
     )
     def test_what_cannot_be(self, options, message):
@@ -351,7 +351,7 @@ class TestReal:
                 cable.freeze(side)
                 patience = asyncio.create_task(asyncio.sleep(heartbeat.tolerance - 0.05))
                 with pytest.raises((ConnectionClosed, ConnectionEnded)):
-                    await asyncio.wait_for(ws.recv(), 5)
+                    await asyncio.wait_for(ws.recv(), 45)
             assert patience.done()  # not given up before its time
             cable.thaw()
 
@@ -421,7 +421,7 @@ class TestReal:
         async with lab.serve(lab.echo, ping_interval=None) as server:
             took = await asyncio.gather(*(one(number) for number in range(12)))
         assert min(took) > least - 0.02
-        assert max(took) < most + 2  # a generous ceiling: the machine may be busy
+        assert max(took) < most + 20  # a generous ceiling: the machine may be busy
         assert least > timeout + closing - 0.001
         assert library_bounds() == (30, 50)
 

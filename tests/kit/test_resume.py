@@ -205,11 +205,11 @@ class TestDump:
         ],
     )
     def test_what_is_no_dump(self, change):
-        with pytest.raises(ValueError, match="this is no dump of a log: "):
+        with pytest.raises(ValueError, match="this is not a dump of a log: "):
             Log.load({**log(3).dump(), **change})
 
     def test_what_lacks_something(self):
-        with pytest.raises(ValueError, match="no dump of a log: KeyError 'messages'"):
+        with pytest.raises(ValueError, match="not a dump of a log: KeyError 'messages'"):
             Log.load({"limit": 1})
 
 

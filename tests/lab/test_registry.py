@@ -72,7 +72,7 @@ class TestReplace:
 
     def test_another_kind_of_thing_keeps_its_name(self):
         server = lab.serve(lab.echo, name="one")
-        text = "'one' is the name of a server: give this cable another"
+        text = "'one' is the name of a server: give this cable a different name"
         with pytest.raises(ValueError, match=text):
             KINDS["cable"]()
         assert server.is_running
@@ -119,8 +119,16 @@ class TestMistakes:
         ("options", "error", "text"),
         [
             ({"prot": 8000}, TypeError, "'prot'"),
-            ({"port": "8000"}, TypeError, "^port is '8000', it must be a whole number: 0 .*65535$"),
-            ({"port": 80000}, ValueError, "^port is 80000, allowed are 0 .any free one. to 65535$"),
+            (
+                {"port": "8000"},
+                TypeError,
+                "^port is '8000', it must be a whole number from 0 .*65535$",
+            ),
+            (
+                {"port": 80000},
+                ValueError,
+                "^port is 80000, it must be from 0 .any free one. to 65535$",
+            ),
             ({"port": -1}, ValueError, "^port is -1, "),
             ({"port": True}, TypeError, "^port is True, it must be a whole number"),
             ({"port": None}, TypeError, "^port is None, it must be a whole number"),
@@ -144,7 +152,9 @@ class TestMistakes:
     def test_a_host_that_is_not_here(self, serve, host):
         first = serve()
         for port in (0, first.port):
-            with pytest.raises(OSError, match=f"host '{host[:30]}.* is no address to listen on"):
+            with pytest.raises(
+                OSError, match=f"host '{host[:30]}.* is not an address to listen on"
+            ):
                 serve(host=host, port=port)
         assert first.is_running
         with pytest.raises(TypeError, match=r"^host is None, it must be text"):
@@ -200,7 +210,9 @@ class TestMistakes:
 
 @pytest.mark.parametrize("port", [-1, 65536, 70000])
 def test_a_port_out_of_range(port):
-    with pytest.raises(ValueError, match=f"^port is {port}, allowed are 0 .any free one. to 65535"):
+    with pytest.raises(
+        ValueError, match=f"^port is {port}, it must be from 0 .any free one. to 65535"
+    ):
         listen(LOOPBACK, port)
 
 

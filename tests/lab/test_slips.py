@@ -20,7 +20,7 @@ async def test_connect_to_a_thing_instead_of_its_url():
 
 
 async def test_a_cable_to_a_port_and_a_kind_in_any_case():
-    async with lab.serve(lab.echo) as server, lab.cable(server.port) as cable, asyncio.timeout(10):
+    async with lab.serve(lab.echo) as server, lab.cable(server.port) as cable, asyncio.timeout(45):
         async with connect(cable.url, proxy=None) as ws:
             await ws.send("Hello")
             await ws.recv()

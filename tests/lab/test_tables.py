@@ -104,3 +104,12 @@ def test_a_table_says_where_rows_are_left_out():
     shown = text_table(["n", "what"], [[str(number), "x"] for number in range(300)]).split("\n")
     assert len(shown) == 202
     assert shown[101] == "…    100 rows are left out: look at a slice, such as [100:300]"
+
+
+def test_the_last_cell_of_a_short_row_takes_the_columns_that_are_left() -> None:
+    rows = [["frame", "81", "42[1]"], ["packet", "", "4", "2[1]"]]
+    assert text_table(["layer", "outer", "inner", ""], rows).split("\n") == [
+        "layer   outer  inner",
+        "frame   81     42[1]",
+        "packet         4      2[1]",
+    ]

@@ -86,6 +86,7 @@ class TestWhatWorks:
 
         async def later(reader, writer):
             await reader.readexactly(1)
+            writer.write(b"!")  # from now on, what comes is TLS
             await writer.start_tls(context)
             writer.write(await reader.readexactly(5))
             writer.close()
@@ -99,7 +100,8 @@ class TestWhatWorks:
                 first = await ws.recv()
             async with await asyncio.start_server(later, "server", 80):
                 reader, writer = await asyncio.open_connection("server", 80)
-                writer.write(b"!")
+                writer.write(b"?")
+                await reader.readexactly(1)
                 await writer.start_tls(trusting, server_hostname="server")
                 writer.write(b"Hello")
                 second = await reader.read()

@@ -8,7 +8,9 @@ loses the messages which arrive while a cell runs. This does.
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from queue import Empty
 import nbformat
 from jupyter_client import BlockingKernelClient, KernelManager
 from nbformat import NotebookNode
+
+START_TIMEOUT = 180  # seconds until a kernel must answer; on a quiet machine it takes one
 
 
 def once(nb: NotebookNode) -> list[int]:
@@ -35,19 +39,32 @@ def each_cell_twice(nb: NotebookNode) -> list[int]:
     return [i for i in once(nb) for _ in range(2)]
 
 
+def as_a_learner(**own: str) -> dict[str, str]:
+    """Return the environment of a program that learners run, which is not in Python's dev mode.
+
+    On a busy machine asyncio's debug mode, a part of it, writes warnings that no learner sees.
+    """
+    return {**os.environ, **own, "PYTHONDEVMODE": ""}
+
+
 @contextmanager
 def kernel(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
     """A kernel of this interpreter's environment that works in a folder."""
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(folder))
-    client = manager.blocking_client()
-    try:
-        client.start_channels()
-        client.wait_for_ready(timeout=60)
-        yield manager, client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    with tempfile.TemporaryDirectory() as sockets:
+        manager = KernelManager(kernel_name="python3")
+        if sys.platform != "win32":
+            # TCP ports are chosen here and taken a second later by the kernel. It dies if another
+            # test's connection has got one of them meanwhile; nobody else gets a file.
+            manager.transport, manager.ip = "ipc", f"{sockets}/kernel"
+        manager.start_kernel(cwd=str(folder), env=as_a_learner())
+        client = manager.blocking_client()
+        try:
+            client.start_channels()
+            client.wait_for_ready(timeout=START_TIMEOUT)
+            yield manager, client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
 
 
 def problems(path: Path, plan: Sequence[int], *, timeout: float = 60) -> list[str]:

@@ -30,6 +30,7 @@ MIN_PREDICTIONS = 3
 APPENDIX = 90  # numbers from here on are not part of the reading order
 UNCHECKED_TAGS = {"nbval-ignore-output", "nbval-skip", "skip-execution"}
 BLOCKING_CALLS = {"asyncio.run", "time.sleep"}
+CODE_LINK = re.compile(r"\[[^\]\n]*`[^\]\n]*\]\(")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|<(?:img|a)\b[^>]*?\b(?:src|href)=[\"']([^\"']+)")
 FIXED_PORT = re.compile(r"(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):[1-9]\d*")
 LOCAL_PATH = re.compile(r"(?:/home|/root|/Users|/tmp|/private|[A-Z]:\\+Users)[/\\]\S+")
@@ -235,6 +236,13 @@ def links_lead_somewhere(nb: NotebookNode, path: Path) -> Problems:
                 yield f"cell {i}: link to {link!r}, which does not exist"
 
 
+def links_look_like_links(nb: NotebookNode, path: Path) -> Problems:
+    """JupyterLab shows code in the colour of code, also where it is the text of a link."""
+    for i, cell in markdown_cells(nb):
+        for found in CODE_LINK.findall(cell.source):
+            yield f"cell {i}: the text of the link {found!r} is code, write it without `"
+
+
 def ends_with_navigation(nb: NotebookNode, path: Path) -> Problems:
     last = nb.cells[-1] if nb.cells else None
     found = links(last.source) if last and last.cell_type == "markdown" else []
@@ -285,6 +293,7 @@ RULES = [
     no_port_is_fixed,
     failures_are_deliberate,
     links_lead_somewhere,
+    links_look_like_links,
     ends_with_navigation,
     learners_predict,
 ]
@@ -384,6 +393,7 @@ BREAKS: list[tuple[Callable[..., Problems], Callable[[NotebookNode], object]]] =
     (failures_are_deliberate, lambda nb: nb.cells[3].update(outputs=[])),
     (links_lead_somewhere, lambda nb: nb.cells[2].update(source="[Predict](nowhere.ipynb)")),
     (links_lead_somewhere, lambda nb: nb.cells[2].update(source='<img src="nothing.png">')),
+    (links_look_like_links, lambda nb: nb.cells[2].update(source="[the `x`](glossary.ipynb)")),
     (ends_with_navigation, lambda nb: nb.cells[4].update(source="The end.")),
     (ends_with_navigation, lambda nb: nb.cells[4].update(source="[Back](00_start_here.ipynb)")),
     (learners_predict, lambda nb: nb.cells[2].update(source="Predict once.")),

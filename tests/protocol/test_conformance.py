@@ -54,10 +54,10 @@ def test_row(row: Case, role: Role) -> None:
     assert complaints(row, role, connection) == []
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 7, 1 << 20])
 @pytest.mark.parametrize(("row", "role"), CASES)
-def test_row_chopped(row: Case, role: Role, chunk: int) -> None:
-    assert complaints(row, role, connection, chunk=chunk) == []
+def test_row_chopped(row: Case, role: Role) -> None:
+    for chunk in (1, 2, 7, 1 << 20):
+        assert complaints(row, role, connection, chunk=chunk) == [], f"{chunk} bytes at once"
 
 
 class Oracle:

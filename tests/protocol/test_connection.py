@@ -209,7 +209,7 @@ class TestViolations:
     def test_it_says_what_is_wrong(self) -> None:
         connection = server()
         events = connection.receive(from_client(Frame(Opcode.TEXT, b"", rsv=RSV1)))
-        message = "RSV bits are 100, in use are 000"
+        message = "RSV bits are 100, but extensions use 000"
         assert events == [Violation(1002, "RFC 6455 §5.2", message)]
         (close,) = written(connection)
         assert Close.parse(close.payload) == Close(1002, f"{message} (RFC 6455 §5.2)")

@@ -173,7 +173,7 @@ def test_random_bytes(data: bytes, bits: int, takeover: bool) -> None:
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_windows_that_zlib_does_not_have(bits: int) -> None:
-    with pytest.raises(ValueError, match=f"{bits} bits, zlib needs 9 to 15"):
+    with pytest.raises(ValueError, match=f"{bits} bits, but zlib needs 9 to 15"):
         Deflater(bits)
 
 
@@ -213,7 +213,7 @@ class TestNegotiation:
         with pytest.raises(HandshakeError) as caught:
             Deflate(server_max_window_bits=10).check(Deflate(server_max_window_bits=11))
         assert str(caught.value) == (
-            "permessage-deflate; server_max_window_bits=11, offered was "
+            "permessage-deflate; server_max_window_bits=11 does not fit the offer, "
             "permessage-deflate; server_max_window_bits=10 (RFC 7692 §7.1)"
         )
 

@@ -464,11 +464,11 @@ class TestBody:
     )
     def test_a_body_of_another_length_is_not_written(self, length: str | None, body: bytes) -> None:
         headers = Headers([] if length is None else [("Content-Length", length)])
-        with pytest.raises(ValueError, match=f"body is {len(body)} bytes?, announced are "):
+        with pytest.raises(ValueError, match=f"body is {len(body)} bytes?, but "):
             Response(200, headers, body=body).serialize()
 
     def test_a_body_is_not_written_where_there_can_be_none(self) -> None:
-        with pytest.raises(ValueError, match="body is 1 byte, announced are 0"):
+        with pytest.raises(ValueError, match="body is 1 byte, but 0 are announced"):
             Response(101, Headers([("Content-Length", "1")]), body=b"x").serialize()
 
 

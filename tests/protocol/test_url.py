@@ -90,7 +90,7 @@ def test_a_server_is_no_url() -> None:
 
     with pytest.raises(TypeError, match=r"write server\.url$"):
         parse_url(cast(Any, Server()))
-    with pytest.raises(TypeError, match=r"^a URL is text, this is b'ws://h/'$"):
+    with pytest.raises(TypeError, match=r"^a URL is text, but this is b'ws://h/'$"):
         parse_url(cast(Any, b"ws://h/"))
 
 

@@ -21,7 +21,7 @@ from wslab.scratch.driver import REPLY_LIMIT, Driver
 from wslab.scratch.endpoint import ConnectionEnded, Endpoint, Settings
 from wslab.scratch.server import serve_from_scratch
 
-PATIENCE = 10  # seconds after which a test gives up
+PATIENCE = 45  # seconds after which a test gives up
 SOON = 0.05  # seconds of a time-out that is to pass
 SMALL = 1 << 13  # bytes of a socket's buffers: so that a peer that does not read is soon felt
 MASK = bytes.fromhex("37fa213d")

@@ -23,7 +23,7 @@ from wslab.scratch.client import RESPONSE_LIMIT, ClientEndpoint, connect_from_sc
 from wslab.scratch.endpoint import ConnectionEnded, Endpoint, Settings
 from wslab.scratch.server import ScratchServer, serve_from_scratch
 
-PATIENCE = 10  # seconds after which a test gives up
+PATIENCE = 45  # seconds after which a test gives up
 SOON = 0.05  # seconds of a time-out that is to pass
 MASK = bytes.fromhex("37fa213d")
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -288,7 +288,7 @@ class TestTheClientsHandshake:
     async def test_deflate_other_than_offered(self):
         extension = "permessage-deflate; client_max_window_bits=9"
         async with server_that(lambda r: good(r, Sec_WebSocket_Extensions=extension)) as url:
-            with pytest.raises(HandshakeError, match="offered was permessage-deflate "):
+            with pytest.raises(HandshakeError, match="fit the offer, permessage-deflate "):
                 await connect_from_scratch(url, deflate=Deflate())
 
     async def test_frames_glued_to_the_response(self):
@@ -317,7 +317,7 @@ class TestTheClientsHandshake:
 
     async def test_a_server_that_leaves(self):
         async with server_that(lambda request: None) as url:
-            with pytest.raises(ConnectionError, match="amid the opening handshake"):
+            with pytest.raises(ConnectionError, match="during the opening handshake"):
                 await connect_from_scratch(url)
 
     async def test_a_silent_server(self):
@@ -571,7 +571,7 @@ class TestTheRecord:
             (
                 "1",
                 "violation",
-                "1002 PROTOCOL_ERROR: RSV bits are 100, in use are 000 (RFC 6455 §5.2)",
+                "1002 PROTOCOL_ERROR: RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)",
             ),
             ("1", "close", "1006 ABNORMAL_CLOSURE"),
         ]
@@ -667,7 +667,7 @@ async def test_interim_responses_before_the_101_are_passed_over():
         await reader.read()
 
     async with lab.serve_tcp(early_hints) as server:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(45):
             ws = await connect_from_scratch(f"ws://127.0.0.1:{server.port}/")
             assert await ws.recv() == "Hello"
             ws.transport.abort()

@@ -1,1 +1,1 @@
-"""What the lessons build and meet: one module per scenario."""
+"""The applications of the lessons, one folder for each scenario."""

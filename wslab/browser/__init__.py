@@ -1,4 +1,4 @@
-"""The learner's own browser: as a WebSocket peer, and as a place to take frames apart.
+"""The learner's own browser, as a WebSocket peer, and as a place to take frames apart.
 
     from wslab import browser
 
@@ -7,7 +7,7 @@
     browser.ScriptPage(script, server)       a script of your own, run by the browser
     browser.FrameExplorer(b"\\x81\\x02Hi")     a frame whose fields and bits can be edited
 
-All but `WebSocket` are widgets (anywidget, which is imported when the first one is made).
+All except `WebSocket` are widgets (anywidget, which is imported when the first one is made).
 """
 
 from wslab.browser.client import Browser

@@ -2,6 +2,7 @@
 // kernel; it lives as long as the page knows the widget, shown or not. `render` draws it.
 
 const READY_STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
+const LOOKS = ["busy", "good", "busy", "off"]; // of the lamp
 const LOG_LIMIT = 200; // lines on the page
 const REPORT_LIMIT = 100; // messages told to the kernel at a time, ten times a second
 const DATA_LIMIT = 10_000; // characters or bytes of each
@@ -31,7 +32,7 @@ class Client {
     return this.socket ? `${READY_STATES[this.socket.readyState]} (${this.socket.readyState})` : "no socket yet";
   }
 
-  // What a person or a cell asks for
+  // Requests of a person or a cell
 
   obey({ do: what, route, text, hex, code, reason }) {
     if (what === "connect") this.connect(this.url, route ?? this.route);
@@ -82,12 +83,12 @@ class Client {
     this.changed();
   }
 
-  /** Another Browser has taken this one's place: its cell ran again. */
+  /** A new Browser has taken this one's place, because its cell ran again. */
   retire() {
     this.replaced = this.model.get("state").replaced;
     if (!this.replaced) return;
     this.socket?.close(1000, "replaced");
-    this.problem = "Another Browser of the same name has taken over. To have both, give them names.";
+    this.problem = "Another Browser of the same name has taken over. Give each a name of its own to have both.";
     this.changed();
   }
 
@@ -112,15 +113,15 @@ class Client {
       const { code, reason, wasClean } = event;
       const text = `code ${code}, reason ${printable(reason)}, wasClean ${wasClean}`;
       this.report({ connection, type: "close", code, reason, wasClean }, text);
-      if (opened && way.chosen === "proxy") this.note("The proxy passes no close codes on: this one is its own.");
+      if (opened && way.chosen === "proxy") this.note("The proxy passes no close codes on, so this code is its own.");
       // The proxy accepts before it knows whether it reaches the server, and then drops us.
       const reached = way.chosen === "proxy" ? code !== 1006 : opened;
       if (!reached && socket === this.socket && !this.replaced) this.failed(way, connection, socket);
     };
   }
 
-  /** A connection never opened: say what to do. The first one may have gone to the wrong machine;
-   *  the kernel knows whether its server runs and saw nothing, and then has us use the proxy. */
+  /** Say what to do, because a connection never opened. The first one may have gone to the wrong
+   *  machine. If the kernel's server runs and saw nothing, the kernel tells us to use the proxy. */
   async failed({ url, route, chosen }, connection, socket) {
     if (route === "auto" && chosen === "direct" && connection === 1 && proxied(url, this.page))
       this.tell({ unreached: true });
@@ -130,7 +131,7 @@ class Client {
     this.changed();
   }
 
-  // What the page shows, and what the kernel is told
+  // The log on the page, and the reports to the kernel
 
   note(text, connection = "") {
     this.log.push({ connection, type: "", text });
@@ -187,10 +188,10 @@ function render(client, root) {
   const code = el("input", { size: 5, value: "1000", inputmode: "numeric" });
   const reason = el("input", { size: 20 });
   const connectButton = el("button", {}, "Connect");
-  const state = el("output", { class: "wslab-state", "aria-label": "readyState" });
+  const state = el("output", { "aria-label": "readyState" });
   const buffered = el("output", { "aria-label": "bufferedAmount" });
   const problem = el("p", { class: "wslab-problem", role: "alert" });
-  const log = el("ol", { role: "log", "aria-label": "Events, oldest first", tabindex: "0" });
+  const [box, log] = logBox("Events, oldest first");
   const earlier = el("p", {});
 
   function connect() {
@@ -208,14 +209,13 @@ function render(client, root) {
     client.send(data);
   }
   function close() {
-    // No code at all is allowed; what is no number is for the browser to refuse.
+    // No code at all is allowed. The browser refuses anything that is not a number.
     client.close(code.value.trim() === "" ? null : Number(code.value), reason.value);
   }
 
-  let shown = 0; // lines of the log, those that it has forgotten included
+  let shown = 0; // lines of the log, including those that it has forgotten
   function draw() {
-    state.textContent = client.readyState;
-    state.dataset.state = client.socket?.readyState ?? "none";
+    light(state, LOOKS[client.socket?.readyState] ?? "off", client.readyState);
     buffered.textContent = `${client.socket?.bufferedAmount ?? 0} bytes`;
     connectButton.textContent = client.count ? "Reconnect" : "Connect";
     if (problem.textContent !== client.problem) problem.textContent = client.problem;
@@ -225,21 +225,21 @@ function render(client, root) {
     if (!fresh.length) return;
     log.append(...fresh.map(entry));
     while (log.children.length > LOG_LIMIT) log.firstChild.remove();
-    log.scrollTop = log.scrollHeight;
+    box.scrollTop = box.scrollHeight;
     earlier.textContent = client.forgotten ? `${client.forgotten} earlier lines are not shown.` : "";
   }
 
   root.append(
     panel(
       `WebSocket in this page: ${client.model.get("state").name}`,
-      el("p", {}, el("span", {}, "readyState "), state, el("span", {}, " bufferedAmount "), buffered),
+      el("div", { class: "wslab-row" }, el("span", {}, "readyState ", state), el("span", {}, "bufferedAmount ", buffered)),
       line(connect, labelled("URL", url), labelled("Way", route), connectButton),
       line(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
       line(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
       line(close, labelled("Close code", code), labelled("Reason", reason), el("button", {}, "Close")),
       problem,
       earlier,
-      log,
+      box,
     ),
   );
   client.views.add(draw);
@@ -251,10 +251,10 @@ function entry({ connection, type, text }) {
   return el("li", {}, connection ? `#${connection} ` : "", el("b", {}, type), type && text ? " " : "", text);
 }
 
-/** A line of controls; Enter in any field does what the button, the last of them, does. */
+/** A line of controls that ends with a button; Enter in any field does the same as the button. */
 function line(action, ...children) {
   const onkeydown = (event) => {
-    // Not the Enter that ends the writing of 你好; and a <form> would not hear it in a notebook.
+    // Not the Enter that ends the input of 你好. A <form> would not hear Enter in a notebook.
     if (event.key !== "Enter" || event.isComposing || event.target.matches("button")) return;
     event.preventDefault();
     action();

@@ -1,11 +1,11 @@
-"""The notebook page as a WebSocket client: a real `WebSocket`, of the browser that shows this.
+"""The notebook page as a WebSocket client, with a real `WebSocket` of the browser that shows it.
 
     page = browser.Browser(server)
-    page                                    # shows buttons; whatever they do is recorded
+    page                                    # shows buttons; their events are recorded
     page.send("Hello")                      # or drive it from a cell
-    await page.settle(until="message")      # what the browser saw, in its own words
+    await page.settle(until="message")      # the browser's events, in its own words
 
-The socket belongs to the page, not to Python: `client.js` opens it, and reports each event here.
+The socket belongs to the page, not to Python. `client.js` opens it, and reports each event here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ your kernel hears the page only between cells: ask in the next cell, or update i
 
 
 class Reachable(Protocol):
-    """A server or a cable of the lab: something with a URL to connect to."""
+    """A server or a cable of the lab, or anything with a URL to connect to."""
 
     name: str
 
@@ -47,17 +47,17 @@ class Browser:
     """A WebSocket of the notebook page.
 
     target: a URL, or a server or cable of the lab.
-    name: what it is known by, the target if left out. Making another of the same name closes the
-    connection of the first, so that a cell can run again; to have two at once, name them.
-    route: "direct" goes to the URL itself, "proxy" through JupyterLab (jupyter-server-proxy),
-    which alone works when the kernel's machine is not the browser's; "auto" finds out. The proxy
-    loses things on the way: close codes become 1005, and it accepts before the server does.
-    protocols: the subprotocols to offer. connect: whether the page connects at once; one that is
-    loaded again waits for its button.
+    name: its name, by default the target's. A new Browser of the same name closes the connection of
+    the first one, so that a cell can run again. To have two at once, give them names.
+    route: "direct" goes to the URL itself, "proxy" through JupyterLab (jupyter-server-proxy). Only
+    the proxy works if the kernel's machine is not the browser's. "auto" finds out. The proxy loses
+    information: close codes become 1005, and it accepts a connection before the server does.
+    protocols: the subprotocols to offer. connect: True if the page connects at once. After a reload
+    it waits for its button.
 
-    events: what the browser reported, in order, the newest `EVENTS` of them.
-    origin: where the page came from, which is what a server sees as its Origin; None if no page
-    shows this yet. via: the URL that the page really used, None before.
+    events: the newest `EVENTS` events that the browser reported, in order.
+    origin: the page's origin, which a server sees as its Origin. It is None without a page.
+    via: the URL that the page really used; None before that.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Browser:
     ) -> None:
         if route not in ROUTES:
             raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
-        # Any text is passed on: that a URL is no URL is for the browser to say.
+        # Any text is passed on, so that the browser tells whether it is a URL.
         self.url = target if isinstance(target, str) else target.url
         self.name = name or str(getattr(target, "name", target))
         self.events = PageEvents()
@@ -97,13 +97,13 @@ class Browser:
         self._widget = make_widget(*scripts, state=state, on_message=self._on_message)
 
     def __repr__(self) -> str:
-        """Say where it goes: the same with and without a page."""
+        """Say where it goes, in the same words with and without a page."""
         return f"<Browser {masked_target(self.url)} : run this cell in JupyterLab>"
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
         return mimebundle(self._widget, repr(self))
 
-    # What the page does
+    # For the page
 
     def connect(self) -> None:
         """Open a new connection, as the button does."""
@@ -112,9 +112,9 @@ class Browser:
     def send(self, data: str | bytes) -> None:
         """Send a text or a binary message, as the buttons do.
 
-        As in JavaScript this needs an open connection: what the browser throws otherwise becomes
-        a `DOMException` among the events. But what is sent before the first `open` waits for it:
-        with Run All, cells run before the page is ready.
+        As in JavaScript this needs an open connection. Otherwise the browser throws an error, which
+        becomes a `DOMException` among the events. But a message before the first `open` waits for
+        it, because with Run All, cells run before the page is ready.
         """
         content = {"text": data} if isinstance(data, str) else {"hex": bytes(data).hex()}
         if self._waiting is None:
@@ -127,10 +127,10 @@ class Browser:
         self._widget.send({"do": "close", "code": code, "reason": reason})
 
     def retire(self) -> None:
-        """Close the connection for good, since another Browser takes its place."""
+        """Close the connection for good, because a new Browser takes its place."""
         self._widget.state = {**self._widget.state, "replaced": True}
 
-    # What it reports
+    # Its reports
 
     async def settle(
         self,
@@ -141,10 +141,10 @@ class Browser:
     ) -> PageEvents:
         """Wait until the page has nothing more to report, and return its events.
 
-        until: a number of events, a type of event such as "open", or a condition, to be reached
-        first. within: seconds to wait for it, then TimeoutError with what has happened so far.
-        quiet: seconds without any report that count as nothing more.
-        Raises TimeoutError, with what to do, if no page shows this.
+        until: a number of events, a type of event such as "open", or a condition, to wait for
+        first. within: seconds before TimeoutError, which shows the events so far.
+        quiet: seconds without a report that end the wait.
+        Raises TimeoutError, with advice, if no page shows this.
         """
 
         def reached() -> object:
@@ -167,13 +167,13 @@ class Browser:
         return self.events
 
     def _on_message(self, message: dict[str, Any]) -> None:
-        """Take a report: {"origin", "via"} on every connect, {"events", "dropped"} after that.
+        """Take a report, {"origin", "via"} on every connect, and {"events", "dropped"} after that.
 
         ipykernel 7.4 calls this while a cell awaits, or on a thread of its own even while a cell
-        is busy; older ones only after the cell has ended. Adding to a list suits all of them.
+        is busy. Older versions call it only after the cell has ended. Adding to a list suits all.
         """
         if self.origin is None:
-            # A page that is loaded later, or a second one, is not to connect unasked.
+            # A page that is loaded later, or a second one, must not connect unasked.
             self._widget.state = {**self._widget.state, "connect": False}
         self.origin = message.get("origin", self.origin)
         self.via = message.get("via", self.via)
@@ -188,7 +188,7 @@ class Browser:
         self._activity += 1
         runs = self._target is not None and self._target.is_running
         if message.get("unreached") and runs and seen(self._target) == self._seen_before:
-            # Our server runs and nobody came: the page's 127.0.0.1 is another machine than ours.
+            # Our server runs and nobody came, so the page's 127.0.0.1 is a different machine.
             self._widget.send({"do": "connect", "route": "proxy"})
 
 
@@ -197,13 +197,13 @@ def listener_of(url: str) -> Listener | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or SCHEME_PORTS.get(parts.scheme)
-    except ValueError:  # no URL: that is for the browser to say
+    except ValueError:  # not a URL; the browser will say so
         return None
     running = [one for one in registry().values() if one.is_running]
     return next((one for one in running if one.port == port and reaches(host, one.host)), None)
 
 
 def seen(listener: Any) -> int:
-    """Count what a server or a cable has noticed so far."""
+    """Count the events that a server or a cable has noticed so far."""
     tape = getattr(listener, "tape", None)
     return len(getattr(listener, "events", ())) + (tape.count if tape else 0)

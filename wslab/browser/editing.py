@@ -1,17 +1,18 @@
-"""A frame while somebody edits it: by its fields, by its bits, or by its bytes.
+"""Edit a frame by its fields, by its bits, or by its bytes, with pure functions.
 
-Pure functions. Bytes are the truth, also broken ones; the fields are what a receiver would read.
+The bytes are the truth, even if they are broken. The fields are those that a receiver would read.
 """
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from wslab.lab.wire.anatomy import opcode_name
 from wslab.protocol.close import Close, CloseCode
 from wslab.protocol.errors import ProtocolError, quantity
-from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, check_header, parse_hex
+from wslab.protocol.frames import Frame, Header, Opcode, apply_mask, broken_rules, parse_hex
 
 __all__ = [
     "BITS",
@@ -22,6 +23,7 @@ __all__ = [
     "check_draft",
     "flip",
     "limited_hex",
+    "with_opcode",
 ]
 
 LIMIT = 4096  # bytes of a frame that may be edited
@@ -33,7 +35,7 @@ BITS = (
 
 
 class Draft(Frame):
-    """A frame that need not keep the rules; made by `read` or `edited`."""
+    """A frame that may break the rules; made by `read` or `edited`."""
 
     __slots__ = ()
 
@@ -49,18 +51,12 @@ class Draft(Frame):
         return cls(header.opcode, payload, header.fin, header.rsv, header.mask)
 
     def edited(self, field: str, value: object) -> Draft:
-        """Return a draft with one field changed, as the page names fields.
+        """Return a draft with one field changed; the page has the same names for fields.
 
-        field: "opcode", "fin", "rsv" (0 to 7), "masked", "key", "payload" (both in hex), or "text".
+        field: "masked", "key", "payload" (both in hex), or "text". The length follows.
         Raises ValueError if value does not fit.
         """
         match field:
-            case "opcode":
-                return self._replace(opcode=_number(value, 15))
-            case "rsv":
-                return self._replace(rsv=_number(value, 7))
-            case "fin":
-                return self._replace(fin=bool(value))
             case "masked":
                 return self._replace(mask=(self.mask or EXAMPLE_KEY) if value else None)
             case "key":
@@ -78,32 +74,31 @@ class Draft(Frame):
 
 
 class FrameVerdict(NamedTuple):
-    """What a receiver makes of a frame.
+    """A receiver's verdict on a frame.
 
-    valid: True, False, or None while bytes are missing. text: why, with the rule it breaks.
+    valid: True, False, or None while bytes are missing. lines: why, a line for each rule that it
+    breaks, with its section; the last one says what a receiver does.
     """
 
     valid: bool | None
-    text: str
+    lines: tuple[str, ...]
 
-
-def _number(value: object, limit: int) -> int:
-    number = int(str(value))
-    if not 0 <= number <= limit:
-        raise ValueError(f"{number} does not fit: 0 to {limit}")
-    return number
+    @property
+    def text(self) -> str:
+        """The lines as one sentence."""
+        return "; ".join(self.lines)
 
 
 def limited_hex(data: bytes | str) -> bytes:
-    """Return bytes, or those that a hexadecimal text writes; ValueError for more than `LIMIT`."""
+    """Return bytes, or read them from hexadecimal text; ValueError for more than `LIMIT`."""
     data = parse_hex(data) if isinstance(data, str) else bytes(data)
     if len(data) > LIMIT:
-        raise ValueError(f"{len(data)} bytes, the explorer takes at most {LIMIT}")
+        raise ValueError(f"these are {len(data)} bytes, but the explorer takes at most {LIMIT}")
     return data
 
 
 def flip(data: bytes, byte: int, bit: int) -> bytes:
-    """Turn one bit of data over; bit 0 is the leftmost, as the RFC draws them.
+    """Flip one bit of data; bit 0 is the leftmost, as the RFC draws them.
 
     Raises ValueError if there is no such bit.
 
@@ -117,45 +112,62 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
     return bytes(changed)
 
 
-def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
-    """Say what a receiver makes of the frame at the beginning of data.
+def with_opcode(data: bytes, opcode: int) -> bytes:
+    """Return a frame with a different opcode, 0 to 15, and nothing else changed."""
+    if not data or not 0 <= opcode <= 15:
+        raise ValueError(f"opcode {opcode} in {quantity(len(data), 'byte')}: 0 to 15, in byte 0")
+    return bytes([data[0] & 0xF0 | opcode]) + data[1:]
 
-    sender: "client" or "server", whose frames are masked or not; None for either.
-    No extension is in use, and nothing came before.
+
+def check_draft(data: bytes, sender: str | None = None) -> FrameVerdict:
+    """Judge the frame at the beginning of data as a receiver does; name every rule that it breaks.
+
+    sender: "client", whose frames are masked, or "server", whose frames are not; None for either.
+    No extension is in use, and no frames came before.
 
     >>> check_draft(bytes.fromhex("890548656c6c6f"))
-    FrameVerdict(valid=True, text='a valid PING frame')
-    >>> check_draft(bytes.fromhex("090548656c6c6f")).text
-    'PING is fragmented (RFC 6455 §5.5): closed with 1002 PROTOCOL_ERROR'
+    FrameVerdict(valid=True, lines=('a valid PING frame',))
+    >>> print(*check_draft(bytes.fromhex("490548656c6c6f")).lines, sep="\\n")
+    RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)
+    PING is fragmented (RFC 6455 §5.5)
+    a receiver closes with 1002 PROTOCOL_ERROR
     """
     header = Header.parse(data)
     if header is None:
+        said = "not complete: more bytes of the header must follow (RFC 6455 §5.2)"
+        return FrameVerdict(None, (said,))
+    missing = header.size + header.length - len(data)
+    errors = list(broken_rules(header, {"client": True, "server": False}.get(sender or "")))
+    draft = Draft.read(data)
+    if draft is not None and missing <= 0:
+        errors += _broken_by_payload(draft)
+    if errors:
+        code = CloseCode(errors[0].code)
         return FrameVerdict(
-            None, "not complete: more bytes of the header must follow (RFC 6455 §5.2)"
+            False, (*map(str, errors), f"a receiver closes with {code} {code.name}")
         )
-    try:
-        check_header(header, {"client": True, "server": False}.get(sender or ""))
-        missing = header.size + header.length - len(data)
-        if missing > 0:
-            whole = quantity(header.length, "byte")
-            return FrameVerdict(None, f"not complete: payload {header.length - missing} of {whole}")
-        draft = Draft.read(data)
-        assert draft is not None  # its header is complete
-        _check_payload(draft)
-    except ProtocolError as error:
-        code = CloseCode(error.code)
-        return FrameVerdict(False, f"{error}: closed with {code} {code.name}")
-    more = f"; what follows is the next frame's ({-missing} B)" if missing else ""
-    return FrameVerdict(True, f"a valid {opcode_name(header.opcode)} frame{more}")
+    if missing > 0:
+        whole = quantity(header.length, "byte")
+        said = f"not complete: payload {header.length - missing} of {whole}"
+        return FrameVerdict(None, (said,))
+    more = f"; {-missing} B after it belong to the next frame" if missing else ""
+    return FrameVerdict(True, (f"a valid {opcode_name(header.opcode)} frame{more}",))
 
 
-def _check_payload(draft: Draft) -> None:
+def _broken_by_payload(draft: Draft) -> Iterator[ProtocolError]:
+    """Yield an error for each rule that a payload breaks."""
     if draft.opcode == Opcode.CLOSE:
-        Close.parse(draft.payload)
+        # A code that may not be sent hides a reason that is not UTF-8.
+        code, reason = draft.payload[:2], draft.payload[2:]
+        for payload in (code, CloseCode.NORMAL_CLOSURE.to_bytes(2) + reason):
+            try:
+                Close.parse(payload)
+            except ProtocolError as error:
+                yield error
     if draft.opcode == Opcode.TEXT:
         try:
             # A character may be cut by fragmentation, not by the end of the message.
             codecs.getincrementaldecoder("utf-8")().decode(draft.payload, draft.fin)
         except UnicodeDecodeError as error:
             seen = f"text is not UTF-8: {error.reason} at byte {error.start}"
-            raise ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD) from None
+            yield ProtocolError(seen, "RFC 6455 §8.1", CloseCode.INVALID_PAYLOAD)

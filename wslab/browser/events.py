@@ -1,7 +1,7 @@
-"""What happened in the page: the browser's own events, as values.
+"""The browser's own events in the page, as values.
 
-They have the names and the attributes that they have in JavaScript, so that what a page sees and
-what Python sees can be laid side by side. `connection` is ours: a page may open one after another.
+They have the same names and attributes as in JavaScript, so that the page's view and Python's view
+can be compared. We add `connection`, because a page may open one after another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["CloseEvent", "DOMException", "Event", "MessageEvent", "PageEvents", 
 
 @dataclass(frozen=True)
 class Event:
-    """An `open` or `error` event; an `error` says nothing more, and that is on purpose.
+    """An `open` or `error` event; browsers tell nothing more about an `error`, on purpose.
 
     connection: 1, 2, … in the order in which the page opened them; 0 for none.
     type: the event's name.
@@ -29,7 +29,7 @@ class Event:
 
     @property
     def text(self) -> str:
-        """What there is to say about it."""
+        """Its details as text."""
         return ""
 
 
@@ -38,7 +38,7 @@ class MessageEvent(Event):
     """A `message` event.
 
     data: the text or the bytes; only the beginning of a long message.
-    size: how much there was, in characters or bytes as JavaScript counts them.
+    size: its full size, in characters or bytes as JavaScript counts them.
     """
 
     data: str | bytes
@@ -46,7 +46,7 @@ class MessageEvent(Event):
 
     @property
     def text(self) -> str:
-        """Say what came."""
+        """Show the message, or the beginning of it."""
         if isinstance(self.data, bytes):
             return f"{quantity(self.size, 'byte')}: {hex_bytes(self.data)}"
         return printable(self.data)
@@ -56,8 +56,8 @@ class MessageEvent(Event):
 class CloseEvent(Event):
     """A `close` event.
 
-    code, reason: from the peer's Close frame; 1005 if it had no code, 1006 if there was no frame.
-    wasClean: whether both sides said goodbye.
+    code, reason: from the peer's Close frame; code is 1005 if it had none, 1006 without a frame.
+    wasClean: True if both sides said goodbye.
     """
 
     code: int
@@ -73,9 +73,9 @@ class CloseEvent(Event):
 
 @dataclass(frozen=True)
 class DOMException(Event):
-    """No event: what a call such as `socket.send()` threw. Its type is "exception".
+    """An exception, not an event, from a call such as `socket.send()`. Its type is "exception".
 
-    name: such as "InvalidStateError". message: in the browser's words, which differ.
+    name: such as "InvalidStateError". message: the text, which differs from browser to browser.
     """
 
     name: str
@@ -88,9 +88,9 @@ class DOMException(Event):
 
 
 class PageEvents(list[Event]):
-    """The events in the order in which they happened; prints as a table.
+    """The events in the order in which they happened; they print as a table.
 
-    dropped: how many are missing: the oldest, and messages that came faster than a page reports.
+    dropped: how many are missing, either old ones, or messages that came too fast for the page.
     """
 
     dropped: int = 0
@@ -109,7 +109,7 @@ class PageEvents(list[Event]):
         return PageEvents(event for event in self if event.type == type)
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Return the table's cells: connection, event, what it says."""
+        """Return the table's cells: connection, event, details."""
         return [(str(event.connection or ""), event.type, event.text) for event in self]
 
     def __repr__(self) -> str:
@@ -118,7 +118,7 @@ class PageEvents(list[Event]):
 
 
 def event_of(report: Mapping[str, Any]) -> Event:
-    """Make a value of what the page reported.
+    """Turn a report of the page into a value.
 
     >>> event_of({"connection": 1, "type": "close", "code": 1006, "reason": "", "wasClean": False})
     CloseEvent(connection=1, type='close', code=1006, reason='', wasClean=False)

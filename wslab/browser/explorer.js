@@ -1,5 +1,5 @@
-// The frame explorer's page: it draws what the kernel says and sends each edit there. What a bit
-// means and whether a frame is valid is decided by wslab.protocol, not here.
+// The frame explorer's page draws the kernel's answers, and sends each edit there. wslab.protocol
+// decides what a bit means and whether a frame is valid.
 
 const PATIENCE = 1500; // milliseconds without an answer after which we say that we wait
 
@@ -25,12 +25,12 @@ class Explorer {
     try {
       this.model.send({ edit: field, value, number: this.number });
     } catch {
-      // There is no kernel any more, and after a while we say so.
+      // There is no kernel any more. After a while we say so.
     }
   }
 
   answer(view) {
-    if (view.number !== this.number) return; // overtaken by a later edit, or another view's
+    if (view.number !== this.number) return; // of an older edit, or of a different view
     this.heard = view.number;
     clearTimeout(this.waiting);
     this.draw(view);
@@ -42,71 +42,59 @@ class Explorer {
     return labelled(label, this[field]);
   }
 
-  checkbox(label, field, onchange) {
-    this[field] = el("input", { type: "checkbox", onchange });
-    return labelled(label, this[field]);
-  }
-
   make(root) {
-    const rsv = () => this.edit("rsv", 4 * this.rsv1.checked + 2 * this.rsv2.checked + this.rsv3.checked);
-    const flag = (field) => (event) => this.edit(field, event.target.checked);
     const choose = (field) => ({ onchange: (event) => this.edit(field, event.target.value) });
     this.opcode = el("select", choose("opcode"));
-    const senders = [option("", "either"), option("client"), option("server")];
+    const senders = [option("", "either side"), option("client", "a client"), option("server", "a server")];
     this.sender = el("select", choose("sender"), ...senders);
+    this.masked = el("input", { type: "checkbox", onchange: (event) => this.edit("masked", event.target.checked) });
     this.bits = el("div", { class: "wslab-bits" });
-    this.verdict = el("p", { class: "wslab-verdict", role: "status" });
+    this.verdict = el("div", { class: "wslab-verdict", role: "status" });
     this.problem = el("p", { class: "wslab-problem", role: "alert" });
     this.rows = el("tbody");
     const heads = ["byte", "field", "bits", "meaning"].map((name) => el("th", { scope: "col" }, name));
+    const caption = el("caption", {}, "The frame, field by field (RFC 6455 §5.2)");
     root.append(
       panel(
         "Frame explorer",
-        row(
-          labelled("Opcode", this.opcode),
-          this.checkbox("FIN", "fin", flag("fin")),
-          this.checkbox("RSV1", "rsv1", rsv),
-          this.checkbox("RSV2", "rsv2", rsv),
-          this.checkbox("RSV3", "rsv3", rsv),
-          this.checkbox("MASK", "masked", flag("masked")),
-          this.input("Masking key", "key", { size: 12 }),
-          labelled("Sent by", this.sender),
-        ),
-        row(this.input("Payload as text", "text", { size: 28 }), this.input("in hex", "payload", { size: 36 })),
-        row(this.input("The frame's bytes", "raw", { size: 60 })),
+        row(this.input("All bytes of the frame", "raw", { size: 60 })),
         this.bits,
-        this.verdict,
+        row(labelled("Opcode", this.opcode), labelled("Judge it as sent by", this.sender)),
+        row(this.input("Payload as text", "text", { size: 28 }), this.input("Payload in hex", "payload", { size: 36 })),
+        row(labelled("Mask the payload", this.masked), this.input("Masking key", "key", { size: 12 })),
         this.problem,
-        el("table", {}, el("caption", {}, "The frame, field by field (RFC 6455 §5.2)"), el("thead", {}, el("tr", {}, ...heads)), this.rows),
+        this.verdict,
+        el("div", { class: "wslab-scroll", tabindex: "0", role: "region", "aria-label": "Fields" },
+          el("table", {}, caption, el("thead", {}, el("tr", {}, ...heads)), this.rows)),
       ),
     );
   }
 
   draw(view) {
     if (!this.opcode.length) this.opcode.append(...view.opcodes.map((name, i) => option(i, name)));
-    this.opcode.value = view.opcode;
+    this.opcode.value = view.opcode ?? "";
+    this.opcode.disabled = view.opcode === null;
     this.sender.value = view.sender;
-    this.fin.checked = view.fin;
     this.masked.checked = view.masked;
-    this.rsv1.checked = view.rsv & 4;
-    this.rsv2.checked = view.rsv & 2;
-    this.rsv3.checked = view.rsv & 1;
     for (const field of ["key", "text", "payload", "raw"]) this.fill(this[field], view[field]);
     this.key.disabled = !view.masked;
     this.text.placeholder = view.text === null ? "not UTF-8" : "";
     this.drawBits(view.bits);
-    const mark = { true: "✓ ", false: "✗ ", null: "… " }[view.valid];
-    this.verdict.textContent = mark + view.verdict;
+    const [mark, look] = { true: ["✓ ", "good"], false: ["✗ ", "bad"], null: ["… ", "busy"] }[view.valid];
+    this.verdict.dataset.look = look;
+    // The last line of a broken frame says what a receiver does; it breaks no rule.
+    const rules = view.valid === false ? view.verdict.length - 1 : 1;
+    this.verdict.replaceChildren(...view.verdict.map((line, i) => el("div", {}, i < rules ? mark : "→ ", line)));
     this.problem.textContent = view.problem ?? "";
     this.rows.replaceChildren(...view.rows.map(tableRow));
   }
 
-  /** Write into a field, but not into the one that somebody is just typing in. */
+  /** Write into a field, unless somebody is just typing in it. */
   fill(input, value) {
     if (input !== document.activeElement) input.value = value ?? "";
   }
 
-  /** The first two bytes, a button for each bit; kept while they are the same bits, so that the
+  /** Draw the first two bytes, a button for each bit. Buttons of the same bits are kept, so that the
    *  focus stays where it is. */
   drawBits(bytes) {
     const bits = bytes.flat();
@@ -118,11 +106,20 @@ class Explorer {
     });
   }
 
+  /** Eight columns: the field's name above its bits, and each bit's own, a weight perhaps. */
   byteOfBits(names, byte) {
-    const buttons = names.map(([name], bit) =>
-      el("button", { onclick: () => this.edit("bit", [byte, bit]) }, el("small", {}, name), el("b", {})),
-    );
-    return el("div", { role: "group", "aria-label": `byte ${byte}` }, ...buttons);
+    const words = names.map(([name]) => name.split(" "));
+    const fields = [...new Set(words.map(([field]) => field))];
+    const heads = fields.map((field) => {
+      const count = words.filter(([one]) => one === field).length;
+      return el("span", { class: `wslab-span-${count}`, "aria-hidden": "true" }, count > 1 ? field : "");
+    });
+    const buttons = names.map(([name], bit) => {
+      const label = el("small", {}, words[bit].at(-1));
+      const onclick = () => this.edit("bit", [byte, bit]);
+      return el("button", { class: "wslab-part-header", "aria-label": name, onclick }, label, el("b", {}));
+    });
+    return el("div", { role: "group", "aria-label": `byte ${byte}` }, ...heads, ...buttons);
   }
 
   remove() {
@@ -136,8 +133,9 @@ function row(...children) {
   return el("div", { class: "wslab-row" }, ...children);
 }
 
-function tableRow([at, name, bits, meaning]) {
-  return el("tr", {}, el("td", {}, at), el("td", {}, name), el("td", {}, el("code", {}, bits)), el("td", {}, meaning));
+function tableRow([at, name, bits, meaning, part]) {
+  const code = el("code", { class: `wslab-part-${part}` }, bits);
+  return el("tr", {}, el("td", {}, at), el("td", {}, name), el("td", {}, code), el("td", {}, meaning));
 }
 
 export default {

@@ -1,14 +1,22 @@
-"""A frame to take apart by hand: edit a field, a bit or a byte, and the others follow.
+"""A frame to take apart by hand. If you edit a field, a bit or a byte, the others follow.
 
-The page only draws and asks. Each edit comes to the kernel, where `wslab.protocol` reads the
-frame and judges it, and the answer goes back.
+The page only draws and asks. Each edit comes to the kernel, where `wslab.protocol` reads and
+judges the frame, and the answer goes back.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from wslab.browser.editing import BITS, Draft, FrameVerdict, check_draft, flip, limited_hex
+from wslab.browser.editing import (
+    BITS,
+    Draft,
+    FrameVerdict,
+    check_draft,
+    flip,
+    limited_hex,
+    with_opcode,
+)
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.lab.wire.anatomy import Anatomy, dissect, opcode_name
 from wslab.protocol.frames import Opcode
@@ -21,11 +29,10 @@ SENDERS = ("", "client", "server")
 class FrameExplorer:
     """A frame that can be edited in the page.
 
-    data: the bytes of a frame, or hexadecimal text; valid or not, at most 4096 bytes.
-    sender: "client" or "server" to have it judged by who sends it, since clients must mask and
-    servers must not; None for either.
-
-    data: the bytes as they are now; assign them to show another frame.
+    data: the bytes of a frame, or hexadecimal text; valid or not, at most 4096 bytes. You can read
+    the edited bytes here, and assign them to show a new frame.
+    sender: "client" or "server" to check its masking too, because clients must mask and servers
+    must not. None accepts both.
     """
 
     def __init__(
@@ -50,7 +57,7 @@ class FrameExplorer:
 
     @data.setter
     def data(self, data: bytes | str) -> None:
-        """Show another frame."""
+        """Show a new frame."""
         self._set_data(limited_hex(data))
         self._widget.state = self._view()
 
@@ -61,11 +68,11 @@ class FrameExplorer:
 
     @property
     def verdict(self) -> FrameVerdict:
-        """What a receiver makes of it."""
+        """A receiver's verdict on the frame."""
         return check_draft(self._data, self._sender)
 
     def __repr__(self) -> str:
-        """Show the frame as a table, for where nothing can show the widget."""
+        """Show the frame as a table, where the widget cannot be shown."""
         title = "FrameExplorer: run this cell in JupyterLab to edit the frame"
         return f"{title}\n{self.anatomy!r}\n{self.verdict.text}"
 
@@ -74,7 +81,7 @@ class FrameExplorer:
 
     def _set_data(self, data: bytes) -> None:
         self._data = data
-        # Half a header says nothing: the fields stay as they were until there is more.
+        # Half a header has no fields yet, so they stay as they were until there is more.
         self._draft = Draft.read(data) or self._draft
 
     def _on_message(self, message: dict[str, Any]) -> None:
@@ -87,6 +94,8 @@ class FrameExplorer:
                 self._set_data(limited_hex(str(value)))
             elif field == "bit":
                 self._set_data(flip(self._data, *value))
+            elif field == "opcode":
+                self._set_data(with_opcode(self._data, int(value)))
             else:
                 draft = self._draft.edited(field, value)
                 self._set_data(limited_hex(draft.serialize(check=False)))
@@ -97,7 +106,7 @@ class FrameExplorer:
         self._widget.state = view  # for a page that is loaded later
 
     def _view(self) -> dict[str, Any]:
-        """Return all that the page draws, as JSON."""
+        """Return everything that the page draws, as JSON."""
         draft, verdict = self._draft, self.verdict
         try:
             text: str | None = draft.payload.decode()
@@ -105,10 +114,8 @@ class FrameExplorer:
             text = None
         return {
             "raw": self._data.hex(" "),
-            "opcode": draft.opcode,
+            "opcode": self._data[0] & 0xF if self._data else None,
             "opcodes": [f"{code:#x} {opcode_name(code)}" for code in range(16)],
-            "fin": draft.fin,
-            "rsv": draft.rsv,
             "masked": draft.mask is not None,
             "key": (draft.mask or b"").hex(" "),
             "payload": draft.payload.hex(" "),
@@ -118,7 +125,7 @@ class FrameExplorer:
                 [[name, byte >> 7 - i & 1] for i, name in enumerate(names)]
                 for byte, names in zip(self._data, BITS, strict=False)
             ],
-            "rows": [list(field) for field in self.anatomy],
+            "rows": [[*field, field.part] for field in self.anatomy],
             "valid": verdict.valid,
-            "verdict": verdict.text,
+            "verdict": list(verdict.lines),
         }

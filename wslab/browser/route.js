@@ -1,12 +1,12 @@
-// Which way a WebSocket of this page can go, and what to do when it cannot.
+// Choose the route for a WebSocket of this page, and give advice when it fails.
 //
-// A loopback address means the machine that the browser runs on. Where the kernel is on another
-// machine (JupyterHub, Binder, ssh), only JupyterLab itself can reach its ports, and
-// jupyter-server-proxy makes it pass connections on: {baseUrl}proxy/PORT/.
+// A loopback address means the machine that the browser runs on. If the kernel is on a different
+// machine (JupyterHub, Binder, ssh), only JupyterLab itself can reach its ports.
+// jupyter-server-proxy makes it pass connections on, at {baseUrl}proxy/PORT/.
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** Where this page came from; baseUrl is null on a page that is not Jupyter's. */
+/** This page's address; baseUrl is null on a page that is not Jupyter's. */
 function thisPage() {
   const config = document.getElementById("jupyter-config-data")?.textContent;
   const base = config ? JSON.parse(config).baseUrl : null;
@@ -17,7 +17,7 @@ function pick(object, names) {
   return Object.fromEntries(names.map((name) => [name, object[name]]));
 }
 
-/** The same server through JupyterLab, or null: the proxy reaches ports of the kernel's machine. */
+/** The same server through JupyterLab, or null if it is not a port of the kernel's machine. */
 function proxied(url, page) {
   if (!URL.canParse(url)) return null;
   const target = new URL(url);
@@ -28,18 +28,18 @@ function proxied(url, page) {
   return way.href;
 }
 
-/** Choose "direct" or "proxy". A loopback address is the browser's own machine: on a page that
- *  came from elsewhere, the server is not there. */
+/** Choose "direct" or "proxy". A loopback address is the browser's own machine. If the page came
+ *  from elsewhere, the server is not there. */
 function chooseRoute(url, page) {
   const local = LOOPBACK.test(page.hostname);
   return local || !proxied(url, page) ? "direct" : "proxy";
 }
 
-/** What to do when a connection never opened. asked: the URL as somebody wrote it; url: as the
- *  browser took it. */
+/** Give advice when a connection never opened. asked: the URL as somebody wrote it; url: as the
+ *  browser understood it. */
 async function advise(route, asked, url, page) {
   if (!/^(ws|http)s?:/i.test(asked))
-    return `${printable(asked)} is no WebSocket URL: without ws:// the browser took it for ${url}`;
+    return `${printable(asked)} is not a WebSocket URL: without ws:// the browser took it for ${url}`;
   const loopback = LOOPBACK.test(new URL(url).hostname);
   const running = "Nothing there accepted the connection. Is the server running?";
   if (route === "proxy") {
@@ -59,7 +59,7 @@ async function advise(route, asked, url, page) {
   return loopback && page.baseUrl ? `${running} ${remote}` : running;
 }
 
-/** Ask jupyter-server-proxy whether it is installed: the HTTP status, 0 for no answer. */
+/** Ask whether jupyter-server-proxy is installed; return the HTTP status, 0 without an answer. */
 async function proxyStatus(page) {
   try {
     return (await fetch(new URL("server-proxy/servers-info", page.baseUrl))).status;
@@ -68,12 +68,12 @@ async function proxyStatus(page) {
   }
 }
 
-/** Say in our words what the browser threw; its own words differ from browser to browser. */
+/** Explain the browser's exception in our words; its own words differ from browser to browser. */
 function explain(error, what) {
   const rules = {
     "close InvalidAccessError": "A page may close with code 1000 or 3000 to 4999, no other.",
     "close SyntaxError": "A close reason has at most 123 bytes in UTF-8 (125 with the code).",
-    "connect SyntaxError": "That is no WebSocket URL (it begins with ws:// or wss:// and has no #), or a subprotocol is no token or there twice.",
+    "connect SyntaxError": "That is not a WebSocket URL (it begins with ws:// or wss:// and has no #), or a subprotocol is not a token or repeated.",
     "connect SecurityError": "This page came over https: the browser forbids ws:// here (mixed content). Use wss://, or go through JupyterLab.",
     "send InvalidStateError": "The connection is not open yet: send when `open` has happened.",
   };

@@ -1,4 +1,4 @@
-"""What JavaScript and the browser make of a script's arguments, before anything is sent.
+"""Check and convert a script's arguments as JavaScript and the browser do, before sending.
 
 Source: WHATWG WebSockets Standard, "The WebSocket interface"; Web IDL for strings.
 """
@@ -18,7 +18,7 @@ TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 
 
 class ScriptError(Exception):
-    """What JavaScript would throw, a DOMException. name: such as "InvalidStateError"."""
+    """The DOMException that JavaScript would throw. name: such as "InvalidStateError"."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
@@ -26,7 +26,7 @@ class ScriptError(Exception):
 
 
 def scalar(text: str) -> str:
-    """Return text that UTF-8 can write: JavaScript puts U+FFFD for half a surrogate pair."""
+    """Return text that UTF-8 can write; half a surrogate pair becomes U+FFFD, as in JavaScript."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -36,14 +36,14 @@ def size_of(data: str | bytes) -> int:
 
 
 def length_of(data: str | bytes) -> int:
-    """Return the length as JavaScript counts: bytes, or UTF-16 code units."""
+    """Return the length as JavaScript counts it, in bytes or UTF-16 code units."""
     return (
         len(data.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(data, str) else len(data)
     )
 
 
 def checked_url(url: str, origin: str) -> str:
-    """Return the URL to connect to: absolute, ws: or wss:, without a user's name. ScriptError."""
+    """Return the URL to connect to, absolute, ws: or wss:, without a user. Raises ScriptError."""
     try:
         whole = urljoin(f"{origin}/", url.strip())
         scheme, colon, rest = whole.partition(":")
@@ -53,10 +53,10 @@ def checked_url(url: str, origin: str) -> str:
 
 
 def checked_protocols(names: Sequence[str]) -> Sequence[str]:
-    """Return the subprotocols if each is a token, and none is there twice. ScriptError."""
+    """Return the subprotocols if they are distinct tokens. Raises ScriptError."""
     for name in names:
         if not TOKEN.fullmatch(name) or names.count(name) > 1:
             raise ScriptError(
-                "SyntaxError", f"subprotocol {name[:60]!r} is no token, or there twice"
+                "SyntaxError", f"subprotocol {name[:60]!r} is not a token, or repeated"
             )
     return names

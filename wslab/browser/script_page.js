@@ -1,8 +1,8 @@
-// A learner's script in a frame that nobody sees, and below the cell what it shows.
+// A learner's script in a hidden frame, with its output below the cell.
 
-const LINES = 200; // that are kept
+const LINES = 200; // lines of output that are kept
 
-/** The frame's page: `url` and `show`, then the script, as a second script in case it does not parse. */
+/** Make the frame's page, with `url` and `show`, then the script in a second element, as it may not parse. */
 function pageOf(script, url) {
   const prelude = `
     const url = ${JSON.stringify(url).replaceAll("<", "\\u003c")};
@@ -18,19 +18,19 @@ export default {
     const { script, url } = model.get("state");
     const page = thisPage();
     const direct = chooseRoute(url, page) === "direct";
-    // Through JupyterLab's proxy one has to be logged in, and only JupyterLab's own origin is.
+    // JupyterLab's proxy demands a login, and only JupyterLab's own origin is logged in.
     const sandbox = direct ? "allow-scripts" : "allow-scripts allow-same-origin";
-    const log = el("ol", { role: "log", "aria-label": "What the script shows", tabindex: "0" });
+    const [box, log] = logBox("What the script shows");
     const frame = el("iframe", { sandbox, hidden: "", title: "The script's page" });
     const onmessage = ({ source, data }) => {
       if (source !== frame.contentWindow || typeof data?.shown !== "string") return;
       log.append(el("li", {}, data.shown.slice(0, 1000)));
       while (log.children.length > LINES) log.firstChild.remove();
-      log.scrollTop = log.scrollHeight;
+      box.scrollTop = box.scrollHeight;
     };
     addEventListener("message", onmessage);
     frame.srcdoc = pageOf(script, direct ? url : proxied(url, page));
-    root.append(panel("A page with your script", log, frame));
+    root.append(panel("A page with your script", box, frame));
     return () => removeEventListener("message", onmessage);
   },
 };

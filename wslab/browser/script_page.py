@@ -1,9 +1,9 @@
-"""A script that the learner writes in a cell, and the browser runs: JavaScript with a `WebSocket`.
+"""A page for JavaScript with a `WebSocket` that the learner writes in a cell, and the browser runs.
 
     browser.ScriptPage('new WebSocket(url).onopen = (event) => show(event.type)', server)
 
-The script has a page of its own, a frame that nobody sees. It is sandboxed: it cannot reach the
-notebook, and its Origin is "null". Below the cell stands everything that it shows.
+The script has a page of its own, a hidden frame. It is sandboxed, so it cannot reach the
+notebook, and its Origin is "null". Everything that it shows appears below the cell.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["ScriptPage"]
 class ScriptPage:
     """A page that consists of a script.
 
-    script: JavaScript. It finds two names: `url`, a string, and `show(...)`, which writes its
-    arguments on a line below the cell. Its exceptions are shown, too.
+    script: JavaScript. It can use `url`, a string, and `show(...)`, which writes its arguments on a
+    line below the cell. Its exceptions are shown, too.
     target: a URL, or a server or cable of the lab. If the kernel's machine is not the browser's,
-    `url` leads through JupyterLab, and the page has JupyterLab's origin, since it must log in.
+    `url` leads through JupyterLab, and the page has JupyterLab's origin, because it must log in.
     """
 
     def __init__(self, script: str, target: str | Reachable) -> None:
@@ -37,7 +37,7 @@ class ScriptPage:
         )
 
     def __repr__(self) -> str:
-        """Say where it goes: the same with and without a page."""
+        """Say where it goes, in the same words with and without a page."""
         lines = len(self.script.strip().splitlines())
         return f"<ScriptPage {lines} lines for {self.url} : run this cell in JupyterLab>"
 

@@ -1,16 +1,16 @@
-"""The browser's `WebSocket`, in Python: the same states, the same four events, the same refusals.
+"""The browser's `WebSocket` in Python, with the same states, four events and refusals.
 
     socket = WebSocket("ws://127.0.0.1:8001/")
     socket.onmessage = lambda event: print(event.data)
     await socket.settle("open")
     socket.send("Hello")
 
-What a page's script sees, this shows in the kernel, where a test can look; a test also holds it to
-what Chromium reports. Below it is the `websockets` library. The names are JavaScript's.
+It shows a script's view in the kernel, where a test can look. A test also compares it with
+Chromium's reports. Below it is the `websockets` library. The names are JavaScript's.
 Source: WHATWG WebSockets Standard (websockets.spec.whatwg.org), "The WebSocket interface".
 
-It differs from a browser in this: URLs are checked, not rewritten into their normal form;
-`bufferedAmount` counts whole messages; a close code that cannot be (999) fails the connection.
+It differs from a browser in three ways. URLs are checked, not rewritten into their normal form.
+`bufferedAmount` counts whole messages. An impossible close code (999) fails the connection.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ __all__ = ["ScriptError", "WebSocket"]
 
 CLOSING_TIMEOUT = 60  # seconds that Chromium waits for the peer's Close
 ENDING_TIMEOUT = 2  # seconds that it then waits for the end of TCP
-REASON_LIMIT = 123  # bytes: a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
+REASON_LIMIT = 123  # bytes; a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
 
 EventListener = Callable[[Any], object]
 
 
 class _Connect(connect):
-    """The library's `connect`, but a redirect fails, as the standard has it."""
+    """The library's `connect`, but a redirect fails, as the standard demands."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -64,16 +64,16 @@ class _Connection(ClientConnection):
 
 
 class WebSocket:
-    """A WebSocket as a page's script has it. Make it where a loop runs, as in a cell.
+    """A WebSocket, as in a page's script. Make it where a loop runs, as in a cell.
 
     url: ws:, wss:, http: or https:, or relative to the page's origin; without a fragment.
-    protocols: the subprotocols to offer; a server that takes none of them is no success.
-    origin: where the page came from; a browser says so in the handshake, whatever the script wants.
-    cookies: those that the browser has for the server; it adds them without being asked.
+    protocols: the subprotocols to offer. If the server takes none of them, the connection fails.
+    origin: the page's origin. A browser sends it in the handshake, and the script cannot change it.
+    cookies: those that the browser has for the server. It adds them without being asked.
     closing_timeout: seconds to wait for the peer's Close after our own.
 
     events: everything that was fired, in order. protocol: the subprotocol agreed on, or "".
-    Raises ScriptError (SyntaxError) for a URL or a subprotocol that is none.
+    Raises ScriptError (SyntaxError) for an invalid URL or subprotocol.
     """
 
     CONNECTING: ClassVar = 0
@@ -93,7 +93,7 @@ class WebSocket:
         self.url = checked_url(url, origin)
         offered = checked_protocols([protocols] if isinstance(protocols, str) else protocols)
         self.readyState = self.CONNECTING
-        self.bufferedAmount = 0  # bytes that send() took and the network has not yet
+        self.bufferedAmount = 0  # bytes that send() took and the network has not taken yet
         self.protocol = ""
         self.onopen: EventListener | None = None
         self.onmessage: EventListener | None = None
@@ -112,7 +112,7 @@ class WebSocket:
             subprotocols=[Subprotocol(name) for name in offered] or None,
             additional_headers={"Cookie": cookie} if cookie else None,
             ping_interval=None,  # a script cannot ping, and browsers do not
-            open_timeout=None,  # nor do they give up soon
+            open_timeout=None,  # browsers do not give up soon either
             max_size=None,
             close_timeout=closing_timeout,
             proxy=None,
@@ -124,18 +124,18 @@ class WebSocket:
         state = ("CONNECTING", "OPEN", "CLOSING", "CLOSED")[self.readyState]
         return f"<WebSocket {masked_target(self.url)} {state}>"
 
-    # What a script calls
+    # Called by a script
 
     def send(self, data: str | bytes) -> None:
-        """Send a message: at once or soon, and nobody says whether it arrived.
+        """Send a message, at once or soon; nothing tells whether it arrived.
 
-        Raises ScriptError (InvalidStateError) before `open`. After the end it does nothing but
-        count: the data is lost, as in a page. Raises TypeError for anything but text and bytes.
+        Raises ScriptError (InvalidStateError) before `open`. After the end it only counts, and the
+        data are lost, as in a page. Raises TypeError if it is not text or bytes.
         """
         if isinstance(data, str):
             data = scalar(data)
         elif isinstance(data, (bytes, bytearray, memoryview)):
-            data = bytes(data)  # as it is now: the caller may change it afterwards
+            data = bytes(data)  # a copy, because the caller may change it afterwards
         else:
             raise TypeError(f"data is {data!r:.40}, not text or bytes")
         if self.readyState == self.CONNECTING:
@@ -145,10 +145,10 @@ class WebSocket:
             self._outgoing.put_nowait(data)
 
     def close(self, code: int | None = None, reason: str = "") -> None:
-        """Begin to close; what was sent before goes out first. The end is the `close` event.
+        """Begin to close; earlier messages go out first. The end is the `close` event.
 
-        Raises ScriptError: InvalidAccessError for a code other than 1000 and 3000 to 4999,
-        SyntaxError for a reason of more than 123 bytes.
+        Raises ScriptError, as InvalidAccessError for a code other than 1000 and 3000 to 4999, and
+        as SyntaxError for a reason of more than 123 bytes.
         """
         reason = scalar(reason)
         if code is None and reason:
@@ -173,10 +173,10 @@ class WebSocket:
         within: float = 5.0,
         quiet: float = 0.05,
     ) -> PageEvents:
-        """Wait until nothing more happens, and return the events; no script has this.
+        """Wait until nothing more happens, and return the events; a script cannot do this.
 
-        until: a number of events, a type of event, or a condition, to be reached first.
-        within: seconds to wait for it, then TimeoutError. quiet: seconds without an event.
+        until: a number of events, a type of event, or a condition, to wait for first.
+        within: seconds to wait for that, then TimeoutError. quiet: seconds without an event.
         """
         condition = (lambda: self.events.only(until)) if isinstance(until, str) else until
         await settle(
@@ -184,7 +184,7 @@ class WebSocket:
         )
         return self.events
 
-    # What happens
+    # Its task
 
     async def _live(self) -> None:
         """Open the connection, carry messages, and fire the events."""
@@ -208,7 +208,7 @@ class WebSocket:
         try:
             while True:
                 data = await _receive(connection)
-                if not self._asked_to_close:  # what comes after close() is dropped
+                if not self._asked_to_close:  # messages after close() are dropped
                     self._fire(MessageEvent(1, "message", data, length_of(data)))
         except ConnectionClosed as end:
             # We failed it if we sent a Close that nobody asked for, such as 1002 or 1007.
@@ -218,7 +218,7 @@ class WebSocket:
             sending.cancel()
 
     def _peer_closes(self, connection: ClientConnection) -> None:
-        """The peer's Close is there: nothing more can be sent, and TCP has to end soon."""
+        """The peer's Close is there, so nothing more can be sent, and TCP has to end soon."""
         self.readyState = self.CLOSING
         asyncio.get_running_loop().call_later(ENDING_TIMEOUT, connection.transport.abort)
 
@@ -233,7 +233,7 @@ class WebSocket:
                     await connection.send(item)
                     self.bufferedAmount -= size_of(item)
             except ConnectionClosed:
-                return  # `_live` hears of it too
+                return  # `_live` gets the same exception
 
     def _end(self, end: ConnectionClosed | None, failed: bool) -> None:
         self.readyState = self.CLOSED
@@ -253,13 +253,13 @@ class WebSocket:
             return
         try:
             listener(event)
-        except Exception as error:  # as in a page: it is reported, and the socket lives on
+        except Exception as error:  # as in a page, it is reported, and the socket lives on
             context = {"message": f"exception in on{event.type}", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
 
 
 async def _receive(connection: ClientConnection) -> str | bytes:
-    """Return the next message, of however many fragments: `recv` has a limit for them."""
+    """Return the next message, with any number of fragments; `recv` has a limit for them."""
     pieces: list[Any] = [piece async for piece in connection.recv_streaming()]
     empty: Any = pieces[0][:0]
     whole: str | bytes = empty.join(pieces)

@@ -1,8 +1,8 @@
-"""The part of a widget that lives in the page: JavaScript, styles, and a line to the kernel.
+"""The page's part of a widget, with JavaScript, styles, and a line to the kernel.
 
 Page and kernel talk in messages (`model.send` and `widget.send`). State goes one way, from the
-kernel to the page, for a page that is loaded later: what the page itself would save is lost or
-stalls while a cell awaits.
+kernel to the page, and helps a page that is loaded later. State that the page itself saves would be
+lost, or would stall while a cell awaits.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from wslab.lab.wire.anatomy import PARTS
 
 __all__ = ["PageWidget", "make_widget", "mimebundle"]
 
@@ -28,14 +30,21 @@ def _widget_class(*files: str) -> type:
 
     # The page cannot import a second file from here, so the helpers are pasted before the widget.
     scripts = [name for name in files if name.endswith(".js")]
-    styles = ["browser/widgets.css", *(name for name in files if name.endswith(".css"))]
+    common = ["browser/tokens.css", "browser/widgets.css"]
+    styles = [*common, *(name for name in files if name.endswith(".css"))]
     members = {
         "_esm": IMPORT.sub("", _read_all(scripts)),
-        "_css": _read_all(styles),
+        "_css": _read_all(styles) + "".join(map(_style_of_part, PARTS)),
         "state": traitlets.Dict().tag(sync=True),
         "__module__": __name__,
     }
     return type(Path(scripts[-1]).stem, (anywidget.AnyWidget,), members)
+
+
+def _style_of_part(name: str) -> str:
+    part = PARTS[name]
+    line = f"3px {part.line} {part.colour}"
+    return f".wslab-widget .wslab-part-{name} {{ border-bottom: {line}; }}\n"
 
 
 def _read_all(names: Sequence[str]) -> str:
@@ -47,10 +56,10 @@ def make_widget(
 ) -> PageWidget:
     """Make the page's part of a widget.
 
-    files: paths below the package `wslab`; the last script is the widget, those before are what it
-    uses or imports. Styles (.css) come after those that all widgets have.
-    state: what the page has to know, as JSON; assign `widget.state` anew to change it.
-    on_message: called with each message from the page, perhaps on another thread.
+    files: paths below the package `wslab`. The last script is the widget; it can use the scripts
+    before it. Styles (.css) come after those that all widgets have.
+    state: the page's data, as JSON. Assign a new `widget.state` to change it.
+    on_message: called with each message from the page, perhaps on a different thread.
     """
     widget = _widget_class(*files)(state=state)
     widget.on_msg(lambda _widget, message, _buffers: on_message(message))
@@ -58,6 +67,6 @@ def make_widget(
 
 
 def mimebundle(widget: PageWidget, text: str) -> dict[str, Any]:
-    """Return what IPython displays: the widget, or the text where nothing can show a widget."""
+    """Return the widget for IPython, with the text to show where widgets do not work."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}

@@ -1,7 +1,7 @@
-"""How values look in a notebook: HTML tables beside the text that each value prints as anyway.
+"""HTML tables for values in a notebook, beside the text that each value prints.
 
-HTML is plain, semantic and safe: it survives GitHub, both themes and a reader of screens, and
-whatever a peer sent is escaped. Colour carries no meaning.
+The HTML is plain, semantic and safe. It works on GitHub, in both themes and for screen readers, and
+a peer's words are escaped. Colour carries no meaning.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def install(shell: Any) -> None:
     formatter = shell.display_formatter.formatters["text/html"]
     for kind, render in RENDERERS.items():
         formatter.for_type(kind, render)
-    # By name, so that the widgets' package is loaded by those who use it.
+    # By name, so that the widgets' package is loaded only when it is used.
     formatter.for_type_by_name("wslab.browser.events", "PageEvents", html.page_events)
     for name, show in exercises.RENDERERS.items():
         formatter.for_type_by_name(*name.rsplit(".", 1), show)
     pictures = shell.display_formatter.formatters["image/png"]
-    # By name, so that matplotlib is loaded by those who plot, not by everybody.
+    # By name, so that matplotlib is loaded only when it is used.
     pictures.for_type_by_name("matplotlib.figure", "Figure", png)
     plain = shell.display_formatter.formatters["text/plain"]
     plain.for_type_by_name("matplotlib.figure", "Figure", describe)
@@ -73,7 +73,7 @@ def install(shell: Any) -> None:
 
 
 def show_new_errors(_result: object = None) -> None:
-    """Show the handler errors that no cell has looked at, below the cell that has just run."""
+    """Show new handler errors, which no cell has looked at, below the cell that has just run."""
     from IPython.display import display
 
     for listener in list(registry().values()):

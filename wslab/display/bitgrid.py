@@ -1,15 +1,13 @@
-"""A frame's bits as an HTML table of 32 columns: the drawing of RFC 6455 §5.2 with real values."""
+"""A frame's bits as an HTML table of 32 columns, as RFC 6455 §5.2 draws them, with real values."""
 
 from __future__ import annotations
 
 from html import escape
 
+from wslab.lab.wire.anatomy import PARTS
 from wslab.lab.wire.bitgrid import BITS, BitGrid, Cell
 
-__all__ = ["PARTS", "bitgrid"]
-
-# The parts of a frame, readable on white and on black; a mark or a name says the same.
-PARTS = {"header": "#4f7fc4", "key": "#b87400", "masked": "#b0559b", "payload": "#2a8a5a"}
+__all__ = ["bitgrid"]
 
 _RULER = "padding: 0; text-align: center; font-size: 70%; min-width: 1.6em"
 
@@ -28,8 +26,9 @@ def bitgrid(value: BitGrid) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    edge = f"1px solid {PARTS[cell.kind]}; border-top-width: 4px"
-    style = f"padding: 2px 0; text-align: center; border: {edge}"
+    part = PARTS[cell.kind]
+    edge = f"border: 1px solid {part.colour}; border-bottom: 4px {part.line} {part.colour}"
+    style = f"padding: 2px 0; text-align: center; {edge}"
     name = f"<small>{escape(cell.name)}</small><br>" if cell.name else ""
     return (
         f'<td colspan="{cell.width}" style="{style}">{name}<code>{escape(cell.value)}</code></td>'

@@ -1,4 +1,4 @@
-"""A state machine drawn from its table: nobody has to keep a picture and the code in step."""
+"""Draw a state machine from its table, so that the picture always matches the code."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ROW = 1.7  # units between two states of a column
 
 
 def layers_of(transitions: Transitions) -> dict[Enum, int]:
-    """Give each state the length of the longest way to it; one that nothing leads to has 0.
+    """Give each state the length of the longest way to it; a state without a way to it has 0.
 
-    Raises ValueError if the table has a circle, because then there is no longest way.
+    Raises ValueError if the table has a circle, because a circle has no longest way.
     """
     longest = {state: 0 for state, _step in transitions}
     for _ in range(len(transitions) + 1):
@@ -37,9 +37,9 @@ def layers_of(transitions: Transitions) -> dict[Enum, int]:
 
 
 def state_diagram(transitions: Transitions) -> Figure:
-    """Draw a table {(state, what happens): next state} as boxes and arrows.
+    """Draw a table {(state, step): next state} as boxes and arrows.
 
-    Boxes stand in columns by `layers_of`; arrows with the same ends share one, with both labels.
+    Boxes stand in columns by `layers_of`. Steps with the same ends share an arrow, with all labels.
     Nothing is filled, so that it is legible on any background. The figure's label is the table.
     """
     from matplotlib.figure import Figure
@@ -86,7 +86,7 @@ def _places(depth: Mapping[Enum, int]) -> dict[Enum, Point]:
 
 
 def _bend(start: Point, end: Point) -> float:
-    """Let a long arrow bend around the boxes between its ends: up in the upper half."""
+    """Let a long arrow bend around the boxes between its ends, upwards in the upper half."""
     span = end[0] - start[0]
     if span < 5:
         return 0.0
@@ -99,12 +99,12 @@ def _bulge(start: Point, end: Point) -> float:
 
 
 def _along(start: Point, end: Point) -> tuple[float, float, float]:
-    """Return where an arrow's label stands, a little above it, and its angle in degrees.
+    """Return the place of an arrow's label, a little above it, and its angle in degrees.
 
     The arrow is a quadratic Bézier curve, as arc3 draws it.
     """
     bend = _bend(start, end)
-    t = 0.6 if bend else 0.42  # where labels do not meet
+    t = 0.6 if bend else 0.42  # labels do not meet there
     dx, dy = end[0] - start[0], end[1] - start[1]
     middle = ((start[0] + end[0]) / 2 + bend * dy, (start[1] + end[1]) / 2 - bend * dx)
     weights = ((1 - t) ** 2, 2 * t * (1 - t), t**2)

@@ -1,4 +1,4 @@
-"""HTML for the exercises' values. They are registered by name: lessons do without them."""
+"""HTML for the exercises' values. They are registered by name, because lessons do not need them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RENDERERS", "course_html", "grid_html", "progress_html", "verdict"]
 
-# Both readable on white and on black, and told apart by the sign inside as well.
+# All are readable on white and on black, and the sign inside tells them apart as well.
 _COLOURS = {"✓": "#1b7f3b", "✗": "#c0392b", "–": "#8a8a8a"}
 
 
@@ -30,24 +30,28 @@ def _text(text: str) -> str:
 
 
 def verdict(value: Verdict) -> str:
-    """Show what became of an answer."""
+    """Show the verdict on an answer."""
     first, *rest = repr(value).split("\n")
     more = f"<pre>{_text(chr(10).join(rest))}</pre>" if rest else ""
-    return f'<div class="{CLASSES}"><strong>{_text(first)}</strong>{more}</div>'
+    # A line at the side, as in the widgets (browser/widgets.css)
+    line = (
+        f"border-left: 3px solid {_COLOURS.get(value.outcome.mark, '#8a8a8a')}; padding-left: 8px"
+    )
+    return f'<div class="{CLASSES}" style="{line}"><strong>{_text(first)}</strong>{more}</div>'
 
 
 def progress_html(value: Progress) -> str:
-    """Show what is solved, task by task."""
+    """Show the solved and open tasks."""
     return html_table(value.caption, value.HEAD, value.rows())
 
 
 def course_html(value: CourseMap) -> str:
-    """Show the lessons, and what is done of each."""
+    """Show the lessons, and how much of each is done."""
     return html_table(value.caption, value.HEAD, value.rows(), numbers=value.HEAD[1:])
 
 
 def grid_html(value: Grid) -> str:
-    """Show a square for each rule, with a sign in it, and below them what went wrong."""
+    """Show a square with a sign for each rule, and below them the failures."""
     rows = []
     for group, role, cells in value.lines():
         runs = groupby(cells, key=lambda cell: cell[0])
@@ -72,7 +76,7 @@ def grid_html(value: Grid) -> str:
 
 
 def _run(mark: str, titles: list[str]) -> str:
-    """Show neighbours of the same colour: one style for all, a name for each."""
+    """Show neighbours of the same colour, with one style for all and a name for each."""
     style = f"background: {_COLOURS[mark]}; color: white; letter-spacing: 0.3em; padding: 2px 0"
     signs = "<wbr>".join(f'<span title="{_text(title)}">{mark}</span>' for title in titles)
     return f'<span style="{style}">{signs}</span>'

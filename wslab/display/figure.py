@@ -1,6 +1,6 @@
-"""Matplotlib's figures: legible in both themes, and described for those who cannot see them.
+"""Make matplotlib's figures legible in both themes, and describe them for screen readers.
 
-A figure's label says what there is to see: `figure.set_label("WebSocket needs the fewest bytes")`.
+A figure's label is its description, as in `figure.set_label("WebSocket needs the fewest bytes")`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ BLACK = "#000000"
 
 
 def png(figure: Any) -> tuple[bytes, dict[str, str]]:
-    """Draw a figure on nothing, in grey ink where it would be black; pyplot is not needed.
+    """Draw a figure on a transparent background, with grey ink for black; needs no pyplot.
 
-    Returns the picture, and its label as the alternative text (nbconvert writes it).
+    Returns the picture, and its label as the alternative text. nbconvert's classic template writes
+    it; its default one (7.17) knows no alternative texts, whatever the metadata say.
     """
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
@@ -38,5 +39,5 @@ def png(figure: Any) -> tuple[bytes, dict[str, str]]:
 
 
 def describe(figure: Any, printer: Any, _cycle: bool) -> None:
-    """Write a figure as text: its label (IPython's pretty printer)."""
+    """Write a figure's label as its text (IPython's pretty printer)."""
     printer.text(f"Figure: {figure.get_label() or 'without a description'}")

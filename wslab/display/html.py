@@ -1,4 +1,4 @@
-"""HTML for the lab's values: pure functions from a value to a string."""
+"""HTML for the lab's values, as pure functions from a value to a string."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from wslab.lab.doctor import HEAD, Checkup
 from wslab.lab.record import Events
 from wslab.lab.tables import LAYOUT, Table, escaped, excerpt
-from wslab.lab.wire.anatomy import Anatomy
+from wslab.lab.wire.anatomy import PARTS, Anatomy
 from wslab.lab.wire.transcript import Row, Transcript
 
-if TYPE_CHECKING:  # the widgets' package is loaded by those who use it
+if TYPE_CHECKING:  # the widgets' package is loaded only when it is used
     from wslab.browser.events import PageEvents
 
 __all__ = [
@@ -27,8 +27,8 @@ __all__ = [
     "transcript",
 ]
 
-# A peer's text may hold $…$, which JupyterLab and nbconvert would typeset as mathematics: MathJax 3
-# and MathJax 2 leave alone what has these classes.
+# A peer's text may hold $…$, which JupyterLab and nbconvert would typeset as mathematics. MathJax 3
+# and MathJax 2 do not touch elements of these classes.
 CLASSES = "wslab mathjax_ignore tex2jax_ignore"
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
@@ -43,14 +43,14 @@ def html_table(
 ) -> str:
     """Make a table; every cell is escaped, line breaks are kept, mathematics is not typeset.
 
-    Of very many rows, or very long ones, it shows an `excerpt`, and says so.
+    If there are very many rows, or very long ones, it shows an `excerpt`, and says so.
 
-    rows: the cells' texts; the last cell of a short row spans the columns that are left.
+    rows: the cells' texts; the last cell of a short row spans the rest of the columns.
     numbers: the columns to align to the right. code: the columns in a monospaced font.
     """
     styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
     head_cells = "".join(
-        f'<th scope="col"{style}>{_text(name)}</th>'
+        f'<th scope="col"{style}>{_text(name)}</th>' if name else "<td></td>"
         for name, style in zip(head, styles, strict=True)
     )
     body = []
@@ -59,7 +59,7 @@ def html_table(
         spans = [1] * (len(row) - 1) + [len(head) - len(row) + 1]
         cells = zip(row, spans, styles, head, strict=False)
         body.append("".join(_cell(*cell[:3], cell[3] in code) for cell in cells))
-    title = f"<caption{_style(False, False)}>{_text(caption)}</caption>\n" if caption else ""
+    title = f"<caption{_style(False, False)}>{_html(caption)}</caption>\n" if caption else ""
     return (
         f'<table class="{CLASSES}">\n{title}<thead><tr>{head_cells}</tr></thead>\n<tbody>\n'
         + "\n".join(f"<tr>{cells}</tr>" for cells in body)
@@ -73,10 +73,37 @@ def _style(number: bool, one_line: bool) -> str:
     return f' style="{align}{"; white-space: nowrap" if one_line else ""}"'
 
 
+class _Marked(str):
+    """A text with parts of a frame in it, which are underlined as `PARTS` says.
+
+    parts: pairs of a key of `PARTS`, or "", and a text.
+    """
+
+    def __new__(cls, *parts: tuple[str, str]) -> _Marked:
+        self = super().__new__(cls, " ".join(text for _, text in parts))
+        self.html = " ".join(_underlined(kind, text) for kind, text in parts)
+        return self
+
+    html: str
+
+
+def _underlined(kind: str, text: str) -> str:
+    if not kind:
+        return _text(text)
+    line = f"border-bottom: 3px {PARTS[kind].line} {PARTS[kind].colour}"
+    return f'<span style="{line}">{_text(text)}</span>'
+
+
+def _html(text: str) -> str:
+    return text.html if isinstance(text, _Marked) else _text(text)
+
+
 def _cell(text: str, span: int, style: str, code: bool) -> str:
-    content = _text(text)
+    content = _html(text)
     if code and content:
-        content = f"<code>{content}</code>"
+        # Between two lines of bytes there must be room for what is drawn below the first.
+        style_of_code = ' style="line-height: 1.9"' if isinstance(text, _Marked) else ""
+        content = f"<code{style_of_code}>{content}</code>"
     wide = f' colspan="{span}"' if span > 1 else ""
     return f"<td{wide}{style}>{content}</td>"
 
@@ -86,18 +113,22 @@ def _text(text: str) -> str:
 
 
 def _rows_table(caption: str, rows: Iterable[Row]) -> str:
-    cells = []
+    cells, kinds = [], set()
     for one in rows:
+        kinds |= {kind for kind, _ in one.parts}
         number, who, kind, size, shown, meaning = one.cells()
         first = (number, _ARROWS[one.who].replace(one.who, who), kind, size)
         is_text = not shown and kind != "note"  # an HTTP header needs the room of both columns
+        shown = _Marked(*one.parts) if one.parts else shown
         cells.append((*first, meaning) if is_text else (*first, shown, meaning))
     head = ("#", "who", "kind", "size", "bytes", "meaning")
-    return html_table(caption, head, cells, numbers=("#", "size"), code=("bytes",))
+    legend = [(kind, part.marked(part.name)) for kind, part in PARTS.items() if kind in kinds]
+    title = _Marked(("", f"{caption}:"), *legend) if legend else caption
+    return html_table(title, head, cells, numbers=("#", "size"), code=("bytes",))
 
 
 def transcript(value: Transcript) -> str:
-    """Show what passed through a cable, a row for each message."""
+    """Show the messages that passed through a cable, one in each row."""
     caption = f"Transcript, {len(value)} rows" if len(value) else "Transcript: nothing has passed"
     if value.dropped:
         limit = value.tape.pieces.maxlen
@@ -106,27 +137,29 @@ def transcript(value: Transcript) -> str:
 
 
 def row(value: Row) -> str:
-    """Show one message; a frame also bit by bit."""
+    """Show one message, and a frame also bit by bit."""
     shown = _rows_table(f"Row {value.number} of a transcript", [value])
     return shown + (f"\n{anatomy(value.anatomy)}" if value.header is not None else "")
 
 
 def anatomy(value: Anatomy) -> str:
     """Show a frame bit by bit."""
-    rows = [(field.at, field.bits, field.name, field.meaning) for field in value]
+    rows = [
+        (field.at, _Marked((field.part, field.bits)), field.name, field.meaning) for field in value
+    ]
     head = ("byte", "bits", "field", "meaning")
     return html_table("A frame, field by field (RFC 6455 §5.2)", head, rows, code=("bits",))
 
 
 def events(value: Events) -> str:
-    """Show what happened on a server."""
+    """Show the events of a server."""
     return html_table(
         "Events", ("connection", "event", "text"), value.rows(), numbers=("connection",)
     )
 
 
 def page_events(value: PageEvents) -> str:
-    """Show what a page's WebSocket reported."""
+    """Show the events of a page's WebSocket."""
     head = ("connection", "event", "says")
     rows = value.rows() or [("", "none yet", "")]
     return html_table("Events of the socket", head, rows, numbers=("connection",))
@@ -138,5 +171,5 @@ def plain_table(value: Table) -> str:
 
 
 def checkup(value: Checkup) -> str:
-    """Show what the doctor found."""
+    """Show the doctor's findings."""
     return html_table("Check-up", HEAD, value.rows())

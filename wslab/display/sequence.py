@@ -1,6 +1,6 @@
 """A sequence diagram as an HTML table, which survives GitHub, both themes and untrusted notebooks.
 
-Lifelines and arrows are borders of cells. Where styles are lost, the words and arrow heads stay.
+Lifelines and arrows are borders of cells. If styles are lost, the words and arrow heads stay.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GAP = '<td style="padding: 0 14px; border: none"></td>'
 
 
 def sequence_html(value: SequenceDiagram) -> str:
-    """Show who sent what to whom, from top to bottom."""
+    """Show the messages between participants, from top to bottom."""
     has_times = any(step.seconds is not None for step in value.steps)
     heads = "".join(_head(value, place) for place in range(len(value.names)))
     time = f'<th style="{_TIME}">time</th>' if has_times else ""
@@ -46,14 +46,14 @@ def _head(value: SequenceDiagram, place: int) -> str:
 
 
 def _row(value: SequenceDiagram, step: Arrow, has_times: bool) -> str:
-    """Fill the lanes from left to right; the step takes all those that it crosses."""
+    """Fill the lanes from left to right; the step takes all lanes that it crosses."""
     left, right = sorted((step.start, step.end))
-    right = max(right, left + 1)  # what happens to one participant stands on its right
+    right = max(right, left + 1)  # an event of one participant stands on its right
     cells = []
     if has_times:
         said = "" if step.seconds is None else f"+{1000 * step.seconds:.0f} ms"
         cells.append(f'<td style="{_TIME}">{said}</td>')
-    # Behind the last lifeline is room for what happens to it; a pair has its ends at the edges.
+    # Behind the last lifeline is room for its events; a pair has its ends at the edges.
     lanes = len(value.names) - value.pairs
     for lane in range(lanes):
         edges = "" if value.pairs or lane + 1 < lanes else "; border-right: none"

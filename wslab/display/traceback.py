@@ -1,4 +1,4 @@
-"""Short tracebacks: the lines of the cell, the last line, and how to see everything."""
+"""Short tracebacks show the lines of the cell, the last line, and how to see everything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show_short_traceback(
 def short_traceback(
     namespace: dict[str, Any], error: BaseException, trace: TracebackType | None
 ) -> list[str]:
-    """Return the lines of an exception: those of cells, then its name and text.
+    """Return the lines of an exception, first those of cells, then its name and text.
 
     namespace: the globals of the cells. Frames of libraries are counted, not shown.
     """
@@ -54,7 +54,7 @@ def short_traceback(
 
 
 def _waited_for(namespace: dict[str, Any], error: BaseException) -> str:
-    """Say where a time-out has struck: `asyncio.timeout` itself says nothing."""
+    """Say where a time-out has struck, because `asyncio.timeout` itself does not."""
     cause = error.__cause__
     if str(error) or not isinstance(error, TimeoutError) or cause is None:
         return ""

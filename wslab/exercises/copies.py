@@ -1,7 +1,7 @@
-"""The learner's own copies of the notebooks: in `work/`, without outputs, theirs to change.
+"""Learners have their own copies of the notebooks, in `work/` and without outputs.
 
-A copy remembers which version it was made from. It is never overwritten; where the course has a
-newer version, that one is put beside it.
+A copy remembers its version. It is never overwritten. If the course has a newer version, that is
+put beside the copy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["make_copies", "reset"]
+__all__ = ["blank", "make_copies", "reset"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = "work"
@@ -20,28 +20,28 @@ Notebook = dict[str, Any]
 
 
 def make_copies(root: Path = ROOT) -> list[Path]:
-    """Copy what is not there yet from `notebooks/` to `work/`; return what was made.
+    """Copy missing notebooks from `notebooks/` to `work/`; return the new files.
 
-    root: the folder of the course. A copy keeps its place, so its links work as before.
+    root: the folder of the course. A copy keeps its relative place, so its links work as before.
     Raises FileNotFoundError if root has no notebooks.
     """
     made = []
     for source in _sources(root):
         copy = root / WORK / source.relative_to(root / "notebooks")
         if not copy.exists():
-            made.append(_write(copy, _blank(source)))
+            made.append(_write(copy, blank(source)))
         elif source.suffix == ".ipynb" and _version_of(copy) != _hash(_read(source)):
             beside = copy.with_suffix(".new.ipynb")
             if _version_of(beside) != _hash(_read(source)) and not _is_edited(beside):
-                made.append(_write(beside, _blank(source)))
+                made.append(_write(beside, blank(source)))
     return made
 
 
 def reset(name: str, root: Path = ROOT) -> Path:
     """Restore one of your copies, such as "03_framing" or "exercises/03_framing".
 
-    What you had is kept beside it, in a file that ends in `.old.ipynb`. Close the notebook without
-    saving, and open it again. ValueError if there is no notebook of this name.
+    Your version is kept beside it, in a file that ends in `.old.ipynb`. Close the notebook without
+    saving, and open it again. Raises ValueError for an unknown name.
     """
     source = root / "notebooks" / f"{name}.ipynb"
     if source not in (known := _sources(root)):
@@ -50,15 +50,15 @@ def reset(name: str, root: Path = ROOT) -> Path:
     copy = root / WORK / f"{name}.ipynb"
     if copy.exists() and _is_edited(copy):
         shutil.move(copy, copy.with_suffix(".old.ipynb"))
-    return _write(copy, _blank(source))
+    return _write(copy, blank(source))
 
 
 def _sources(root: Path) -> list[Path]:
-    """Return the lessons and the student copies of the exercises, with what they link to."""
+    """Return the lessons, the student copies of the exercises, and the README that they link."""
     folder = root / "notebooks"
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"{root} has no folder `notebooks`; run this in the course's folder"
+            f"the folder {root} has no folder `notebooks`; run this in the course's folder"
         )
     found = [*folder.glob("*.ipynb"), *(folder / "exercises").glob("*.ipynb")]
     readme = folder / "exercises" / "README.md"
@@ -75,13 +75,13 @@ def _read(path: Path) -> Notebook:
 
 
 def _hash(notebook: Notebook) -> str:
-    """Return a fingerprint of what a person can edit: kinds and sources of the cells."""
+    """Return a fingerprint of the parts that a person edits, the kinds and sources of cells."""
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
 
 
-def _blank(source: Path) -> str:
-    """Return a file's text, a notebook without outputs and with the version it was made from."""
+def blank(source: Path) -> str:
+    """Return a file's text; a notebook loses its outputs, and gets a note of its version."""
     if source.suffix != ".ipynb":
         return source.read_text(encoding="utf-8")
     notebook = _read(source)
@@ -93,7 +93,7 @@ def _blank(source: Path) -> str:
 
 
 def _version_of(copy: Path) -> str | None:
-    """Return the version that a copy was made from; None if it cannot be told."""
+    """Return the version that a copy was made from; None if it is not known."""
     try:
         version = _read(copy)["metadata"]["wslab"]["copied"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -102,7 +102,7 @@ def _version_of(copy: Path) -> str | None:
 
 
 def _is_edited(copy: Path) -> bool:
-    """Tell whether somebody has changed a copy; one that cannot be read counts as changed."""
+    """Tell whether somebody has changed a copy; an unreadable one counts as changed."""
     try:
         return _version_of(copy) != _hash(_read(copy))
     except FileNotFoundError:

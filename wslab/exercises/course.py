@@ -1,4 +1,4 @@
-"""The map of the course: lessons, minutes, and what you have done of each."""
+"""The map of the course has the lessons, their minutes, and your progress in each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["CourseMap", "Lesson", "course_map"]
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson. predicted, solved: how many of how many."""
+    """One lesson. predicted, solved: the number done, and the number of all."""
 
     title: str
     minutes: int
@@ -36,7 +36,7 @@ class CourseMap:
     HEAD = ("lesson", "minutes", "predicted", "exercises solved")
 
     def rows(self) -> list[list[str]]:
-        """Return the table's cells; nothing where there is nothing to do."""
+        """Return the table's cells; empty where a lesson has nothing to do."""
         return [
             [one.title, str(one.minutes), _of(*one.predicted), _of(*one.solved)]
             for one in self.lessons
@@ -44,7 +44,7 @@ class CourseMap:
 
     @property
     def caption(self) -> str:
-        """How long all of it takes."""
+        """The time that the whole course takes."""
         minutes = sum(one.minutes for one in self.lessons)
         return f"{len(self.lessons)} lessons, {minutes / 60:.0f} hours without the exercises"
 
@@ -58,7 +58,7 @@ def _of(done: int, all_: int) -> str:
 
 
 def course_map(root: Path = ROOT) -> CourseMap:
-    """Return the lessons in `notebooks/`, and how far you have got. root: the course's folder."""
+    """Return the lessons in `notebooks/` with your progress. root: the course's folder."""
     standings, predictions = journal.standings(), journal.predictions()
     tasks = {one.lesson[:2]: [task.id for task in one.tasks.values()] for one in all_sets()}
     lessons = []

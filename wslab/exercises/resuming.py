@@ -1,6 +1,6 @@
-"""Servers for checks of resume: their connections end at the worst moments, by a plan.
+"""Servers for checks of resume, whose connections end at the worst moments, by a plan.
 
-What is exchanged: `wslab.kit.resume`.
+The messages are those of `wslab.kit.resume`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["Judge", "Newspaper", "Shop"]
 
 SERVICE_RESTART = 1012  # close code
 PATIENCE = 9.0  # seconds that a client has for everything, with a pause after each connection
-LULL = 0.3  # seconds without a message after which it is waiting for an answer
+LULL = 0.3  # after so many seconds of silence a client is probably waiting for an answer
 
 
 class Judge:
-    """A server that ends the check as soon as a client says what cannot be.
+    """A server that ends the check as soon as a client sends an impossible message.
 
-    fate: what became of the connection that came last, for who waits for the next one.
+    fate: the state of the newest connection, shown if no further connection comes in time.
     """
 
     def __init__(self) -> None:
@@ -35,12 +35,12 @@ class Judge:
         self.appalled = asyncio.Event()
 
     def object_to(self, problem: object) -> None:
-        """Note what is wrong; the first thing counts."""
+        """Note a problem; only the first one counts."""
         self.problem = self.problem or str(problem)
         self.appalled.set()
 
     async def watch(self, trial: Trial, answer: Coroutine[Any, Any, Any], what: str) -> Any:
-        """Return what the learner's code returns, unless there is a problem first."""
+        """Return the result of the learner's code, unless there is a problem first."""
         working = asyncio.create_task(answer)
         watching = asyncio.create_task(self.appalled.wait())
         try:
@@ -57,7 +57,7 @@ class Judge:
 
 
 class Newspaper(Judge):
-    """A server that publishes, and whose connections go wrong one after the other.
+    """A server that publishes. Its connections fail one after the other.
 
     asked: the `resume` messages that it got.
     """
@@ -69,7 +69,7 @@ class Newspaper(Judge):
     FAULTS = ("restart", "reset", "again", "gap", "refuse")
 
     async def __call__(self, connection: ServerConnection) -> None:
-        """Serve a connection, each with another fault; the last ones with none."""
+        """Serve a connection; the first ones have one fault each, and the others have none."""
         session = Session(self.log)
         message = json.loads(await connection.recv())
         self.asked.append(message)
@@ -82,28 +82,26 @@ class Newspaper(Judge):
         number = len(self.asked)
         fault = self.FAULTS[number - 1] if number <= len(self.FAULTS) else ""
         if number > 1 and message.get("after") == 0:
-            self.object_to("it asks for everything again, instead of for the rest")
+            self.object_to("your client asks for everything again, and not only for the rest")
         if message.get("after") is None:
-            self.object_to("`after` is null: so it gets nothing of what there is")
+            self.object_to("`after` is null, so the client gets none of the earlier messages")
         after = resumed["after"]
         if fault == "again" and after:
             missed.insert(0, self.log.since(after - 1)[0])
         if fault == "gap":
             lost = ", ".join(str(message["seq"]) for message in missed[1:2])
             del missed[1:2]
-            self.fate = f"connection {number} is open, but message {lost} has not come on it"
+            self.fate = f"connection {number} is open, but message {lost} did not come on it"
         elif fault:
             self.fate = f"connection {number} has ended, and nobody has connected again"
         else:
-            self.fate = (
-                f"connection {number} got all the rest; some texts are there twice on purpose"
-            )
+            self.fate = f"connection {number} got all the rest; two texts come twice on purpose"
         await connection.send(json.dumps(resumed))
         if fault != "refuse":
             await self.publish(connection, missed, fault)
 
     async def publish(self, connection: ServerConnection, missed: Any, fault: str) -> None:
-        """Send some of what is missed, and end; after a gap, and in the end, stay."""
+        """Send some of the missed messages, and end; stay after a gap, and without a fault."""
         for message in missed if fault in ("", "gap") else missed[:3]:
             await connection.send(json.dumps(message))
         if fault == "reset":
@@ -115,9 +113,9 @@ class Newspaper(Judge):
 
 
 class Shop(Judge):
-    """A server that takes orders, and whose connections end at the worst moments.
+    """A server that takes orders. Its connections end at the worst moments.
 
-    orders: what has taken effect.
+    orders: the texts that have taken effect.
     """
 
     def __init__(self) -> None:
@@ -125,11 +123,11 @@ class Shop(Judge):
         self.orders: list[Any] = []
         self.connections = 0
 
-    # For each connection: how many orders take effect, and how many of these are acknowledged.
+    # Each pair is for one connection: the orders that take effect, and how many get an `ack`.
     PLAN = ((3, 1), (0, 0), (1, 0), (2, 2))
 
     async def __call__(self, connection: ServerConnection) -> None:
-        """Serve a connection as far as the plan lets it."""
+        """Serve a connection as far as the plan allows."""
         self.connections += 1
         number = self.connections
         planned = self.PLAN[number - 1 : number]
@@ -156,7 +154,7 @@ class Shop(Judge):
             await connection.close(error.close_code, error.error)
             return
         except TimeoutError:
-            pass  # whoever sends one at a time waits for what will not come
+            pass  # a client that sends one order at a time waits for an `ack` that will not come
         self.fate = f"connection {number} has ended, and nobody has connected again"
-        # Behind what was sent, so that an acknowledgement is not lost that counts as given.
+        # The Close comes behind the acknowledgements, so that none of them is lost.
         await connection.close(SERVICE_RESTART)

@@ -4,10 +4,10 @@
 
     async with kit.ReconnectingClient(url) as client: ...
 
-`log` numbers what a server says, `hub` sends it to everybody over a `line` each, `ratelimit` says
-how often;
-`keepalive` finds dead peers; `backoff`, `retry`, `outbox`, `resume`, `attempt` and `client` make a
-client that comes back; `messages` is JSON in and out; `js/` has the same for a page.
+`log` numbers a server's messages. `hub` sends them to everybody, over a `line` for each member.
+`ratelimit` limits how often somebody may send, and `keepalive` finds dead peers. `backoff`,
+`retry`, `outbox`, `resume`, `attempt` and `client` make a client that comes back. `messages` reads
+and writes JSON. `js/` has the same for a page.
 """
 
 from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, delays

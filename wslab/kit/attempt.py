@@ -1,4 +1,4 @@
-"""One connection of a client that reconnects: from the attempt to its end."""
+"""One connection of a client that reconnects, from the attempt to its end."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["Attempt", "ClientSettings", "Online", "Setup", "leave", "library_con
 
 Setup = Callable[[Message], Iterable[Mapping[str, Any]]]
 
-LEAVE = 1.0  # seconds for the closing handshake; a peer that needs longer is left without
+LEAVE = 1.0  # seconds for the closing handshake; then we leave without it
 
 
 def library_connect(url: str, **options: Any) -> connect:
-    """Return what to await for a connection of the library, with our heartbeat instead of its own.
+    """Return an awaitable connection of the library, with our heartbeat instead of its own.
 
-    A proxy of the system's settings is used, but not to reach this machine itself.
+    It uses the proxy of the system's settings, but not to reach this machine itself.
     """
     address = parse_url(url)
     headers = Headers(options.pop("additional_headers", None) or {})
@@ -47,16 +47,16 @@ def library_connect(url: str, **options: Any) -> connect:
 
 
 class Online(NamedTuple):
-    """An attempt has succeeded: from now on messages are exchanged. text: how, for a person."""
+    """An attempt has succeeded, and messages can be exchanged. text: how, for a person."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """What all attempts of a client have in common: options of `ReconnectingClient`.
+    """The settings of all attempts of a client; see the options of `ReconnectingClient`.
 
-    client: the secret of its life; None for a server that does not know `wslab.kit.resume`.
+    client: the client's lifelong secret; None for a server that does not know `wslab.kit.resume`.
     """
 
     connect: Callable[[str], Awaitable[Any]]
@@ -69,8 +69,8 @@ class ClientSettings:
 class Attempt:
     """One connection of a client.
 
-    settings, inbox, outbox: the client's. emit: takes what happens, and waits while the
-    application has not taken what happened before. to_send: set when the outbox has got something.
+    settings, inbox, outbox: the client's. emit: takes events, and waits while the application has
+    not taken the earlier ones. to_send: set when the outbox has got something.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class Attempt:
         self.to_send = asyncio.Event()
         self.to_send.set()
         self.ws: Any = None
-        self.is_silent = False  # the peer, by the watchdog's verdict
+        self.is_silent = False  # True if the watchdog finds that the peer is dead
         self.is_reading = True  # False while the application does not take its events
         self.began: float | None = None  # when it was online
 
     async def run(self, url: str) -> tuple[Ending, float | None]:
         """Connect, resume, exchange messages; return how it ended, and the seconds it lasted.
 
-        None seconds: it was never online. Cancelled, it closes the connection.
+        The seconds are None if it was never online. Cancelling it closes the connection.
         """
         code = 1000
         try:
@@ -113,28 +113,28 @@ class Attempt:
         raise AssertionError("receiving ends with an exception")
 
     async def _refined(self, ending: Ending, error: Exception) -> Ending:
-        """Say what only this connection knows."""
+        """Add to an ending what only this connection knows."""
         if self.is_silent:
             return Ending("silent", f"no sign of life for {self.settings.heartbeat.limit:g} s")
         if isinstance(error, TimeoutError) and self.ws is not None and self.settings.client:
             return Ending("silent", "connected, but no answer to resume")
         if ending.code == TOO_BIG and (key := self.outbox.too_big()) is not None:
             await self._emit(Refused(key, "too_big", ending.text))
-            return Ending(ending.way, "a message was too big: it goes on without it", code=TOO_BIG)
+            return Ending(ending.way, "a message was too big, so it is left out", code=TOO_BIG)
         return ending
 
     def _lasted(self) -> float | None:
         return None if self.began is None else asyncio.get_running_loop().time() - self.began
 
     async def _begin(self) -> None:
-        """Find out with the server what either side has missed, and set up what it forgets."""
+        """Find out with the server what either side has missed; set up the connection again."""
         events: list[ClientEvent] = []
         text, message = "connected", Message()
         if self.settings.client is None:
             self.outbox.connected()
         else:
             await self.ws.send(encoded(self.inbox.resume(self.settings.client, self.outbox.acked)))
-            while message.get("type") != "resumed":  # what comes before is no part of the log
+            while message.get("type") != "resumed":  # earlier messages are not part of the log
                 message = decoded(await self.ws.recv())
             gap = self.inbox.resumed(message)
             resent = self.outbox.resumed(message, new_epoch=gap == "epoch")
@@ -147,7 +147,7 @@ class Attempt:
         await self._emit(Online(text), *events)
 
     async def _exchange(self) -> None:
-        """Send and receive until receiving raises how it ended."""
+        """Send and receive until receiving raises the ending."""
         async with watched(
             self.ws, self.settings.heartbeat, busy=lambda: not self.is_reading
         ) as watchdog:
@@ -164,7 +164,7 @@ class Attempt:
 
     async def _send(self) -> None:
         is_numbered = self.settings.client is not None
-        with contextlib.suppress(ConnectionClosed, ConnectionError):  # receiving says how it ended
+        with contextlib.suppress(ConnectionClosed, ConnectionError):  # receiving raises it too
             while True:
                 await self.to_send.wait()
                 self.to_send.clear()
@@ -175,7 +175,7 @@ class Attempt:
                         await self._emit()
 
     def _heard(self, data: str | bytes) -> list[ClientEvent]:
-        """Take what the server says; return what of it is for the application."""
+        """Take a message of the server; return its events for the application."""
         if self.settings.client is None:
             return [Received(data)]
         message = decoded(data)
@@ -191,7 +191,7 @@ class Attempt:
 
 
 async def leave(ws: Any, code: int = 1000) -> None:
-    """Close a connection, in a second at most: a peer that is gone does not answer."""
+    """Close a connection, in a second at most, because a peer that is gone does not answer."""
     closing = asyncio.create_task(ws.close(code))
     try:
         await asyncio.wait([closing], timeout=LEAVE)

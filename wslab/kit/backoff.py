@@ -1,8 +1,8 @@
-"""How long to wait before the next attempt: policies that return delays, and do not sleep.
+"""Policies for the wait before the next attempt. They return delays, and do not sleep.
 
 All have one interface, `Policy`. The n-th delay after a connection was lost is a function of n, of
-a lot drawn in [0, 1), and of the delay before: the same formula serves one client, and a million
-of them in `wslab.apps.reconnect.storm`, as NumPy arrays.
+a lot drawn in [0, 1), and of the delay before. The same formula serves one client, and a million
+clients in `wslab.apps.reconnect.storm`, as NumPy arrays.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Numbers = Any  # a number, or a NumPy array of them
 
 
 class Policy(Protocol):
-    """How long to wait before each attempt."""
+    """Says how long to wait before each attempt."""
 
     @property
     def name(self) -> str:
-        """What a table or a plot calls it."""
+        """Its name in a table or a plot."""
 
     def delay(self, attempt: Numbers, lot: Numbers, previous: Numbers) -> Numbers:
         """Return the seconds to wait.
 
         attempt: how many were made since the connection was lost. lot: uniform in [0, 1).
-        previous: the seconds waited before the last one, 0 for the first.
+        previous: the seconds waited before the last attempt; 0 for the first one.
         """
 
 
@@ -53,12 +53,12 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential backoff (指数退避): every wait may be `factor` times as long as the one before.
+    """Exponential backoff (指数退避): each wait can be `factor` times as long as the one before.
 
-    first: seconds that the first waits last at most. quick: how many waits stay at that, before
-    they grow; a short outage is then over for everybody soon. limit: seconds that no wait exceeds.
-    jitter (抖动): whether to wait a random part of that time ("full jitter"), so that clients that
-    lost their connections at the same moment do not come back at the same moment.
+    first: the maximum of the first waits, in seconds. quick: how many waits keep this maximum. A
+    short outage is then soon over for everybody. limit: the maximum of any wait, in seconds.
+    jitter (抖动): True to wait a random part of that time ("full jitter"). Clients that lost their
+    connections at the same moment then do not come back at the same moment.
     """
 
     first: float = 1.0
@@ -69,11 +69,12 @@ class Backoff:
 
     def __post_init__(self) -> None:
         if not 0 < self.first <= self.limit < math.inf:
-            raise ValueError(f"first is {self.first} s, limit {self.limit} s: 0 < first ≤ limit")
+            seen = f"first is {self.first} s, limit is {self.limit} s"
+            raise ValueError(f"{seen}, but 0 < first ≤ limit < inf must hold")
         if self.factor < 1:
-            raise ValueError(f"factor is {self.factor}, waits must not become shorter")
+            raise ValueError(f"factor is {self.factor}, it must be at least 1")
         if self.quick < 1:
-            raise ValueError(f"quick is {self.quick}, at least the first wait lasts `first`")
+            raise ValueError(f"quick is {self.quick}, it must be at least 1")
 
     @property
     def name(self) -> str:
@@ -90,7 +91,7 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Decorrelated:
-    """Decorrelated jitter: between `first` and three times the wait before, at most `limit`.
+    """Decorrelated jitter waits from `first` to three times the wait before, at most `limit`.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
@@ -111,9 +112,9 @@ class Decorrelated:
 
 @dataclass(frozen=True)
 class LibraryDefault:
-    """What `async for ws in websockets.connect(…)` does: up to 5 s, then 3.1 s × 1.618ⁿ to 90 s.
+    """The waits of `async for ws in websockets.connect(…)`, up to 5 s, then 3.1 s × 1.618ⁿ to 90 s.
 
-    Only its first wait is random. It makes an attempt at once, before the first wait: `initial`.
+    Only its first wait is random. It makes an attempt at once, before the first wait.
     """
 
     first: float = 5.0
@@ -123,11 +124,11 @@ class LibraryDefault:
 
     @property
     def name(self) -> str:
-        """The library's."""
+        """The library's name for it."""
         return "websockets' default"
 
     def delay(self, attempt: Numbers, lot: Numbers, previous: Numbers) -> Numbers:
-        """Return the seconds to wait; for attempt 0 none: it tries at once."""
+        """Return the seconds to wait; 0 for attempt 0, which is made at once."""
         later = self.least * self.factor ** np.clip(attempt - 2, 0, 100)
         return np.where(
             np.equal(attempt, 0),
@@ -137,7 +138,7 @@ class LibraryDefault:
 
 
 def delays(policy: Policy, *, rng: Random) -> Iterator[float]:
-    """Yield a policy's delays in seconds, for ever: what `reconnect_delays=` of the library takes.
+    """Yield a policy's delays in seconds, without end, as the library's `reconnect_delays=` needs.
 
     >>> from itertools import islice
     >>> list(islice(delays(Fixed(3), rng=Random(1)), 3))
@@ -151,10 +152,10 @@ def delays(policy: Policy, *, rng: Random) -> Iterator[float]:
 
 
 class Attempts:
-    """One client's attempts under a policy; deterministic under its rng.
+    """One client's attempts under a policy; the rng determines them.
 
-    stable_after: seconds that a connection must have lasted to count as a success; one that is
-    accepted and closed at once does not.
+    stable_after: seconds that a connection must last to count as a success. A connection that is
+    accepted and closed at once does not count.
     """
 
     def __init__(self, policy: Policy, *, rng: Random, stable_after: float) -> None:
@@ -165,7 +166,7 @@ class Attempts:
     def ended(self, lasted: float | None = None) -> float:
         """Return the seconds to wait before the next attempt.
 
-        lasted: seconds that the connection lasted, None if there was none.
+        lasted: seconds that the connection lasted; None without a connection.
         """
         if lasted is not None and lasted >= self.stable_after:
             self.number = 0

@@ -1,4 +1,4 @@
-"""A client that comes back: it reconnects, resumes, and tells its application what it must know.
+"""A client that comes back. It reconnects, resumes, and tells its application what was lost.
 
     async with ReconnectingClient("ws://127.0.0.1:9000/") as client:
         client.send({"type": "chat", "text": "Hello"})
@@ -8,13 +8,13 @@
                 case Missed(): …
                 case Failed(): …
 
-It stands on values without sockets: `backoff` (when to try), `retry` (whether to try), `keepalive`
-(when to give up on a silent peer), `resume` and `outbox` (what was missed). An `Attempt` is one
-connection. This is the task that makes one attempt after the other.
+It stands on values without sockets. `backoff` says when to try, `retry` whether to try, `keepalive`
+when to give up a silent peer, and `resume` and `outbox` what was missed. An `Attempt` is one
+connection. The client is the task that makes one attempt after the other.
 
 The library's own `async for ws in connect(…)` reconnects too, and takes a policy's delays as
 `reconnect_delays=`. It does not know what was lost in between, never waits before the first attempt
-after a connection that worked, and raises on a 429. So this is built on single `connect` calls.
+after a connection that worked, and raises on a 429. So we build on single `connect` calls.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from wslab.net.clock import unguessable
 
 __all__ = ["NotDelivered", "ReconnectingClient"]
 
-LONGEST_WAIT = 3600.0  # seconds: what a server asks for beyond that is not heard
+LONGEST_WAIT = 3600.0  # seconds; the longest wait that a server can ask for
 CHANGES = 1000  # how many changes of state a client remembers
 LINGER = 10.0  # seconds that the end of a block waits for acknowledgements
 
@@ -46,7 +46,7 @@ Renew = Callable[[Ending], Awaitable[str | None]]
 
 
 class NotDelivered(RuntimeError):
-    """Messages were not acknowledged, and no more attempts are made. keys: what `send` returned."""
+    """Messages were not acknowledged, and no more attempts are made. keys: theirs, from `send`."""
 
     def __init__(self, keys: list[int], status: str) -> None:
         super().__init__(f"{len(keys)} messages are not delivered: {keys!s:.60}; {status}")
@@ -54,26 +54,26 @@ class NotDelivered(RuntimeError):
 
 
 class ReconnectingClient:
-    """A connection that outlives its connections; `async with`, or `start` and `close`.
+    """A connection that outlives its connections; use `async with`, or `start` and `close`.
 
-    url: the server's. connect: takes it and returns what to await for a connection, such as
-    `websockets.connect` or `connect_from_scratch`; by default the library's, which uses no proxy
+    url: the server's. connect: takes it and returns an awaitable connection, such as
+    `websockets.connect` or `connect_from_scratch`. By default it is the library's, without a proxy
     on this machine.
     policy: how long to wait between attempts. stable_after: seconds after which a connection
     counts as a success. rng: draws the delays.
-    heartbeat: when to ask for a sign of life. open_timeout: seconds for one attempt, `resumed`
-    included.
-    resume: whether the server knows `wslab.kit.resume`. Without it a message counts as delivered
-    when it was sent, and what is lost on the way stays lost.
-    history: whether a newcomer wants what the server still has.
-    setup: called on each connection with the server's `resumed`, {} without resume. The messages
-    that it returns go before all others, without ids: what belongs to a connection, such as the
-    name in a chatroom, has to be said again on each.
-    renew: called when an answer is final, such as 401 or 4001, which `Ending.code` tells. The URL
-    that it returns, with a new token perhaps, is tried next; None gives up.
+    heartbeat: when to ask for a sign of life. open_timeout: seconds for one attempt, up to
+    `resumed`.
+    resume: True if the server knows `wslab.kit.resume`. Without it a message counts as delivered
+    when it was sent, and messages that are lost on the way stay lost.
+    history: True if a newcomer wants the messages that the server still has.
+    setup: called on each connection with the server's `resumed`, or {} without resume. It returns
+    messages that go before all others, without ids. Settings of a connection, such as the name in a
+    chatroom, have to be sent again on each.
+    renew: called when an answer is final, such as 401 or 4001; see `Ending.code`. It returns the
+    URL to try next, perhaps with a new token, or None to give up.
 
-    state, status: where it is, and why, for a person. changes: all of that, with times.
-    settings: of every attempt, the secret of its life among them. queue: how many events may wait
+    state, status: the state, and its reason for a person. changes: all changes, with times.
+    settings: those of every attempt, with the client's secret. queue: how many events may wait
     before it stops reading.
     """
 
@@ -113,11 +113,11 @@ class ReconnectingClient:
         self._start = 0.0
         self._is_closed = False  # by `close`
 
-    # What an application does
+    # For the application
 
     @property
     def state(self) -> ClientState:
-        """Where it is."""
+        """The newest state."""
         return self.changes[-1].state if self.changes else ClientState.CLOSED
 
     @property
@@ -128,11 +128,11 @@ class ReconnectingClient:
         return f"{self.state.value}: {self.changes[-1].text}"
 
     def send(self, fields: Mapping[str, Any]) -> int:
-        """Take a message, a JSON object without `id`; return its key. It goes out when it can.
+        """Take a message, a JSON object without `id`; return its key. It is sent when possible.
 
-        It is encoded now: a later change of `fields` changes nothing.
-        Raises OutboxFull if too many wait, RuntimeError if it is closed or has failed, TypeError
-        or ValueError for what is not JSON in UTF-8 (RFC 8259 §8.1), such as NaN.
+        It is encoded now, so a later change of `fields` has no effect.
+        Raises OutboxFull if too many wait, and RuntimeError if the client is closed or has failed.
+        Raises TypeError or ValueError if it is not JSON in UTF-8 (RFC 8259 §8.1), such as NaN.
         """
         if self._task is None or self._task.done():
             raise RuntimeError(f"nothing is sent any more: {self.status}")
@@ -142,9 +142,9 @@ class ReconnectingClient:
         return key
 
     async def delivered(self) -> None:
-        """Wait until everything sent has taken effect, or was refused. Without resume: was sent.
+        """Wait until every message has taken effect or was refused; without resume, until sent.
 
-        Raises NotDelivered if it closes or fails before that.
+        Raises NotDelivered if the client closes or fails before that.
         """
         async with self._changed:
             await self._changed.wait_for(lambda: not self.outbox or self._is_over())
@@ -157,11 +157,11 @@ class ReconnectingClient:
             await self._changed.wait_for(lambda: self.state in states)
 
     def retry_now(self) -> None:
-        """Do not wait for the next attempt, if it waits: somebody has pressed "now"."""
+        """End the wait for the next attempt, for example when somebody has pressed "now"."""
         self._hurry.set()
 
     def __aiter__(self) -> Self:
-        """Iterate over the events, up to the end: `close`, or `Failed`."""
+        """Iterate over the events, until `close` or `Failed`."""
         return self
 
     async def __anext__(self) -> ClientEvent:
@@ -177,16 +177,16 @@ class ReconnectingClient:
     async def start(self) -> Self:
         """Begin to connect; does not wait for it. RuntimeError if it was started before."""
         if self._task is not None:
-            raise RuntimeError("a client is started once: make another one")
+            raise RuntimeError("a client can be started once: make a new one")
         self._start = asyncio.get_running_loop().time()
         self._note(ClientState.CONNECTING, "first attempt")
         self._task = asyncio.create_task(self._run())
         return self
 
     async def close(self) -> None:
-        """End it now: there is no attempt after this, no connection and no task is left.
+        """End it now, with its connection and its task; no attempt is made after this.
 
-        `outbox.keys` are the keys of what was not delivered; wait for `delivered` before.
+        `outbox.keys` are the keys of undelivered messages; wait for `delivered` before.
         """
         self._is_closed = True
         if self._task is None:
@@ -203,8 +203,8 @@ class ReconnectingClient:
     async def __aexit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         """Wait until everything is delivered, for 10 s at most, then close.
 
-        Raises NotDelivered if something was not. A block that raises, or has closed the client
-        itself, is not held up.
+        Raises NotDelivered if something was not. It does not wait after a block that raises or has
+        closed the client itself.
         """
         try:
             if kind is None and not self._is_closed:
@@ -219,7 +219,7 @@ class ReconnectingClient:
         finally:
             await self.close()
 
-    # What its task does
+    # Its task
 
     async def _run(self) -> None:
         try:
@@ -231,7 +231,7 @@ class ReconnectingClient:
                 if not ending.retry:
                     await self._fail(ending)
                     return
-                # On top of it, or all who were told the same would come at the same time.
+                # Added to it, because clients that were told the same would come at the same time.
                 delay = self.attempts.ended(lasted) + min(ending.wait, LONGEST_WAIT)
                 number = self.attempts.number
                 text = f"attempt {number} in {delay:.1f} s; {ending.text}"
@@ -241,7 +241,7 @@ class ReconnectingClient:
                     async with asyncio.timeout(delay):
                         await self._hurry.wait()
                 await self._enter(ClientState.CONNECTING, f"attempt {number}")
-        except Exception as error:  # a mistake in here must not look like a quiet network
+        except Exception as error:  # a bug in here must not look like a quiet network
             await self._fail(Ending("confused", f"{type(error).__name__}: {error}", retry=False))
             raise
 
@@ -258,14 +258,14 @@ class ReconnectingClient:
     async def _enter(
         self, state: ClientState, text: str, *events: ClientEvent, ending: Ending | None = None
     ) -> None:
-        """Change the state; what comes with it is the next thing that the application sees."""
+        """Change the state; the application sees the events that belong to it next."""
         async with self._changed:
             self._events.extend(events)
             self._note(state, text, ending)
             self._changed.notify_all()
 
     async def _emit(self, *events: Online | ClientEvent) -> None:
-        """Take what an attempt has to say; wait while a message finds too many others waiting."""
+        """Take an attempt's events; after a message, wait while too many events are waiting."""
         async with self._changed:
             for event in events:
                 if isinstance(event, Online):

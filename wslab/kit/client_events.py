@@ -1,4 +1,4 @@
-"""What a reconnecting client tells its application, and what it shows to a person."""
+"""The events of a reconnecting client for its application, and its states for a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Change", "ClientEvent", "ClientState", "Failed", "Missed", "Received
 
 
 class ClientState(enum.Enum):
-    """What to show to a person."""
+    """The states to show to a person."""
 
     CONNECTING = "connecting"
     ONLINE = "online"
@@ -26,8 +26,8 @@ class ClientState(enum.Enum):
 class Change:
     """A change of a client's state.
 
-    at: seconds since it was started. text: why, for a person. ending: how the connection before it
-    ended, or the attempt.
+    at: seconds since it was started. text: why, for a person. ending: the ending of the connection
+    or attempt before it.
     """
 
     at: float
@@ -38,18 +38,18 @@ class Change:
 
 @dataclass(frozen=True)
 class Received:
-    """A message of the server: once, and in order. A JSON object, or what came without resume."""
+    """A message of the server, once and in order; a JSON object, or any data without resume."""
 
     message: Any
 
 
 @dataclass(frozen=True)
 class Missed:
-    """What cannot be made up for.
+    """Messages that are lost, or may count twice.
 
-    gap: how many messages of the server are lost; "epoch" if it is another server, or one that has
-    forgotten, and nobody can tell; None if it is only this client that it has forgotten.
-    doubtful: the keys of own messages that are sent again and may take effect twice.
+    gap: how many messages of the server are lost. It is "epoch" if that is unknown, because this is
+    a different server, or one that has forgotten. It is None if it has only forgotten this client.
+    doubtful: the keys of our messages that are sent again and may take effect twice.
     """
 
     gap: Gap
@@ -58,9 +58,9 @@ class Missed:
 
 @dataclass(frozen=True)
 class Refused:
-    """The server refused an own message for good. key: what `send` returned.
+    """The server refused one of our messages for good. key: the one that `send` returned.
 
-    error: what kind of mistake; "too_big" if the server closed the connection with 1009 (RFC 6455
+    error: the kind of mistake; "too_big" if the server closed the connection with 1009 (RFC 6455
     §7.4.1). text: why, for a person.
     """
 
@@ -71,7 +71,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Failed:
-    """The last event: no more attempts will be made. ending: why."""
+    """The last event, after which no more attempts are made. ending: why."""
 
     ending: Ending
 

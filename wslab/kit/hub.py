@@ -1,17 +1,17 @@
-"""One message to many members: framed once, one write per member and turn, and nobody waits.
+"""Send one message to many members, framed once, with one write per member and turn.
 
     hub = Hub()
     hub.add(ws, "AAPL")                                 # in a handler; it ends with its connection
     hub.publish(encoded(quote), "AAPL", key="AAPL")     # to all who listen to this topic
-    hub.send(ws, encoded(answer))                       # to one member, in its place
+    hub.send(ws, encoded(answer))                       # to one member, in the right order
 
-What is published within one turn of the event loop goes out at the end of the turn, in one write
-per member. Members who listen to the same topics get the same bytes, which are joined once. For a
-member that cannot keep up messages wait; `drop_member`, `keep_latest` or `thin_out` says what
-happens when more than the backlog would wait (`wslab.kit.line`).
+Messages that are published within one turn of the event loop go out at the end of the turn, in one
+write per member. Members who listen to the same topics get the same bytes, which are joined once.
+Nobody waits for a slow member. Its messages wait, and `drop_member`, `keep_latest` or `thin_out`
+decides if more than the backlog would wait (`wslab.kit.line`).
 
-A connection is the library's, or an endpoint of `wslab.scratch`: anything with `transport`, `state`
-and `close`. The hub's frames go past its `send`, so nothing else may send a message in fragments.
+A connection is the library's, an endpoint of `wslab.scratch`, or anything with `transport`, `state`
+and `close`. The hub's frames bypass its `send`, so nothing else may send a message in fragments.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ TURN = 32 * 1024  # bytes of frames that are held back until the end of a turn, 
 
 
 class Hub:
-    """Members, the topics that they listen to, and what goes out to them. It belongs to one loop.
+    """Members, their topics, and the messages that go out to them. A hub belongs to one loop.
 
     backlog: bytes that may wait for one member once its transport is full.
-    when_full: what happens if more would; `drop_member`, `keep_latest`, `thin_out`, or another
-    function that leaves messages out. grace: seconds until a connection that is closed is aborted.
-    on_drop: called with a member that is dropped (1013), and the number of bytes that would wait.
+    when_full: leaves messages out if more would wait. It is `drop_member`, `keep_latest`,
+    `thin_out`, or your own function. grace: seconds until a closed connection is aborted.
+    on_drop: called with a dropped member (1013), and the number of bytes that would wait.
     left_out: how many messages were left out.
     """
 
@@ -53,10 +53,10 @@ class Hub:
         self._streams: dict[frozenset[Hashable], Stream] = {}
         self._by_topic: dict[Hashable, dict[Stream, None]] = {}
         self._busy: dict[Stream, None] = {}  # those that get something in this turn
-        self._own: dict[Line, None] = {}  # those that get something else than their stream
+        self._own: dict[Line, None] = {}  # those that get different messages than their stream
         self._size = 0  # bytes of frames in this turn
         self._scheduled: asyncio.Handle | None = None
-        self._closing: dict[asyncio.Task[None], None] = {}  # the loop itself would forget them
+        self._closing: dict[asyncio.Task[None], None] = {}  # the loop keeps no strong reference
 
     def __len__(self) -> int:
         """How many members there are."""
@@ -67,8 +67,8 @@ class Hub:
     def add(self, connection: Any, *topics: Hashable, member: Hashable = None) -> None:
         """Take a connection as a member, until it ends or is removed.
 
-        topics: what it listens to. member: what the other calls know it by; the connection itself
-        if left out. Raises ValueError if there is this member already.
+        topics: the topics that it listens to. member: its name for the other calls, by default the
+        connection itself. Raises ValueError if this member is there already.
         """
         member = connection if member is None else member
         if member in self._lines:
@@ -80,7 +80,7 @@ class Hub:
         self._schedule()
 
     def remove(self, member: Hashable) -> None:
-        """Send this member nothing more; once more does nothing."""
+        """Send this member nothing more; it may be removed twice."""
         if (line := self._lines.pop(member, None)) is not None:
             self._leave(line)
             self._own.pop(line, None)
@@ -91,20 +91,20 @@ class Hub:
             self._move(line, line.stream.topics.union(topics))
 
     def unsubscribe(self, member: Hashable, *topics: Hashable) -> None:
-        """Send this member these topics no more."""
+        """No longer send these topics to this member."""
         if (line := self._lines.get(member)) is not None:
             self._move(line, line.stream.topics.difference(topics))
 
-    # What goes out
+    # Outgoing
 
     def publish(
         self, message: str | bytes, topic: Hashable = None, *, key: Hashable = None
     ) -> None:
         """Send to all who listen to a topic, or to every member, at the end of this turn.
 
-        key: what the message is about, if it may be left out for a member that cannot keep up;
-        a later one of the same key replaces it. None: it must arrive, or the member is dropped.
-        Raises TypeError or ValueError for what is no message, and sends nothing then.
+        key: the message's subject, if a member that cannot keep up may miss it. A later message of
+        the same key replaces it. With None it must arrive, or the member is dropped.
+        Raises TypeError or ValueError, and sends nothing, if it is not a message.
         """
         outgoing = Outgoing.of(message, key)
         for stream in self._streams.values() if topic is None else self._by_topic.get(topic, ()):
@@ -118,9 +118,9 @@ class Hub:
     def send(
         self, member: Hashable, message: str | bytes, *, key: Hashable = None, asked: bool = False
     ) -> None:
-        """Send to one member, after all that was published before. Raises as `publish` does.
+        """Send to one member, after everything that was published before. Raises as `publish` does.
 
-        asked: whether it has asked for so much, as for a history; that does not count as backlog.
+        asked: True if it has asked for this, such as a history, which does not count as backlog.
         """
         outgoing = Outgoing.of(message, key)
         if (line := self._lines.get(member)) is not None:
@@ -128,7 +128,7 @@ class Hub:
             self._catch_up(line).append(outgoing)
 
     def close(self, member: Hashable, code: int = 1000, reason: str = "") -> None:
-        """Send what this member still has to get, and close its connection; wait for nothing."""
+        """Send the messages that wait for this member, and close its connection, without delay."""
         if (line := self._lines.get(member)) is not None:
             rest = line.waiting + self._catch_up(line)
             self.remove(member)
@@ -136,7 +136,7 @@ class Hub:
             self._end(line, code, reason)
 
     def flush(self) -> None:
-        """Write now what this turn has brought."""
+        """Write the messages of this turn now."""
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
@@ -152,10 +152,10 @@ class Hub:
             line.sort()
             line.push(messages or [])
 
-    # What lines tell
+    # Called by lines
 
     def drop(self, line: Line, size: int) -> None:
-        """Close the connection of a member that is too slow; cut it off if that has begun."""
+        """Close the connection of a member that is too slow; the second time, cut it off."""
         if self._lines.get(line.member) is not line:
             line.transport.abort()
             return
@@ -183,7 +183,7 @@ class Hub:
     # Streams
 
     def _catch_up(self, line: Line) -> list[Outgoing]:
-        """Give a member of its own all that its stream got in this turn so far."""
+        """Give a member its own list, with all that its stream got in this turn so far."""
         if line.own is None:
             line.own, line.start = [], 0
             line.sort()

@@ -1,8 +1,8 @@
-"""Heartbeat (心跳): how to notice that a peer is gone, when nobody says so.
+"""A heartbeat (心跳) notices that a peer is gone when nothing else tells you.
 
-A connection over which nothing comes may be idle, or dead: the cable is cut somewhere, the other
-machine has no power, its program hangs. TCP alone tells only a side that sends, and only after
-minutes. So one side asks for a sign of life from time to time, and gives up when none comes.
+A silent connection may be idle, or dead because a cable is cut somewhere, the other machine has no
+power, or its program hangs. TCP alone tells only a side that sends, and only after minutes. So one
+side asks for a sign of life from time to time, and gives up when none comes.
 
     interval        timeout
     ├──────────────┼───────────┤       misses=1: given up here unless anything arrives
@@ -12,11 +12,11 @@ minutes. So one side asks for a sign of life from time to time, and gives up whe
     ├─────────┼─────────┼──────────┤   misses=2
     last sign  beat      beat
 
-Any byte that arrives is a sign of life, not only the answer to a beat: a large message may take
-longer than the limit to arrive. (What this side sends is not seen to arrive: while it sends a large
-message, the answer to a beat comes after it, so the limit must leave time for both.) The beat is a
-Ping, which the other side's library answers by itself (RFC 6455 §5.5.2), or, where a program cannot
-send one, as in a browser, a message that the other side's program answers.
+Any byte that arrives is a sign of life, not only the answer to a beat, because a large message may
+take longer than the limit to arrive. This side cannot see its own bytes arrive. While it sends a
+large message, the answer to a beat comes after it, so the limit must leave time for both. The beat
+is a Ping, which the other side's library answers by itself (RFC 6455 §5.5.2). A program in a
+browser cannot send a Ping, so it sends a message that the other side's program answers.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from websockets.exceptions import ConnectionClosed
 
 __all__ = ["Heartbeat", "Watchdog", "library_bounds", "task_group", "watched"]
 
-Beat = Callable[[], Awaitable[object]]  # sends one
+Beat = Callable[[], Awaitable[object]]  # sends a beat
 
 DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """When to ask for a sign of life, and when to give up.
+    """Says when to ask for a sign of life, and when to give up.
 
-    interval: seconds of silence after which a beat is sent, and another one, and another one.
+    interval: seconds of silence before each beat.
     misses: how many beats without any sign of life mean death.
-    timeout: seconds that the last of them has, as long as interval if left out.
+    timeout: seconds to wait after the last of them, by default the interval.
     """
 
     interval: float = 20.0
@@ -56,18 +56,18 @@ class Heartbeat:
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} is {value} s, it must be positive")
         if self.misses < 1:
-            raise ValueError(f"misses is {self.misses}, at least 1 beat must be missed")
+            raise ValueError(f"misses is {self.misses}, it must be at least 1")
 
     @property
     def patience(self) -> float:
-        """Seconds that the last beat has to be answered."""
+        """Seconds to wait for the answer to the last beat."""
         return self.interval if self.timeout is None else self.timeout
 
     @property
     def limit(self) -> float:
-        """Seconds of silence that mean death: a watchdog that looks in time notices it no later.
+        """Seconds of silence that mean death. A watchdog that looks in time notices it then.
 
-        One that looks late asks again first, see `Watchdog.look`.
+        A watchdog that looks late asks again first, see `Watchdog.look`.
         """
         return self.misses * self.interval + self.patience
 
@@ -75,17 +75,17 @@ class Heartbeat:
     def tolerance(self) -> float:
         """Seconds that an answer may take before a living peer is given up.
 
-        A peer that dies is noticed no sooner than that, less the time that an answer takes.
+        A dead peer is noticed after at least that time, less the time that an answer takes.
         """
         return self.limit - self.interval
 
     def beats_per_day(self, clients: int = 1) -> float:
-        """Return the largest number of beats in a day: those of clients that say nothing else."""
+        """Return the largest number of beats in a day, from clients that say nothing else."""
         return clients * DAY / self.interval
 
 
 class Watchdog:
-    """Judges a peer by its signs of life; a policy, which sends nothing and waits for nothing.
+    """Judges a peer by its signs of life. It is a policy, so it does not send or wait.
 
     clock: returns seconds. is_dead: its verdict. Its owner calls `sign` when anything arrives,
     and `look` when `wakeup` is reached.
@@ -99,22 +99,22 @@ class Watchdog:
         self.is_dead = False
 
     def sign(self) -> None:
-        """Take note of a sign of life: anything that has come from the peer."""
+        """Take note of a sign of life, which is anything that has come from the peer."""
         self.last_sign, self.beats = self.clock(), 0
 
     @property
     def wakeup(self) -> float:
-        """When to look next, on the clock."""
+        """The time of the next look, on the clock."""
         if self.beats == self.heartbeat.misses:
             return self.last_sign + self.heartbeat.limit
         return self.last_sign + (self.beats + 1) * self.heartbeat.interval
 
     def look(self) -> Literal["beat", "dead"] | None:
-        """Return what it is time for: to send a beat, to give up (once), or nothing (None).
+        """Return "beat" when it is time to send one, "dead" (once) to give up, or None.
 
-        A look that comes late, because the loop was blocked or the process was stopped, asks again
-        before it gives up: what has come in the meantime may not have been read yet. A machine that
-        sleeps does not count on Linux, where asyncio's clock stands still meanwhile.
+        A look can come late because the loop was blocked or the process was stopped. It then asks
+        again before it gives up, because bytes might have come that were not read yet. On Linux the
+        sleep of a machine does not count, because asyncio's clock stands still meanwhile.
         """
         now = self.clock()
         late = now - self.wakeup
@@ -126,13 +126,13 @@ class Watchdog:
                 return "dead"
             self.beats = 0
         self.beats += 1
-        self.last_sign = now - self.beats * self.heartbeat.interval  # answered from now on
+        self.last_sign = now - self.beats * self.heartbeat.interval  # as if it were in time
         return "beat"
 
 
 @contextlib.asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """Make an `asyncio.TaskGroup` that raises the first error itself, instead of a group of them.
+    """Make an `asyncio.TaskGroup` that raises the first error itself, not a group of errors.
 
     So no task dies unseen, and `except ConnectionClosed` works as without a group.
     """
@@ -147,7 +147,7 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 class _Tap:
-    """Stands between a transport and its protocol, and tells a watchdog of each byte that comes."""
+    """Stands between a transport and its protocol, and tells a watchdog about bytes that come."""
 
     def __init__(self, protocol: Any, watchdog: Watchdog) -> None:
         self.protocol, self.watchdog = protocol, watchdog
@@ -168,18 +168,17 @@ async def watched(
     *,
     busy: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Watchdog]:
-    """Watch over a connection, the library's or one from scratch, a client's or a server's.
+    """Watch over a connection, of the library or from scratch, of a client or a server.
 
         async with watched(ws, Heartbeat(20, timeout=10)):
             async for message in ws: ...
 
-    A peer that does not answer is cut off, without a closing handshake: a dead one would not answer
-    that either, and the handshake's own time-out comes on top. Receiving ends with 1006 then.
-    beat: sends an application's own beat; without it, a Ping. The next beat is not sent before the
-    last one was, and no Ping before the last one was answered, so a peer that ignores them costs
-    one task and one Ping. What a beat raises comes out of the block, except that the connection
-    has ended.
-    busy: tells that this side itself does not read at the moment, and so cannot see any sign.
+    A peer that does not answer is cut off without a closing handshake. A dead peer would not answer
+    that either, and the handshake's own time-out would come on top. Receiving then ends with 1006.
+    beat: sends an application's own beat; the default is a Ping. A beat waits until the last one
+    was sent, and a Ping until the last one was answered. So a peer that ignores them costs one task
+    and one Ping. An error in a beat leaves the block, unless it tells that the connection ended.
+    busy: returns True while this side does not read, and so cannot see any sign.
     """
     watchdog = Watchdog(heartbeat, asyncio.get_running_loop().time)
     transport, protocol = ws.transport, ws.transport.get_protocol()
@@ -207,14 +206,14 @@ async def _watch(
     beating: asyncio.Task[None] | None = None
     try:
         while not watchdog.is_dead:
-            # A sign that comes meanwhile may bring the next look forward, to an interval from then.
+            # A sign that comes meanwhile may move the next look to one interval after the sign.
             wait = watchdog.wakeup - watchdog.clock()
             await asyncio.sleep(min(wait, watchdog.heartbeat.interval))
             if busy():
                 watchdog.sign()
             verdict = watchdog.look()
             if verdict == "beat" and (beating is None or beating.done()):
-                # Nobody waits for it: when the network is full, sending alone may take for ever.
+                # We do not wait for it, because sending takes for ever if the network is full.
                 beating = group.create_task(_ignoring_the_end(beat))
         ws.transport.abort()
     finally:
@@ -234,11 +233,11 @@ async def _ping(ws: Any) -> None:
 def library_bounds(
     ping_interval: float = 20, ping_timeout: float = 20, close_timeout: float = 10
 ) -> tuple[float, float]:
-    """Return after how many seconds the library's own keepalive ends a dead connection: from, to.
+    """Return the least and most seconds for the library's keepalive to end a dead connection.
 
-    It sends a Ping every ping_interval; the last one that is answered may have been sent just
-    before the fault, or a whole interval earlier. Then it begins a closing handshake, which a dead
-    peer does not answer either. The arguments are those of `websockets.connect` and `serve`.
+    It sends a Ping every ping_interval. The last answered Ping was sent just before the fault, or
+    up to an interval earlier. Then it begins a closing handshake, which a dead peer does not answer
+    either. The arguments are those of `websockets.connect` and `serve`.
 
     >>> library_bounds()
     (30, 50)

@@ -1,9 +1,9 @@
-"""The hub's way to one member: it notices who cannot keep up, and bounds what waits.
+"""The hub's line to one member. It notices a slow member, and limits the waiting messages.
 
-Writing never waits. A transport whose peer does not read says so (`pause_writing`, asyncio's sign).
-From then on messages wait here, as references to frames that all members share. When more than the
-backlog waits, a policy leaves something out. What other layers write to such a peer, such as the
-Pongs of the library, is counted too.
+Writing never waits. asyncio calls `pause_writing` when a peer does not read. From then on messages
+wait here, as references to frames that all members share. When more than the backlog waits, a
+policy leaves something out. Bytes that other layers write to such a peer, such as the library's
+Pongs, count too.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["Line", "Outgoing", "Stream", "WhenFull", "drop_member", "keep_latest
 
 
 class Outgoing(NamedTuple):
-    """A message as it goes out. key: None for one that must arrive; see `Hub.publish`."""
+    """A message as it goes out. key: None for a message that must arrive; see `Hub.publish`."""
 
     key: Hashable
     frame: bytes
 
     @classmethod
     def of(cls, message: str | bytes, key: Hashable = None) -> Outgoing:
-        """Frame a message: str as text, bytes as binary (RFC 6455 §5.6), unmasked.
+        """Frame a message, unmasked, with str as text and bytes as binary (RFC 6455 §5.6).
 
-        Raises TypeError for anything else, ValueError for a text that UTF-8 cannot write.
+        Raises TypeError for anything else, and ValueError for a text that UTF-8 cannot write.
 
         >>> Outgoing.of("你好").frame
         b'\\x81\\x06\\xe4\\xbd\\xa0\\xe5\\xa5\\xbd'
@@ -40,18 +40,18 @@ class Outgoing(NamedTuple):
         raise TypeError(f"a message is str or bytes, this is {message!r:.60}: encode it first")
 
 
-# A policy takes what waits for a member, when that is too much, and returns what is to stay. It is
-# asked again while that is still too much. If it leaves nothing out, the member is dropped.
+# When too many messages wait for a member, a policy takes them and returns those to keep. It is
+# called again while they are still too many. If it leaves nothing out, the member is dropped.
 WhenFull = Callable[[list[Outgoing]], list[Outgoing]]
 
 
 def drop_member(waiting: list[Outgoing]) -> list[Outgoing]:
-    """Leave nothing out: the member is dropped, and may come back and resume."""
+    """Leave nothing out, so that the member is dropped. It may come back and resume."""
     return waiting
 
 
 def keep_latest(waiting: list[Outgoing]) -> list[Outgoing]:
-    """Keep the latest message of each key, and all that have no key."""
+    """Keep the latest message of each key, and all messages without a key."""
     latest = {each.key: number for number, each in enumerate(waiting)}
     return [
         each
@@ -61,7 +61,7 @@ def keep_latest(waiting: list[Outgoing]) -> list[Outgoing]:
 
 
 def thin_out(waiting: list[Outgoing]) -> list[Outgoing]:
-    """Leave out every second one of the messages that have a key."""
+    """Leave out every second message that has a key."""
     keyed = [number for number, each in enumerate(waiting) if each.key is not None]
     gone = set(keyed[::2])
     return [each for number, each in enumerate(waiting) if number not in gone]
@@ -80,9 +80,9 @@ class _Hub(Protocol):
 class Stream:
     """Members who listen to the same topics, and so get the same bytes.
 
-    lines: to all of them; a dict is a set that keeps its order, so that runs are repeatable.
-    ready: the `write` of each that can be written to without a look; all a message costs is a call.
-    turn: what they get at the end of this turn.
+    lines: to all of them. A dict is a set that keeps its order, so that runs are repeatable.
+    ready: the `write` of each line that needs no check. So a message costs only a call.
+    turn: the messages that they get at the end of this turn.
     """
 
     def __init__(self, topics: frozenset[Hashable]) -> None:
@@ -92,7 +92,7 @@ class Stream:
         self.turn: list[Outgoing] = []
 
     def write(self, turn: list[Outgoing]) -> None:
-        """Write what this turn has brought, but not to those with something of their own."""
+        """Write this turn's messages, except to members that have messages of their own."""
         data = b"".join([each.frame for each in turn])
         others: list[Line] = []
         if len(self.ready) < len(self.lines):
@@ -100,7 +100,7 @@ class Stream:
         for write in list(self.ready.values()):
             try:
                 write(data)
-            except RuntimeError:  # after its end, as when a Ping was not answered
+            except RuntimeError:  # the connection has ended, as when a Ping was not answered
                 continue
         for line in others:
             if line.own is None:
@@ -108,13 +108,13 @@ class Stream:
 
 
 class Line(asyncio.Protocol):
-    """Stands between a member's transport and its protocol, and sees how they get on.
+    """Stands between a member's transport and its protocol, and sees how fast the bytes leave.
 
-    It also takes the place of the connection's `close`, because nothing may follow a Close frame.
-    own: what goes to this member in this turn, None if that is the same as for all its stream.
+    It also replaces the connection's `close`, because nothing may follow a Close frame.
+    own: this member's messages in this turn. None means the same messages as for all its stream.
     start: the first message of the stream's turn that is not yet in `own`.
-    waiting: what waits while is_slow, `size` bytes. credit: bytes that may wait beyond the bound.
-    replies: bytes that other layers have written since the member is slow.
+    waiting: messages that wait while is_slow. They have `size` bytes. credit: bytes that may wait
+    on top of the backlog. replies: bytes from other layers since the member became slow.
     """
 
     __slots__ = (
@@ -137,14 +137,14 @@ class Line(asyncio.Protocol):
         self.waiting: list[Outgoing] = []
 
     def sort(self) -> None:
-        """Be ready, or not."""
+        """Enter or leave the stream's `ready` lines."""
         if self.is_slow or self.is_closing or self.own is not None or self not in self.stream.lines:
             self.stream.ready.pop(self, None)
         else:
             self.stream.ready[self] = self.transport.write
 
     def push(self, messages: list[Outgoing]) -> None:
-        """Write messages, or let them wait for a member that is slow."""
+        """Write messages, or let them wait if the member is slow."""
         if self.is_slow and not self.is_closing:
             self.waiting += messages
             self.size += sum(len(each.frame) for each in messages)
@@ -185,7 +185,7 @@ class Line(asyncio.Protocol):
         self.protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Write what has waited, now that they have gone out."""
+        """Write the waiting messages, because the bytes before them have gone out."""
         self.is_slow = False
         self.sort()
         self.protocol.resume_writing()
@@ -194,7 +194,7 @@ class Line(asyncio.Protocol):
         self.push(messages)
 
     def data_received(self, data: bytes) -> None:
-        """Pass bytes on, and count what is written in reply to them."""
+        """Pass bytes on, and count the bytes that are written in reply."""
         before = self.transport.get_write_buffer_size()
         self.protocol.data_received(data)
         if not self.is_closing and self._has_closed():
@@ -213,6 +213,6 @@ class Line(asyncio.Protocol):
         return keep_open
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Pass on that there is nobody any more."""
+        """Pass on that the peer is gone."""
         self.protocol.connection_lost(exc)
         self.hub.forget(self)

@@ -1,6 +1,6 @@
-"""A server's memory of a conversation, one value: what was said, and how far each client has got.
+"""A server's memory of a conversation, as one value, for `wslab.kit.resume`.
 
-What it is for: `wslab.kit.resume`.
+It holds the messages, and how far each client has got.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EPOCHS = 100  # earlier ones that a log remembers
 
 
 def is_number(value: object, least: int = 0) -> bool:
-    """Tell whether this is a JSON number that counts something; true is none.
+    """Tell whether this is a JSON number that counts something; true is not one.
 
     >>> is_number(0), is_number(True), is_number(-1), is_number(1.0)
     (True, False, False, False)
@@ -35,7 +35,7 @@ def is_number(value: object, least: int = 0) -> bool:
 
 
 class Refusal(NamedTuple):
-    """Why a message had no effect: what kind of mistake, for programs, and a text for people."""
+    """The reason why a message had no effect, as an error for programs, and a text for people."""
 
     error: str
     text: str
@@ -43,9 +43,9 @@ class Refusal(NamedTuple):
 
 @dataclass
 class _Client:
-    """How far a client has got: its last id that was answered, and the number it produced.
+    """How far a client has got, by its last answered id, and the number that this id produced.
 
-    refused: by id, those that the client may not know of yet.
+    refused: by id, the refusals that the client might not know yet.
     """
 
     id: int = 0
@@ -54,15 +54,15 @@ class _Client:
 
 
 class Log:
-    """A server's memory: the last messages, and how far each client has got. One value.
+    """A server's memory, as one value: the last messages, and how far each client has got.
 
-    limit: how many messages it keeps. Of clients it remembers 1000; those that were not heard of
-    for the longest time go first.
-    epoch: random, for the life of this log. last: the number of the newest message.
+    limit: how many messages it keeps. It remembers 1000 clients, and forgets the longest silent
+    ones first.
+    epoch: random, but constant. last: the number of the newest message.
     sessions: the server's side of each client's newest connection.
-    A server that is handed the log of its predecessor goes on where that stopped.
-    Any thread may read it while another one publishes. Messages are kept as JSON text, so what it
-    returns is a snapshot: nobody changes history through it.
+    If a server gets the log of its predecessor, it goes on where that stopped.
+    Any thread may read it while another one publishes. Messages are kept as JSON text, so callers
+    get a snapshot, and cannot change history through it.
     """
 
     def __init__(self, limit: int = 1000) -> None:
@@ -82,19 +82,19 @@ class Log:
         return len(self._texts)
 
     def __bool__(self) -> bool:
-        """An empty log is a log: `log or Log()` must not make another one of it."""
+        """An empty log is true, because `log or Log()` must not replace it."""
         return True
 
     @property
     def forgotten(self) -> int:
-        """The number of the newest message that it no longer has, 0 if it has all."""
+        """The number of the newest message that it no longer has; 0 if it has all."""
         with self._lock:
             return self.last - len(self._texts)
 
     def publish(self, fields: Mapping[str, Any]) -> Message:
-        """Add a message; return it with its number: what to send to those who can resume.
+        """Add a message; return it with its number, to be sent to clients that can resume.
 
-        Raises TypeError or ValueError for what is not JSON; nothing is added then.
+        Raises TypeError or ValueError, and adds nothing, if it is not JSON.
 
         >>> Log().publish({"text": "Hello"})
         {'text': 'Hello', 'seq': 1}
@@ -106,17 +106,17 @@ class Log:
         return message
 
     def since(self, after: int) -> list[Message]:
-        """Return the messages after this number, as far as there are any left."""
+        """Return the messages after this number, as far as they are still there."""
         with self._lock:
             texts = list(islice(self._texts, max(0, after - self.forgotten), None))
         return [json.loads(text) for text in texts]
 
     def shared(self, epoch: str) -> int | None:
-        """Return up to which number an epoch's messages are those of this log; None if unknown."""
+        """Return the last number that an epoch shares with this log; None if it is unknown."""
         return self.last if epoch == self.epoch else self._earlier.get(epoch)
 
     def seen(self, client: str) -> int:
-        """Return the last id of a client that was answered, 0 if none is known; it was heard of."""
+        """Return a client's last answered id, 0 if unknown; note that the client is alive."""
         with self._lock:
             if client not in self._clients:
                 return 0
@@ -124,19 +124,19 @@ class Log:
             return self._clients[client].id
 
     def outcome(self, client: str, id: int) -> Refusal | int | None:
-        """Return what became of an id: its refusal, or its number; None for none or an old one."""
+        """Return an id's outcome, its refusal or number; None if it has neither or is too old."""
         known = self._clients.get(client, _Client())
         return known.refused.get(id, known.seq if known.id == id else None)
 
     def refusals(self, client: str, acked: int) -> dict[int, Refusal]:
-        """Return a client's refusals by id; those up to `acked` it knows, and they are dropped."""
+        """Return a client's refusals by id; drop those up to `acked`, which the client knows."""
         with self._lock:
             known = self._clients.get(client, _Client())
             known.refused = {id: why for id, why in known.refused.items() if id > acked}
             return dict(known.refused)
 
     def note(self, client: str, id: int, outcome: Refusal | int | None) -> None:
-        """Note what became of a client's next id: as for `outcome`."""
+        """Note the outcome of a client's next id; see `outcome`."""
         with self._lock:
             known = self._clients.setdefault(client, _Client())
             self._clients.move_to_end(client)
@@ -144,7 +144,7 @@ class Log:
             if isinstance(outcome, Refusal):
                 known.refused[id] = outcome
                 known.refused.pop(id - WINDOW, None)
-                # A client without its refusals would be misled; one that is forgotten is told so.
+                # Without its refusals a client would be misled, but a forgotten client is told so.
                 while sum(len(each.refused) for each in self._clients.values()) > REFUSALS:
                     self._clients.popitem(last=False)
             else:
@@ -153,7 +153,7 @@ class Log:
                 self._clients.popitem(last=False)
 
     def dump(self) -> Message:
-        """Return it as plain JSON, for a server that restarts in another process."""
+        """Return it as plain JSON, for a server that restarts in a new process."""
         with self._lock:
             return {
                 "epoch": self.epoch,
@@ -169,11 +169,11 @@ class Log:
 
     @classmethod
     def load(cls, value: Mapping[str, Any]) -> Log:
-        """Read what `dump` wrote; ValueError if it is something else.
+        """Read a log that `dump` wrote; ValueError if it is something else.
 
-        The new log has an epoch of its own, because the dump need not be the newest: what was
-        published after it is lost, and its numbers are given out again. A client goes on without a
-        gap if it has nothing that the dump lacks; any other one is told "epoch".
+        The new log has an epoch of its own, because the dump might not be the newest. Messages that
+        were published after it are lost, and their numbers are given out again. A client goes on
+        without a gap if the dump has all its messages; any other client is told "epoch".
         """
         try:
             log = cls(value["limit"])
@@ -183,12 +183,13 @@ class Log:
                 log._clients[client] = _Client(id, seq, refused)
             log.last = value["last"]
             if not isinstance(value["epoch"], str):
-                raise ValueError(f"its epoch is {value['epoch']!r:.40}")
+                raise ValueError(f"its epoch is {value['epoch']!r:.40}, not text")
             earlier = {**value.get("earlier", {}), value["epoch"]: log.last}
             log._earlier = dict(list(earlier.items())[-EPOCHS:])
             numbers = [message["seq"] for message in value["messages"]][-log.limit :]
             if numbers != list(range(log.forgotten + 1, log.last + 1)) or log.forgotten < 0:
                 raise ValueError(f"its messages are not the last ones up to {log.last}")
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"this is no dump of a log: {type(error).__name__} {error}") from None
+            seen = f"{type(error).__name__} {error}"
+            raise ValueError(f"this is not a dump of a log: {seen}") from None
         return log

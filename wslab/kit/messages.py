@@ -1,4 +1,4 @@
-"""JSON messages: in and out of text, the same for every application (RFC 8259)."""
+"""Read and write JSON messages, in the same way for every application (RFC 8259)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["OUT_OF_ORDER", "Message", "ResumeError", "decoded", "encoded", "pars
 
 Message = dict[str, Any]  # a JSON object
 
-OUT_OF_ORDER = 4002  # close code: what the peer says cannot be
+OUT_OF_ORDER = 4002  # close code for a peer that said something impossible
 
 
 class ResumeError(ValueError):
-    """What a peer says cannot be; the connection is to be closed with `close_code`.
+    """A peer said something impossible; close the connection with `close_code`.
 
-    error: what kind, for programs. text: what was seen and what is allowed, for people.
+    error: its kind, for programs. text: for people; it tells what was seen and what is allowed.
     """
 
     def __init__(self, error: str, text: str, close_code: int = OUT_OF_ORDER) -> None:
@@ -24,7 +24,7 @@ class ResumeError(ValueError):
 
     @property
     def message(self) -> Message:
-        """What a server sends before it closes."""
+        """The message that a server sends before it closes."""
         return {"name": "Server", "text": self.text, "error": self.error}
 
 
@@ -38,10 +38,10 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def encoded(message: Any) -> str:
-    """Return a message as what goes over the wire: compact JSON, as a copy that nobody changes.
+    """Return a message as compact JSON for the wire, a copy that nobody can change.
 
-    Raises TypeError for a value that JSON does not have, such as a set, and ValueError for one
-    that it cannot write: NaN, a list within itself, half of a surrogate pair (RFC 8259 §8.1).
+    Raises TypeError for a value that JSON does not have, such as a set. Raises ValueError for NaN,
+    a list within itself, and half of a surrogate pair (RFC 8259 §8.1).
 
     >>> encoded({"text": "你好"})
     '{"text":"你好"}'
@@ -55,7 +55,7 @@ def encoded(message: Any) -> str:
 
 
 def parsed(data: str | bytes) -> Any:
-    """Read any JSON value; ValueError if it is no JSON in UTF-8.
+    """Read any JSON value; ValueError if it is not JSON in UTF-8.
 
     >>> parsed("[1, 2]")
     [1, 2]
@@ -70,8 +70,8 @@ def parsed(data: str | bytes) -> Any:
 def decoded(data: str | bytes) -> Message:
     """Read a message that came over the wire; ResumeError if it is not a JSON object in UTF-8.
 
-    JSON can write half of a surrogate pair, such as "\\ud800", and UTF-8 cannot: whoever it is
-    passed on to would be cut off.
+    JSON can write half of a surrogate pair, such as "\\ud800", but UTF-8 cannot. A client that got
+    it would be cut off, so it is refused.
     """
     try:
         message = parsed(data)

@@ -1,7 +1,7 @@
-"""The client's side of resume: what it has got, and what it does not know to have arrived.
+"""The client's side of resume, with the messages that it has got and those that it must keep.
 
-`Inbox` and `Outbox` are values, without sockets and clock; `wslab.kit.resume` says which
-messages are exchanged, and what holds.
+`Inbox` and `Outbox` are values, without sockets and clock. `wslab.kit.resume` describes the
+messages on the wire, and the guarantees.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ __all__ = ["Inbox", "Outbox", "OutboxFull", "Resent", "SequenceGap"]
 
 
 class SequenceGap(Exception):
-    """A message of the server is missing on the way: connect and resume again."""
+    """A message of the server got lost on the way; connect and resume again."""
 
 
 class OutboxFull(RuntimeError):
-    """So many messages wait for their acknowledgement that no more are taken."""
+    """Too many messages wait for their acknowledgement, so no more are taken."""
 
 
 class Inbox:
     """How far the client has got with the server's messages.
 
-    history: whether a newcomer wants all that the server still has, or only what is new.
-    epoch: of the server's log, None before the first `resumed`. last: the newest number it has.
+    history: True if a newcomer wants all messages that the server still has, not only new ones.
+    epoch: of the server's log; None before the first `resumed`. last: its newest number.
     """
 
     def __init__(self, *, history: bool = True) -> None:
@@ -46,19 +46,19 @@ class Inbox:
         return {**hello, "client": client, "acked": acked}
 
     def resumed(self, message: Mapping[str, Any]) -> Gap:
-        """Take the server's answer: go on where it does. Return what is lost in between.
+        """Take the server's answer, and go on where it does. Return what is lost in between.
 
-        Another epoch without a gap is a server that was restored from its predecessor's dump.
-        Raises ResumeError if this is no such answer.
+        A new epoch without a gap is a server that was restored from its predecessor's dump.
+        Raises ResumeError if this is not such an answer.
         """
         epoch, after, gap = message.get("epoch"), message.get("after"), message.get("gap")
         if not isinstance(epoch, str) or not isinstance(after, int) or not is_number(after):
             raise ResumeError("bad resumed", f"epoch is {epoch!r:.40}, after {after!r:.40}")
         if not (gap is None or gap == "epoch" or is_number(gap)):
-            raise ResumeError("bad resumed", f"gap is {gap!r:.40}")
+            raise ResumeError("bad resumed", f'gap is {gap!r:.40}, not null, "epoch" or a number')
         if self.epoch is not None and gap is None and self.last is not None:
             gap = max(0, after - self.last)
-            after = max(after, self.last)  # what comes again is dropped
+            after = max(after, self.last)  # messages that come again are dropped
         self.epoch, self.last = epoch, after
         found: Gap = gap or None
         return found
@@ -66,7 +66,7 @@ class Inbox:
     def receive(self, message: Mapping[str, Any]) -> bool:
         """Tell whether a message is new; one without a number always is.
 
-        Raises SequenceGap if one before it is missing, ResumeError if its number is none.
+        Raises SequenceGap if one before it is missing, and ResumeError if its number is invalid.
         """
         seq = message.get("seq")
         if seq is None:
@@ -84,13 +84,13 @@ class Inbox:
 
 
 class Resent(NamedTuple):
-    """What a `resumed` says about the messages in an outbox, by their keys.
+    """The fate of the messages in an outbox after a `resumed`, by their keys.
 
     arrived: those that had taken effect. refused: those that were refused, and why. doubtful: those
-    that are sent again although they may have taken effect, because the server has forgotten this
-    client. That shows only if the server has another log, or if it has acknowledged something
-    before: a server with room for few clients may forget one before its first acknowledgement
-    arrives, and nobody can tell.
+    that are sent again although they might have taken effect, because the server has forgotten this
+    client. That shows only if the server has a different log, or has acknowledged something before.
+    A server with room for few clients might forget one before its first acknowledgement arrives,
+    and nobody can tell.
     """
 
     arrived: list[int]
@@ -99,12 +99,12 @@ class Resent(NamedTuple):
 
 
 class Outbox:
-    """What the client has sent, or is about to, and does not know to have taken effect.
+    """The client's messages that are not yet sent, or not yet answered by the server.
 
-    limit: how many messages it holds: for no more than 1000 a server remembers its answers.
-    acked: the highest id that was answered; the message that is held first has the next one.
-    A message has a key, 1, 2, 3 … for the life of this outbox, and on the wire an id, which is the
-    same number until a server forgets the client. It is encoded once, when it is added.
+    limit: how many messages it holds. It is 1000, because a server remembers no more answers.
+    acked: the highest id that was answered; the first message that is held has the next id.
+    A message has a key, 1, 2, 3 … for the life of this outbox. On the wire it has an id, which is
+    the same number until a server forgets the client. It is encoded once, when it is added.
     """
 
     def __init__(self) -> None:
@@ -126,25 +126,25 @@ class Outbox:
     def add(self, fields: Mapping[str, Any]) -> int:
         """Take a message to send; return its key.
 
-        Raises OutboxFull, ValueError for an `id`, TypeError or ValueError as `encoded` does.
+        Raises OutboxFull, ValueError for an `id`, and TypeError or ValueError like `encoded`.
         """
         if len(self._held) >= self.limit:
             raise OutboxFull(f"{self.limit} messages wait for their acknowledgement: try later")
         if "id" in fields:
-            raise ValueError(f"a message gets its id from the outbox; it has {fields['id']!r:.40}")
+            raise ValueError(f"the outbox numbers messages: leave out id={fields['id']!r:.40}")
         text = encoded(fields)
         self._added += 1
         self._held.append((self._added, text))
         return self._added
 
     def connected(self) -> None:
-        """Start on a new connection: nothing was sent on it."""
+        """Start on a new connection, on which nothing was sent."""
         self._sent = 0
 
     def take(self, *, numbered: bool = True) -> str | None:
         """Return the next message to send, with its id; None if there is none.
 
-        From now on it counts as sent on this connection. numbered: whether it shows its id.
+        From now on it counts as sent on this connection. numbered: True if it carries its id.
         """
         if self._sent == len(self._held):
             return None
@@ -157,10 +157,10 @@ class Outbox:
         return f'{text[:-1]}{comma}"id":{self.acked + self._sent}}}'
 
     def acknowledged(self, id: object) -> list[int]:
-        """Take an acknowledgement, or a refusal; return the keys of what is answered with it.
+        """Take an acknowledgement, or a refusal; return the keys that it answers.
 
-        Those before it are too: the server takes them in order. Raises ResumeError for an id that
-        was not sent on this connection.
+        It also answers all messages before it, because the server takes them in order. Raises
+        ResumeError for an id that was not sent on this connection.
         """
         count = id - self.acked if isinstance(id, int) and is_number(id, 1) else None
         if count is None or count > self._sent:
@@ -168,10 +168,10 @@ class Outbox:
         return [key for _, key in self._drop(count)]
 
     def resumed(self, message: Mapping[str, Any], *, new_epoch: bool) -> Resent:
-        """Start on a new connection: `take` gives again what the server has not answered.
+        """Start on a new connection, on which `take` repeats the unanswered messages.
 
-        message: the `resumed`. new_epoch: whether the server cannot know this client.
-        Raises ResumeError if what it says of ids cannot be.
+        message: the `resumed`. new_epoch: True if the server cannot know this client.
+        Raises ResumeError if its ids are impossible.
         """
         seen, refusals = message.get("seen"), dict(_refusals(message.get("refused", [])))
         if not isinstance(seen, int) or not is_number(seen):
@@ -187,8 +187,8 @@ class Outbox:
     def too_big(self) -> int | None:
         """Give up the largest message that was sent on this connection; return its key, if any.
 
-        This is for a server that has closed with 1009, because a message exceeds its limit. The
-        largest one exceeds it in any case, and what took effect is smaller.
+        Use it if the server has closed with 1009, because a message exceeds its limit. The largest
+        one exceeds it in any case, and messages that took effect are smaller.
         """
         sent = list(islice(self._held, self._sent))
         if not sent:

@@ -1,4 +1,4 @@
-"""A token bucket: how often somebody may do something."""
+"""A token bucket, which limits how often somebody may do something."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["TokenBucket"]
 class TokenBucket:
     """Lets through `burst` messages at once, then `rate` a second; the clock is an argument.
 
-    rate: tokens a second; None for no limit. burst: how many the bucket holds. now: seconds.
+    rate: tokens a second; None means unlimited. burst: how many the bucket holds. now: seconds.
     """
 
     __slots__ = ("burst", "rate", "seen", "tokens")
@@ -21,7 +21,7 @@ class TokenBucket:
     def take(self, now: float) -> float:
         """Take a token and return how many are left; below zero the message is one too many.
 
-        Tokens taken too early are owed, up to a burst: a sender that goes on flooding stays out.
+        Tokens taken too early are owed, up to a burst, so a sender that goes on flooding stays out.
         """
         if self.rate is None:
             return 0.0
@@ -30,7 +30,7 @@ class TokenBucket:
         return self.tokens
 
     def wait(self, now: float) -> float:
-        """Return in how many seconds there will be a token to take, 0 if there is one."""
+        """Return the seconds until there is a token to take; 0 if there is one now."""
         return 0.0 if self.rate is None else max(0.0, (1 - self._filled(now)) / self.rate)
 
     def _filled(self, now: float) -> float:

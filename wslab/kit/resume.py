@@ -1,62 +1,65 @@
-"""History and resume: how both sides of a broken connection find out what the other has missed.
+"""History and resume let both sides of a broken connection find out what the other has missed.
 
 Everything is a JSON object in a text frame. A client that never sends `resume` gets a plain
-protocol, in which nothing of this appears.
+protocol, without any of the fields below.
 
-The server numbers what it publishes: `seq` 1, 2, 3 … within an `epoch`, a random string that is
-made with the log. The client numbers what it sends: `id` 1, 2, 3 … within its life, for which it
-draws a secret, `client`. So each side can say how far it has got, and gets only what comes after.
+The server numbers the messages that it publishes. `seq` is 1, 2, 3 … within an `epoch`, a random
+string that is made with the log. The client numbers its own messages. `id` is 1, 2, 3 … within the
+client's life, for which it draws a secret, `client`. So each side can say how far it has got, and
+gets only the messages after that.
 
 client → server
     {"type": "resume", "epoch": E, "after": n, "client": c, "acked": a}
         The first message, or none. "I have everything up to number n of epoch E, and I am c."
-        epoch null, after 0: send all that you still have. after null: only what is new from now.
-        client: 16 to 64 characters, or null. Anybody who knows it can take over, so it is a secret.
-        Without it there are no ids. acked: the highest id whose answer the client has; 0 if absent.
+        With epoch null and after 0, the server sends all that it still has. With after null, it
+        sends only new messages. client: 16 to 64 characters, or null. It is a secret, because
+        anybody who knows it can take over. Without it there are no ids.
+        acked: the highest id whose answer the client has; 0 if absent.
     {"type": "beat"}
         "Are you there?", from a program that cannot send a Ping, such as a page's script.
     {…, "id": k}
-        Any other message that wants an acknowledgement. Ids have no gaps; they are sent, and sent
+        Any other message that needs an acknowledgement. Ids have no gaps. They are sent, and sent
         again, in order. At most 1000 of them are on the way before the first is answered. A message
-        without an id is for this connection only, such as one that sets up what belongs to it.
+        without an id is for this connection only, such as one that sets the connection up.
 
 server → client
     {"type": "resumed", "epoch": E, "after": m, "last": l, "gap": g, "seen": s, "refused": [r, …]}
-        What follows are messages m+1 … l of the log, then the live ones. gap: null, or how many
-        messages are lost to this client because the log no longer has them, or "epoch": what the
-        client knows is not in this log, so nobody can tell. seen: the highest id of this client
-        that was answered, 0 if none is known. refused: {"id", "error", "text"} for each one up to
-        `seen` and above `acked` that was refused; the others took effect. Absent if there are none.
+        Messages m+1 … l of the log follow, then the live ones. gap: null, or how many messages are
+        lost to this client because the log no longer has them. "epoch" means that the number is
+        unknown, because this log does not contain what the client knows. seen: the highest id of
+        this client that was answered, or 0. refused: {"id", "error", "text"} for each id above
+        `acked` and up to `seen` that was refused; the others took effect. Absent if there are none.
     {"type": "beat"}
-        The answer to one, at once.
+        The immediate answer to a beat.
     {"type": "ack", "id": k, "seq": q}
         Message k took effect, as number q of the log. q is null if it made no message, or if it
         is an old one that has come again, which has no effect.
     {"name": "Server", "text": "…", "error": "code", "id": k}
         Message k was refused for good. It counts as seen, and gets the same answer again.
     {…, "seq": n}
-        A message of the log. What comes before `resumed` is not part of it.
+        A message of the log. Messages before `resumed` are not part of it.
 
 Rules
-    The client drops messages with a seq that it has. A seq that skips one is a gap: it connects
-    and resumes again. What it sends it keeps until it is acknowledged; after `resumed` it drops
-    what was seen, and sends the rest again, in order. Where `seen` cannot be (the server has
-    forgotten this client, or knows another one by its secret) it numbers the rest from seen+1 on.
-    The server applies an id only if it is seen+1. One that skips ids is answered with the error
-    "out of order", and the connection closed with 4002.
-    A `resume` with the secret of a connection that is still there takes over from it: the old one
-    is closed with 4001, and no id that still comes on it has an effect. So a client is not kept out
-    by a half-open connection of its own.
+    The client drops messages with a seq that it has. A seq that skips one is a gap, so the client
+    connects and resumes again. It keeps its own messages until they are acknowledged. After
+    `resumed` it drops those that were seen, and sends the rest again, in order. If `seen` is
+    impossible, the server has forgotten this client, or knows a different one by its secret. Then
+    the client numbers the rest from seen+1 on.
+    The server applies an id only if it is seen+1. If an id skips others, the server answers with
+    the error "out of order", and closes the connection with 4002.
+    A `resume` with the secret of a connection that is still there takes over from it. The old one
+    is closed with 4001, and ids that still come on it have no effect. So a half-open connection of
+    its own does not keep a client out.
 
-What holds: every message of the server arrives exactly once, and in order. Every message of the
+Guarantees: every message of the server arrives exactly once, and in order. Every message of the
 client takes effect exactly once, and in order, or is refused, and the client knows which. All of
 this holds as long as
-    - the server keeps its log (`Log`: the messages and the table of ids, one value that a restarted
-      server can be handed). A server without it has another epoch, which the client is told;
-      messages that were on the way then may take effect twice: `Outbox.resumed` says which.
-    - the client misses no more than `limit` messages. If it does, it is told how many.
-    - no more than 1000 other clients have come since the client was last heard of.
-Everything here is a value: no sockets, no clock.
+    - the server keeps its log (`Log`), with the messages and the table of ids. A restarted server
+      can get it as one value. A server without it has a new epoch, and the client learns of that.
+      Messages that were on the way may then take effect twice; `Outbox.resumed` says which.
+    - the client misses at most `limit` messages. If it misses more, it is told how many.
+    - at most 1000 other clients have come since the client last showed itself.
+Everything here is a value, without sockets or a clock.
 """
 
 from __future__ import annotations
@@ -69,9 +72,9 @@ from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError
 
 __all__ = ["OUT_OF_ORDER", "TAKEN_OVER", "Gap", "Log", "Message", "ResumeError", "Session"]
 
-Gap = int | Literal["epoch"] | None  # messages lost, or that their number is unknown, or nothing
+Gap = int | Literal["epoch"] | None  # messages lost; "epoch" if their number is unknown
 
-# Private close codes (RFC 6455 §7.4.2): they mean this to a server that resumes, and to no other.
+# Private close codes (RFC 6455 §7.4.2). They have this meaning only for a server that resumes.
 TAKEN_OVER = 4001  # the same client has come on another connection
 
 EPOCH_LIMIT = 64  # characters
@@ -79,13 +82,13 @@ CLIENT_LENGTHS = range(16, 65)  # characters of a client's secret
 
 
 class Session:
-    """The server's side of one connection: what to answer to `resume` and to ids.
+    """The server's side of one connection, which answers `resume` and ids.
 
-    client: the client's secret, None if it gave none. is_resumed: whether it said `resume`, so that
+    client: the client's secret; None if it gave none. is_resumed: True if it said `resume`, so that
     messages to it carry numbers. For every other message, without an await in between:
 
         if (reply := session.duplicate(message)) is None:
-            seq = log.publish(…)["seq"]                    # whatever the message does
+            seq = log.publish(…)["seq"]                    # the effect of the message
             reply = session.applied(message, seq)          # or session.refused(message, …)
         if reply is not None: …send it to this client
     """
@@ -97,9 +100,9 @@ class Session:
         self._begun = False
 
     def resume(self, message: Mapping[str, Any]) -> list[Message]:
-        """Answer `resume`: what to send, `resumed` first, then what the client has missed.
+        """Answer `resume`; return `resumed` and then the messages that the client has missed.
 
-        Raises ResumeError if it cannot be, or if it is not the first message.
+        Raises ResumeError if it is impossible, or if it is not the first message.
         """
         if self._begun:
             raise ResumeError("late resume", "resume must be the first message, and the only one")
@@ -140,7 +143,7 @@ class Session:
             raise fail(f"acked is {acked!r:.40}, not a number from 0 on")
 
     def _start(self, epoch: str | None, after: int | None) -> tuple[int, Gap]:
-        """Return after which message to go on, and the gap before it."""
+        """Return the message to go on after, and the gap before it."""
         log = self.log
         if after is None:
             return log.last, None
@@ -149,21 +152,21 @@ class Session:
         shared = log.shared(epoch)
         if shared is None:
             return log.forgotten, "epoch"
-        if after > shared:  # the log was restored from an older dump: up to there both are alike
+        if after > shared:  # the log was restored from an older dump, and is the same up to there
             return max(shared, log.forgotten), "epoch"
         return max(after, log.forgotten), max(0, log.forgotten - after) or None
 
     def duplicate(self, message: Mapping[str, Any]) -> Message | None:
-        """Return None for a message that is to be applied, the answer for one that was before.
+        """Return None if a message should be applied, or the answer if it was applied before.
 
-        Raises ResumeError for an id that cannot be: none of this message takes effect.
+        Raises ResumeError for an impossible id; the message then has no effect.
         """
         self._begun = True
         id = message.get("id")
         if id is None or not self.is_resumed:
             return None
         if self.client is None:
-            raise ResumeError("no client", "an id needs a resume that says whose it is")
+            raise ResumeError("no client", "an id needs a resume that names the client")
         if not is_number(id, 1):
             raise ResumeError("bad id", f"id is {id!r:.40}, not a number from 1 on")
         if self.log.sessions.get(self.client) is not self:
@@ -175,15 +178,15 @@ class Session:
         return self._answer(id, self.log.outcome(self.client, id)) if id <= seen else None
 
     def applied(self, message: Mapping[str, Any], seq: int | None = None) -> Message | None:
-        """Note that a message took effect; return what to answer, None if it has no id.
+        """Note that a message took effect; return the answer, or None if it has no id.
 
-        seq: the number that it became in the log, None if it made no message.
+        seq: its number in the log; None if it made no message.
         """
         id = self._note(message, seq)
         return None if id is None else self._answer(id, seq)
 
     def refused(self, message: Mapping[str, Any], error: str, text: str) -> Message:
-        """Note that a message is refused for good; return what to answer."""
+        """Note that a message is refused for good; return the answer."""
         why = Refusal(error, text)
         return self._answer(self._note(message, why), why)
 

@@ -1,8 +1,8 @@
 """The ways in which a connection dies, and whether it is worth another attempt.
 
-`classify` reads what the library or the from-scratch client raises. The question is always: could
-the same request succeed later? What the server says about this client, or about what it sends,
-stays true; what it says about itself, and what the network does, may pass.
+`classify` reads the exceptions of the library and of the from-scratch client. The question is
+always whether the same request could succeed later. A server's complaint about this client, or
+about its messages, stays true. A problem of the server itself, or of the network, might pass.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Ending:
     """How a connection ended, or was never made.
 
     way: "refused", "not found", "handshake", "closed", "broken", "silent" or "confused".
-    text: what happened, for a person. retry: whether another attempt makes sense.
-    wait: seconds that the server asks to wait, before the client's own wait.
+    text: the event, for a person. retry: True if another attempt makes sense.
+    wait: seconds that the server asks to wait, in addition to the client's own wait.
     code: the close code, or the status of the refused handshake; 0 if there is neither.
     """
 
@@ -51,8 +51,8 @@ class Ending:
         object.__setattr__(self, "text", escaped(self.text))
 
 
-# Whether another attempt makes sense: this course's judgement. RFC 6455 §7.4.1 and IANA's registry
-# say what codes mean, not what to do. 4001 and 4002 are private: `wslab.kit.resume` defines them.
+# Whether another attempt makes sense is the course's judgement. RFC 6455 §7.4.1 and IANA's registry
+# say what codes mean, not what to do. `wslab.kit.resume` defines 4001 and 4002, which are private.
 CLOSE_CODES: dict[int, tuple[bool, str]] = {
     1000: (True, "the server is done; a client that wants to stay connected comes again"),
     1001: (True, "the server goes away, for a restart"),
@@ -60,9 +60,9 @@ CLOSE_CODES: dict[int, tuple[bool, str]] = {
     1003: (False, "the server cannot use what is sent to it"),
     1005: (True, "closed without a reason"),
     1006: (True, "the connection broke off"),
-    1007: (False, "a message was not UTF-8: it will not be next time"),
+    1007: (False, "a message was not UTF-8: it would fail again"),
     1008: (False, "policy violation: the server does not want this client"),
-    TOO_BIG: (False, "a message was too big: it will be next time"),
+    TOO_BIG: (False, "a message was too big: it would fail again"),
     1010: (False, "an extension that the client needs is missing"),
     1011: (True, "the server has an error"),
     1012: (True, "the server restarts"),
@@ -74,10 +74,10 @@ CLOSE_CODES: dict[int, tuple[bool, str]] = {
     4002: (True, "the numbers of the messages did not fit: resume again"),
 }
 
-# Of the statuses of a refused opening handshake these may change later, and 5xx but for two.
+# Of the statuses of a refused opening handshake these may change later, and 5xx except two.
 PASSING_4XX = (408, 425, 429)  # too slow, too early, too many requests
 NO_TLS = "TLS failed, perhaps the server speaks ws:// there and not wss://"
-FINAL_5XX = (501, 505)  # what is not implemented, or not this version of HTTP
+FINAL_5XX = (501, 505)  # not implemented, or not in this version of HTTP
 
 
 def of_code(code: int, reason: str = "") -> Ending:
@@ -100,7 +100,7 @@ def of_status(status: int, wait: float = 0.0) -> Ending:
 
 
 def retry_after(value: str | None, now: Callable[[], datetime] | None = None) -> float:
-    """Read a Retry-After header: seconds, or a date. Return seconds, 0 for none or nonsense.
+    """Read a Retry-After header, in seconds or a date. Return seconds, 0 for none or nonsense.
 
     Source: RFC 9110 §10.2.3.
 
@@ -115,13 +115,13 @@ def retry_after(value: str | None, now: Callable[[], datetime] | None = None) ->
     except (TypeError, ValueError):
         return 0.0
     present = now() if now else datetime.now(UTC)
-    if when.tzinfo is None:  # "-0000": the time is UTC
+    if when.tzinfo is None:  # "-0000" means that the time is UTC
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - present).total_seconds())
 
 
 def classify(error: BaseException) -> Ending | None:
-    """Say how a connection ended, from what that raised; None if it is another error."""
+    """Say how a connection ended, from the exception; None if it is a different error."""
     match error:
         case ConnectionClosed():
             return _of_library(error)
@@ -130,14 +130,12 @@ def classify(error: BaseException) -> Ending | None:
         case SequenceGap():
             return Ending("confused", f"a message is missing: {error}")
         case ResumeError():
-            return Ending("confused", f"the server said what cannot be: {error}")
+            return Ending("confused", f"the server said something impossible: {error}")
         case HandshakeError(status=status, headers=headers):
             return of_status(status, retry_after(_header(headers)))
         case InvalidMessage():
             retry = isinstance(error.__cause__, EOFError | OSError)
-            text = (
-                "the server hung up amid the opening handshake" if retry else f"not HTTP: {error}"
-            )
+            text = "the server hung up in the opening handshake" if retry else f"not HTTP: {error}"
             return Ending("handshake", text, retry)
         case InvalidHandshake() | ProxyError():
             response: Any = getattr(error, "response", None)
@@ -160,7 +158,7 @@ def classify(error: BaseException) -> Ending | None:
 
 
 def _of_tls(error: OSError) -> Ending:
-    seen = error.strerror or str(error) or "the server hung up"  # so asyncio tells of that
+    seen = error.strerror or str(error) or "the server hung up"  # asyncio's error has no text
     match error:
         case ssl.SSLCertVerificationError():
             return Ending("handshake", f"certificate: {error.verify_message}", retry=False)

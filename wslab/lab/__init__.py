@@ -1,4 +1,4 @@
-"""The bench: servers beside the notebook, cables that can be watched and cut, transcripts.
+"""The bench: servers beside the notebook, cables that you can watch and cut, and transcripts.
 
 from wslab import lab
 

@@ -1,7 +1,7 @@
 """The checks of `lab.doctor()`, from Python's version to one real echo.
 
-Each is a generator of findings. It may raise: `Check.findings` turns that into a finding too.
-What only one check needs is imported by that check, because it may be what is missing.
+Each check is a generator of findings. If it raises, `Check.findings` turns that into a finding too.
+A module that only one check needs is imported by that check, because it may be missing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from wslab.lab.wire.cable import cable
 
 __all__ = ["CHECKS", "PACKAGES", "find_chromium"]
 
-PATIENCE = 5.0  # seconds for the echo, many times what it takes
+PATIENCE = 5.0  # seconds for the echo, many times more than it takes
 SERVER, CABLE = "the doctor's echo", "the doctor's cable"
 
-# What is looked for, and what needs it. The versions allowed are in pyproject.toml.
+# Each package and its purpose. The allowed versions are in pyproject.toml.
 PACKAGES = {
     "websockets": "every lesson",
     "jupyterlab": "opening the notebooks",
@@ -56,7 +56,7 @@ WINDOWS_PROGRAMS = (
 
 
 def python() -> Iterator[Finding]:
-    """Look at the interpreter: new enough, and in an environment of its own."""
+    """Look whether the interpreter is new enough, and in an environment of its own."""
     version = ".".join(map(str, sys.version_info[:3]))
     inside = sys.prefix != sys.base_prefix
     where = f"virtual environment {Path(sys.prefix).name}" if inside else "no virtual environment"
@@ -66,7 +66,7 @@ def python() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Compare what is installed with what wslab asks for."""
+    """Compare the installed packages with those that wslab asks for."""
     from importlib.metadata import PackageNotFoundError, version
 
     allowed = allowed_versions()
@@ -85,9 +85,9 @@ def packages() -> Iterator[Finding]:
 
 
 def allowed_versions() -> dict[str, Any]:
-    """Read wslab's own requirements: package name to `packaging`'s SpecifierSet.
+    """Read wslab's own requirements, as package names with a SpecifierSet of `packaging`.
 
-    Empty if they cannot be read; then only what is missing can be told.
+    It is empty if they cannot be read; then only missing packages are found.
     """
     from importlib.metadata import PackageNotFoundError, requires
 
@@ -153,7 +153,7 @@ def free_port() -> Iterator[Finding]:
 
 def real_echo() -> Iterator[Finding]:
     """Send a message to a server and back, through a cable."""
-    for name in ("servers", "cables"):  # a loop that hangs is waited for once, not at every step
+    for name in ("servers", "cables"):  # so that we wait for a hanging loop only once
         lab_thread(name).call(_answer, timeout=1)
     server = serve(echo, name=SERVER)
     try:
@@ -200,7 +200,7 @@ def http_proxy() -> Iterator[Finding]:
 
 
 def proxy_extension() -> Iterator[Finding]:
-    """Tell whether JupyterLab passes connections of the page on to servers of the lab."""
+    """Tell whether JupyterLab passes a page's connections on to servers of the lab."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 
@@ -229,7 +229,7 @@ def page() -> Iterator[Finding]:
         yield Finding("other users", "servers accept only your own connections")
     else:
         advice = "the hub needs one container per user, so that nobody else reaches your ports"
-        seen = "this system does not tell whose a connection is"
+        seen = "this system does not tell which user a connection belongs to"
         yield Finding("other users", seen, False, advice)
 
 
@@ -266,7 +266,7 @@ def chinese_text() -> Iterator[Finding]:
 
 
 _RESTART = "restart the kernel; if that does not help: make clean lab"
-_LISTEN = f"a firewall or a sandbox forbids to listen on {LOOPBACK}: allow it"
+_LISTEN = f"a firewall or a sandbox forbids listening on {LOOPBACK}: allow it"
 _CONNECT = f"see the rows above; allow Python to connect to {LOOPBACK}"
 
 CHECKS = (

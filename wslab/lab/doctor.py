@@ -1,8 +1,8 @@
-"""What is fine on this machine, what is not, and what to do about it.
+"""The doctor tells what works on this machine and what to do about the rest.
 
-`doctor()` looks and tries: it reads versions and settings, and it sends one real message through
-a server and a cable. It never raises; a check that fails becomes a row that says so. Nothing
-leaves the machine. The checks are in `wslab.lab.checks`.
+`doctor()` reads versions and settings, and it sends one real message through a server and a cable.
+It never raises, because a check that fails becomes a row that says so. Nothing leaves the machine.
+The checks are in `wslab.lab.checks`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HEAD = ("what", "seen", "verdict", "what to do")
 
 
 class Checkup(tuple[Finding, ...]):
-    """What the doctor found; prints as a table."""
+    """The doctor's findings; they print as a table."""
 
     __slots__ = ()
 
@@ -38,8 +38,8 @@ class Checkup(tuple[Finding, ...]):
 def doctor() -> Checkup:
     """Look at everything that the lessons need.
 
-    It works in a cell, in a script and in a terminal. Where something hangs it waits for some
-    seconds, and so long nothing else runs on the caller's loop.
-    Returns a `Checkup`: a `Finding` for each thing, and `ok` for all of them together.
+    It works in a cell, in a script and in a terminal. If something hangs, it waits for some
+    seconds, and nothing else runs on the caller's loop meanwhile.
+    Returns a `Checkup`, which has a `Finding` for each thing, and `ok` for all of them together.
     """
     return Checkup(finding for check in CHECKS for finding in check.findings())

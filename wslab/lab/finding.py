@@ -1,4 +1,4 @@
-"""What a check of the doctor's finds, and a check that cannot raise."""
+"""The findings of the doctor's checks, and a check that cannot raise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["Check", "Finding"]
 class Finding(NamedTuple):
     """One thing that was looked at.
 
-    what: its name. seen: what was found. ok: False if it needs attention.
-    advice: what to do; where ok is True, what is good to know.
+    what: its name. seen: the result of the look. ok: False if it needs attention.
+    advice: a thing to do, or to know if ok is True.
     """
 
     what: str
@@ -25,7 +25,7 @@ class Check(NamedTuple):
     """A way to look at something.
 
     look: yields a Finding for each thing that it looks at; it may raise.
-    what, advice: the name of the row, and what to do, if it does.
+    what, advice: the row's name and a thing to do, used if it raises.
     """
 
     look: Callable[[], Iterator[Finding]]

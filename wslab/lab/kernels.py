@@ -1,4 +1,4 @@
-"""A second kernel, for what would spoil the one that a notebook runs in."""
+"""A second kernel, for cells that would spoil the kernel that a notebook runs in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def run_all(cells: Sequence[str], *, patience: float = 3.0) -> list[str]:
 
     cells: Python sources, run in order.
     patience: seconds without any reply after which the remaining cells count as lost.
-    Returns what became of each: "ran", "raised …", or "lost" if the kernel never answered.
+    Returns the fate of each: "ran", "raised …", or "lost" if the kernel never answered.
     """
     return await asyncio.to_thread(_run_all, list(cells), patience)
 
@@ -24,7 +24,7 @@ async def run_all(cells: Sequence[str], *, patience: float = 3.0) -> list[str]:
 def _run_all(cells: list[str], patience: float) -> list[str]:
     from jupyter_client.manager import start_new_kernel
 
-    # Its own remarks would land in this notebook, whose process it inherits stderr from.
+    # It inherits stderr from this process, so its own remarks would land in this notebook.
     manager, client = start_new_kernel(kernel_name="python3", stderr=subprocess.DEVNULL)
     try:
         requests = {client.execute(cell, stop_on_error=False): i for i, cell in enumerate(cells)}

@@ -1,8 +1,8 @@
-"""Event loops beside the kernel's: where the lab's servers and cables live.
+"""Event loops for the lab's servers and cables, beside the kernel's loop.
 
 A server on the kernel's own loop stands still while any cell is busy. So the lab keeps two
-daemon threads, each with a loop of its own: one for servers, one for cables. A handler that
-blocks stops every server, but the cable that shows it goes on.
+daemon threads with a loop each, one for servers, one for cables. A handler that blocks stops
+every server, but the cable that shows it goes on.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ LOOK = 0.01  # seconds between two looks at what a loop is doing
 
 
 class LoopStalled(RuntimeError):
-    """A lab loop does not answer: something on it blocks. The message shows where."""
+    """A lab loop does not answer, because something on it blocks. The message shows where."""
 
 
 def process_global(name: str, make: Callable[[], T]) -> T:
     """Return the process's one value of this name; it outlives a reload of this package.
 
-    Autoreload and importlib.reload make modules anew, and a registry in a module would forget
+    Autoreload and importlib.reload run modules again. A registry in a module would then forget
     the servers that are still listening.
     """
     module = sys.modules.setdefault("_wslab_kept", ModuleType("_wslab_kept"))
     if name not in vars(module):
-        vars(module).setdefault(name, make())  # atomic: of two threads, both get the first's
+        vars(module).setdefault(name, make())  # atomic, so two threads get the same value
     return cast(T, vars(module)[name])
 
 
@@ -82,7 +82,7 @@ class LabThread:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=2)
-        await asyncio.sleep(0)  # what was aborted hears of it
+        await asyncio.sleep(0)  # aborted connections get their last callback
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on this loop, from any other thread."""
@@ -97,7 +97,7 @@ class LabThread:
     def call(self, function: Callable[[], Coroutine[Any, Any, T]], timeout: float = 5.0) -> T:
         """Run a coroutine function on this loop and return its result.
 
-        Raises LoopStalled if there is none within timeout seconds.
+        Raises LoopStalled if that takes more than timeout seconds.
         """
         future = self.submit(function())
         try:
@@ -109,7 +109,7 @@ class LabThread:
             raise LoopStalled(self.stall_report(timeout)) from None
 
     def answers(self, timeout: float = 1.0) -> bool:
-        """Tell, to another thread, whether this loop answers within timeout seconds."""
+        """Tell whether this loop answers within timeout seconds; call it on a different thread."""
         try:
             self.call(lambda: asyncio.sleep(0), timeout)
         except LoopStalled:
@@ -117,15 +117,15 @@ class LabThread:
         return True
 
     async def stalled(self, grace: float = 0.5) -> str | None:
-        """Tell whether one callback keeps this loop from answering for grace seconds, and where.
+        """Return a report if one callback keeps this loop from answering for grace seconds.
 
-        A loop with much to do is not stalled: it goes from one callback to the next.
+        A loop with much to do is not stalled, because it goes from one callback to the next.
         """
         answered = threading.Event()
         self.loop.call_soon_threadsafe(answered.set)
         callback, looks = None, 0
         while not answered.is_set():
-            # Looks are counted, not time: when the whole machine pauses, this coroutine does too.
+            # We count looks, not time, because this coroutine pauses too when the machine does.
             if looks * LOOK >= grace:
                 return self.stall_report(grace)
             await asyncio.sleep(LOOK)
@@ -152,7 +152,7 @@ class LabThread:
         )
 
     def retire(self) -> None:
-        """Give up on a stalled loop: the next use gets a new thread, this one ends when it can."""
+        """Give up a stalled loop; the next use gets a new thread, and this one ends when it can."""
         self.retired = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         threads = _threads()
@@ -230,12 +230,12 @@ def lab_thread(name: str) -> LabThread:
 
 
 def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
-    """Run a coroutine on the lab's server loop and return its result: for scripts.
+    """Run a coroutine on the lab's server loop and return its result, in a script.
 
-    In a notebook cell `await` needs no help. A script has no running loop; there
+    In a notebook cell `await` needs no help. A script has no running loop. There
     `lab.run(main())` does what `asyncio.run` does, on the loop of the lab's servers.
 
-    timeout: seconds to wait, None for as long as it takes; then TimeoutError.
+    timeout: seconds to wait before TimeoutError; None waits as long as it takes.
     Stop (KeyboardInterrupt) cancels the coroutine.
     """
     thread = lab_thread("servers")
@@ -258,12 +258,12 @@ async def settle(
     within: float,
     quiet: float,
 ) -> None:
-    """Wait, on the caller's loop, until something has happened and then nothing more does.
+    """Wait, on the caller's loop, until something has happened and all is quiet again.
 
-    activity: what changes with everything that happens, such as a counter.
-    until: a condition, or how many things seen() is to have, to be reached first; None for none.
-    within: seconds to wait for it, then TimeoutError with what was seen.
-    quiet: seconds without activity that count as nothing more.
+    activity: returns a value that changes with everything that happens, such as a counter.
+    until: a condition to wait for, or the number of things that seen() must have; None for neither.
+    within: seconds to wait for that, then TimeoutError with everything that was seen.
+    quiet: seconds without activity that end the wait.
     """
     end = now() + within
     condition = until if callable(until) else lambda: len(seen()) >= (until or 0)
@@ -280,9 +280,9 @@ async def settle(
 def let_stop_reach_awaits() -> None:
     """Make the Stop button end a cell that awaits.
 
-    ipykernel turns SIGINT into a cancellation, but nothing wakes the loop up to notice it
-    while it waits for a socket. With this, the signal itself writes a byte to a socket that
-    the loop watches. Call it on the kernel's main thread while its loop runs.
+    ipykernel turns SIGINT into a cancellation. But while the loop waits for a socket, nothing wakes
+    it up to notice. With this function, the signal itself writes a byte to a socket that the loop
+    watches. Call it on the kernel's main thread while its loop runs.
     """
     loop = asyncio.get_running_loop()
     if process_global("wakeup", dict[str, object]).get("loop") is loop:
@@ -292,7 +292,7 @@ def let_stop_reach_awaits() -> None:
     writer.setblocking(False)
     try:
         loop.add_reader(reader, reader.recv, 4096)
-    except NotImplementedError:  # Windows: its loop watches no sockets, and Stop is no signal
+    except NotImplementedError:  # Windows: the loop watches no sockets, and Stop sends no signal
         reader.close()
         writer.close()
         return
@@ -303,10 +303,10 @@ def let_stop_reach_awaits() -> None:
 def allow_asyncio_run() -> None:
     """Let pasted scripts call `asyncio.run(main())` in a cell.
 
-    The kernel's loop is running already, so a plain `asyncio.run` in a cell raises. This
-    applies nest_asyncio2, the maintained fork: with the archived nest_asyncio 1.6.0, cells
-    that are queued during such a call are lost (notebook 90 shows it).
-    Raises RuntimeError if nest_asyncio was applied in this kernel before: only a restart undoes it.
+    The kernel's loop is running already, so a plain `asyncio.run` in a cell raises. This function
+    applies nest_asyncio2, the maintained fork. The archived nest_asyncio 1.6.0 loses cells that are
+    queued during such a call (notebook 90 shows it).
+    Raises RuntimeError if nest_asyncio was applied in this kernel; only a restart undoes that.
     """
     import nest_asyncio2  # type: ignore[import-untyped]
 

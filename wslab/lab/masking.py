@@ -1,6 +1,6 @@
-"""Secrets in what is shown: notebooks are saved and shared, and a token lets others in.
+"""Hide secrets in outputs, because notebooks are saved and shared, and a token lets others in.
 
-Only what is shown changes, never the bytes: a row's `wire` still has them.
+Only the output changes, never the bytes. A row's `wire` still has them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 __all__ = ["masked_field", "masked_target"]
 
-# In names of parameters, of fields and of subprotocols; `author` and `monkey` are harmless.
+# Names of parameters, fields and subprotocols that contain these; `author` and `monkey` do not.
 _WORDS = (
     r"token|secret|passw|pwd|ticket|bearer|credential|session|signature|jwt|auth(?!or(?!iz))"
     r"|cookie|api[^a-z]?key|(?<![a-z])(?:key|pass|sig)(?![a-z])"
@@ -35,13 +35,13 @@ def _is_secret(name: str) -> bool:
 
 
 def _is_random(text: str) -> bool:
-    """Tell whether small letters, capitals and digits change so often that it cannot be a name."""
+    """Tell whether small letters, capitals and digits alternate too often for a name."""
     changes = re.findall(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]", text)
     return len(text) >= 6 and 3 * len(changes) >= len(text)
 
 
 def masked_target(target: str) -> str:
-    """Hide the secrets of a request's target or a URL: a password, and parameters such as `token`.
+    """Hide the secrets in a target or a URL, which are a password, and parameters like `token`.
 
     >>> masked_target("/chat?room=1&token=Q7x2")
     '/chat?room=1&token=(4 characters, not shown)'
@@ -55,7 +55,7 @@ def masked_target(target: str) -> str:
 
 
 def masked_field(name: str, value: str) -> str:
-    """Hide what the value of a header field would let others do.
+    """Hide the secrets in the value of a header field.
 
     >>> masked_field("Cookie", "id=abc"), masked_field("Sec-WebSocket-Protocol", "chat, jwt.Q7")
     ('(6 characters, not shown)', 'chat, (6 characters, not shown)')

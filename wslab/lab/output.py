@@ -1,8 +1,8 @@
-"""What a handler prints, logs, writes or raises in the background belongs to its server's record.
+"""Keep the output of a handler, and its background errors, in its server's record.
 
-No output of a handler may land in the cell that happens to run. Which handler code belongs to is a
-context variable: tasks inherit it, and threads are made to. So `print`, the two standard streams
-and the loop's own reports look there first; elsewhere they do what they always do.
+No output of a handler may land in the cell that happens to run. A context variable tells which
+handler some code belongs to. Tasks inherit it, and we make threads inherit it. `print`, the two
+standard streams and the loop's own reports look there first. Without a handler they work as always.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["HandlerRecord", "finish_line", "record_loop", "record_output", "reco
 
 
 class Recording(Protocol):
-    """A server that keeps what its handlers do."""
+    """A server that keeps a record of its handlers."""
 
     def record(self, connection: int, kind: str, text: str) -> None:
         """Add an event."""
@@ -36,7 +36,7 @@ class Recording(Protocol):
 
 
 class HandlerRecord(NamedTuple):
-    """Where the output of one connection's handler goes; call it with text."""
+    """The place for the output of one connection's handler; call it with text."""
 
     server: Recording
     connection: int
@@ -46,12 +46,12 @@ class HandlerRecord(NamedTuple):
         self.server.record(self.connection, "print", text)
 
     def error(self, error: BaseException, what: str) -> None:
-        """Record an exception; what: what raised it."""
+        """Record an exception; `what` names its source, such as "A task"."""
         self.server.record_error(self.connection, error, what)
 
 
-# Set while a handler runs, also in the tasks and threads that it starts; the unfinished line that
-# was written there. A reload of this module finds both as they are.
+# The record of the running handler, also in the tasks and threads that it starts, and the
+# unfinished line that was written there. Both survive a reload of this module.
 Recorder = ContextVar[HandlerRecord | None]
 recorder = process_global("recorder", lambda: Recorder("wslab_recorder", default=None))
 _line = process_global("line", lambda: ContextVar[str]("wslab_line", default=""))
@@ -60,7 +60,7 @@ _line = process_global("line", lambda: ContextVar[str]("wslab_line", default="")
 def record_output() -> None:
     """Let the output of handlers, and of their threads, go to their servers' records."""
     _record_print()
-    for stream in (sys.stdout, sys.stderr):  # whatever they are now: notebooks, tests replace them
+    for stream in (sys.stdout, sys.stderr):  # notebooks and tests replace them
         _record_writes(stream)
     _record_threads()
 
@@ -84,7 +84,7 @@ def _record_print() -> None:
 
 
 def _record_writes(stream: Any) -> None:
-    """Let what is written to a stream, as by logging, pprint or warnings, be recorded by lines."""
+    """Record the lines that a stream gets, as from logging, pprint or warnings."""
     write = getattr(stream, "write", None)
     if write is None or hasattr(write, "records"):
         return
@@ -106,7 +106,7 @@ def _record_writes(stream: Any) -> None:
 
 
 def finish_line() -> None:
-    """Record what a handler that ends has written without an end of line."""
+    """Record the unfinished line of a handler that ends."""
     record, line = recorder.get(), _line.get()
     if record is not None and line:
         record(line)
@@ -140,7 +140,7 @@ def _run_thread(run: Callable[[], None]) -> None:
 
 
 class HandlerTask(asyncio.Task[Any]):
-    """A task that remembers whose it is; when it has failed unseen, nothing else tells."""
+    """A task that remembers its handler's record, which is needed if it fails unseen."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.record = recorder.get()
@@ -148,7 +148,7 @@ class HandlerTask(asyncio.Task[Any]):
 
 
 class ContextExecutor(ThreadPoolExecutor):
-    """Threads that work in the context of who asks them to."""
+    """Threads that work in the caller's context."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
         """Schedule a call."""
@@ -158,9 +158,9 @@ class ContextExecutor(ThreadPoolExecutor):
 def record_loop(
     loop: asyncio.AbstractEventLoop, servers: Callable[[], Iterable[Recording]]
 ) -> None:
-    """Let what a loop reports, such as a failed task, be recorded by the server that it concerns.
+    """Record a loop's reports, such as a failed task, on the server that each one concerns.
 
-    servers: those that run on this loop; where nobody knows which one it is, all of them record it.
+    servers: those that run on this loop. All of them record a report that names none of them.
     """
     if loop.get_exception_handler() is not None:
         return

@@ -1,9 +1,9 @@
-"""Whom a server of the lab accepts on a machine of many users, and how a page reaches it there.
+"""The users that a server accepts on a shared machine, and the way for a page to reach it there.
 
-A port of 127.0.0.1 is open to everybody on the machine. On a JupyterHub that starts all its users
-on one host, that is the whole class: the proxy of each of them, `/user/NAME/proxy/PORT/`, leads to
-any port of any other. On Linux the kernel tells whose a socket is (/proc/net/tcp, /proc/net/tcp6),
-so there a server accepts only connections of its own user, those of their JupyterLab included.
+A port of 127.0.0.1 is open to everybody on the machine. If a JupyterHub starts all its users on one
+host, that is the whole class, because everybody's proxy, `/user/NAME/proxy/PORT/`, leads to all
+ports. On Linux the kernel tells which user owns a socket (/proc/net/tcp, /proc/net/tcp6). There a
+server accepts only connections of its own user, and those of that user's JupyterLab are among them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 __all__ = ["CAN_TELL", "OwnPeers", "on_hub", "owner_of", "page_url"]
 
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-CAN_TELL = sys.platform == "linux" and Path(TABLES[0]).exists()  # whose a socket is
+CAN_TELL = sys.platform == "linux" and Path(TABLES[0]).exists()  # which user owns a socket
 
 Address = tuple[IPv4Address | IPv6Address, int]
 
@@ -31,10 +31,10 @@ def on_hub() -> bool:
 
 
 def page_url(url: str) -> str:
-    """Return the address by which a page reaches a server at this URL.
+    """Return the address at which a page reaches a server that has this URL.
 
-    That is the URL itself, but on a JupyterHub it leads through the user's own proxy. Where the hub
-    does not say its name (JUPYTERHUB_PUBLIC_URL), it begins with the path: a page completes it.
+    That is the URL itself, but on a JupyterHub it leads through the user's own proxy. If the hub
+    does not tell its name (JUPYTERHUB_PUBLIC_URL), only the path is returned. A page completes it.
     """
     home = os.environ.get("JUPYTERHUB_PUBLIC_URL") or os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     if not home:
@@ -46,7 +46,7 @@ def page_url(url: str) -> str:
 
 
 def owner_of(peer: Any, own: Any) -> int | None:
-    """Return the user id of a connection's other end; None if it is not on this machine, or gone.
+    """Return the user id of a connection's other end; None if that is gone or on another machine.
 
     peer, own: the addresses of both ends, as `getpeername` and `getsockname` return them.
     """
@@ -56,17 +56,17 @@ def owner_of(peer: Any, own: Any) -> int | None:
         local, remote, inode = fields[1], fields[2], fields[9]
         if not (local.endswith(ports[0]) and remote.endswith(ports[1])):
             continue
-        # Without an inode nobody holds the socket any more: then it has no owner either.
+        # Without an inode nobody holds the socket any more, so it has no owner.
         if inode != "0" and [_parsed(local), _parsed(remote)] == ends:
             return int(fields[7])
     return None
 
 
 class OwnPeers(socket.socket):
-    """A listening socket that hangs up on everybody but the user of this process."""
+    """A listening socket that hangs up on everybody except the user of this process."""
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Return the next connection of this user's; BlockingIOError if there is none yet."""
+        """Return this user's next connection; BlockingIOError if there is none yet."""
         while True:
             connection, peer = super().accept()
             if owner_of(peer, connection.getsockname()) == os.geteuid():
@@ -83,7 +83,7 @@ def _rows() -> Iterator[list[str]]:
 
 
 def _parsed(field: str) -> Address:
-    """Read an address of the table: words of 32 bits, each in the machine's order of bytes."""
+    """Read an address of the table, in words of 32 bits, each in the machine's order of bytes."""
     host, _, port = field.partition(":")
     data = bytes.fromhex(host)
     words = (data[i : i + 4] for i in range(0, len(data), 4))
@@ -93,6 +93,6 @@ def _parsed(field: str) -> Address:
 
 
 def _address(host: str | IPv4Address | IPv6Address, port: int) -> Address:
-    """Return an address in one form: IPv4 within IPv6 (::ffff:127.0.0.1) is IPv4."""
+    """Return an address in one form, where IPv4 within IPv6 (::ffff:127.0.0.1) becomes IPv4."""
     address = ip_address(host.partition("%")[0]) if isinstance(host, str) else host
     return getattr(address, "ipv4_mapped", None) or address, port

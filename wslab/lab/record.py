@@ -1,7 +1,7 @@
-"""What happened on a server: events and errors, kept until a cell shows them.
+"""The events and errors of a server, kept until a cell shows them.
 
-No thread prints. Output of a thread lands in whichever cell happens to run, torn in the middle
-of a line; so whatever a handler does is recorded here, and a later cell renders it.
+No thread prints, because the output of a thread lands in whichever cell happens to run, torn in the
+middle of a line. So everything that a handler does is recorded here, and a later cell renders it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ TRACEBACK = 20_000  # characters
 class Record(NamedTuple):
     """One thing that happened on a server.
 
-    connection: 1, 2, … in the order in which they came; 0 for the server itself.
-    kind: "open", "print", "error", "close", or another word of the server's own.
-    text: what there is to say about it, cut if it is very long.
+    connection: 1, 2, … in the order in which they came. The server itself is 0.
+    kind: "open", "print", "error", "close", or a word of the server's own.
+    text: the details, cut if they are very long.
     """
 
     connection: int
@@ -36,13 +36,13 @@ class Record(NamedTuple):
 
 
 class Events(list[Record]):
-    """Events in the order in which they happened, the newest ones; prints as a table."""
+    """The newest events in the order in which they happened; they print as a table."""
 
     LIMIT = 10_000
     TEXT = 1_000  # characters of an event
 
     def add(self, event: Record) -> None:
-        """Add an event, its text cut if need be; of too many, the oldest tenth goes."""
+        """Add an event, and cut a long text; if there are too many, drop the oldest tenth."""
         note = f"not kept: an event has {self.TEXT:,}, a cable's transcript has all bytes"
         self.append(event._replace(text=shortened(event.text, self.TEXT, note)))
         if len(self) > self.LIMIT:
@@ -75,9 +75,9 @@ class Events(list[Record]):
 
 
 class HandlerError(NamedTuple):
-    """An exception that a handler did not catch; prints as its own lines of the traceback.
+    """An exception that a handler did not catch; prints its own lines of the traceback.
 
-    what: what raised it, such as "The handler", or "A task" or "A thread" that it had started.
+    what: "The handler", or "A task" or "A thread" that it had started, whichever raised it.
     """
 
     server: str
@@ -90,14 +90,14 @@ class HandlerError(NamedTuple):
     def of(
         cls, server: str, connection: int, exception: BaseException, what: str = "The handler"
     ) -> HandlerError:
-        """Keep an exception, its traceback without the lab's and the library's frames."""
+        """Keep an exception, with its traceback without the lab's and the library's frames."""
         lines = traceback.TracebackException.from_exception(exception)
         _keep_own_frames(lines)
         text = shortened("".join(lines.format()), TRACEBACK, "see .exception")
         return cls(server, connection, exception, text, what)
 
     def __repr__(self) -> str:
-        """Say which handler failed, then its traceback."""
+        """Say which handler failed, and show its traceback."""
         where = f"{self.what} of server {self.server!r} raised"
         where += f" on connection {self.connection}:" if self.connection else ":"
         return f"{where}\n{escaped(self.traceback.rstrip(), keep=LAYOUT)}"
@@ -106,7 +106,7 @@ class HandlerError(NamedTuple):
 def _keep_own_frames(lines: traceback.TracebackException) -> None:
     own = [frame for frame in lines.stack if not frame.filename.startswith(_foreign_folders())]
     for frame in own:
-        if "ipykernel_" in frame.filename:  # the kernel's name for a cell: a temporary file
+        if "ipykernel_" in frame.filename:  # the kernel names a cell like a temporary file
             frame.filename = "a cell of this notebook"
     lines.stack = traceback.StackSummary.from_list(own)
     for other in (lines.__cause__, lines.__context__, *(lines.exceptions or ())):
@@ -116,7 +116,7 @@ def _keep_own_frames(lines: traceback.TracebackException) -> None:
 
 @functools.cache
 def _foreign_folders() -> tuple[str, ...]:
-    """Return where the lab's, the library's and asyncio's own code is."""
+    """Return the folders of the lab's, the library's and asyncio's own code."""
     libraries = (asyncio.__file__, websockets.__file__)
     folders = (Path(__file__).parents[1], *(Path(file or "?").parent for file in libraries))
     return tuple(f"{folder}{os.sep}" for folder in folders)

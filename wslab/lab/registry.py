@@ -1,4 +1,4 @@
-"""What listens, by name: a cell that runs again replaces its server or cable, never adds one."""
+"""Servers and cables by name. A cell that runs again replaces its own, and never adds one."""
 
 from __future__ import annotations
 
@@ -7,66 +7,91 @@ import errno
 import socket
 import sys
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import ClassVar, NoReturn, Self, cast
 
 from wslab.lab.loop import LabThread, lab_global
 from wslab.lab.peers import CAN_TELL, OwnPeers, on_hub
 from wslab.net.address import LOOPBACK, check_port, plain
 from wslab.net.memory_loop import in_memory
 
-# The numbers of socket.gaierror: a name that stands for no address.
+# The numbers of socket.gaierror, for a name that has no address.
 NO_NAMES = [value for name, value in vars(socket).items() if name.startswith("EAI_")]
 
 __all__ = ["LOOPBACK", "Listener", "accept_no_more", "listen", "registry", "replace"]
 
 
-class Listener(Protocol):
-    """What servers and cables have in common."""
+class Listener:
+    """The common base of servers and cables."""
 
-    kind: str
-    name: str
-    host: str
-    thread: LabThread
-    overlaps: bool  # whether a successor may start before this one has stopped
+    kind: ClassVar[str]
+    overlaps = True  # whether a successor may start before this one has stopped
+
+    def __init__(self, name: str, host: str, thread: LabThread) -> None:
+        self.name, self.host, self.thread = name, host, thread
+        self._listener: socket.socket | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether it listens."""
-
-    @property
-    def port(self) -> int:
-        """The TCP port; RuntimeError if it is stopped."""
+        return self._listener is not None
 
     @property
     def listener(self) -> socket.socket:
         """The socket that it listens on; RuntimeError if it is stopped."""
+        if self._listener is None:
+            what = f"{self.kind} {self.name!r}"
+            raise RuntimeError(f"{what} is stopped: run the cell that starts it again")
+        return self._listener
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on; RuntimeError if it is stopped."""
+        return int(self.listener.getsockname()[1])
+
+    def decode(self, *_: object) -> NoReturn:
+        """Refuse to be used as a URL, as in `connect(server)`, which takes `server.url`."""
+        raise TypeError(f"connect() takes a URL, not a {self.kind}: write connect({self.kind}.url)")
 
     def start(self, listener: socket.socket) -> None:
-        """Accept connections."""
+        """Accept connections; called by `replace`."""
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """Stop listening and close every connection."""
+        raise NotImplementedError
 
     def stop_now(self) -> None:
-        """Stop, from a thread that cannot await."""
+        """Stop from a thread that cannot await, as when a cell runs again."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Use `async with lab.serve(...) as server:`; it stops at the end of the block."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Stop."""
+        await self.stop()
 
 
 def registry() -> dict[str, Listener]:
-    """Return the servers and cables by name, the stopped ones too."""
+    """Return the servers and cables by name, including those that are stopped."""
     return lab_global("registry", dict[str, Listener])
 
 
 def replace(new: Listener, port: int = 0) -> bool:
-    """Start a listener in the place of what has its name, on the same port if it may choose.
+    """Start a listener in place of the one with its name, on the same port if it may choose.
 
-    A mistake stops nothing: where the new one cannot start, the earlier one goes on. So it takes
-    over the earlier one's listening socket, and only then the earlier one stops.
-    Returns whether a running one was replaced.
-    Raises what is wrong with the host or the port, see `listen`, or what starting it raises;
-    ValueError if something of another kind has the name: a cable cannot replace a server.
+    A mistake stops nothing. If the new listener cannot start, the earlier one goes on. So it takes
+    over the earlier one's listening socket, and only then does the earlier one stop.
+    Returns True if a running one was replaced.
+    Raises an error of `listen` for a wrong host or port, or an error from starting the listener.
+    Raises ValueError if the kinds differ, because a cable cannot replace a server.
     """
     check_port(port)
     earlier = registry().get(new.name)
     if earlier is not None and earlier.kind != new.kind:
         raise ValueError(
-            f"{new.name!r} is the name of a {earlier.kind}: give this {new.kind} another"
+            f"{new.name!r} is the name of a {earlier.kind}: give this {new.kind} a different name"
         )
     is_replaced = earlier is not None and earlier.is_running
     if earlier is not None and is_replaced:
@@ -85,7 +110,7 @@ def _succeed(earlier: Listener, new: Listener, port: int) -> None:
     elif overlaps and sys.platform != "win32" and plain(new.host) == plain(earlier.host):
         taken_over = earlier.listener.dup()  # on Windows a socket belongs to one loop
     else:
-        listen(new.host, 0).close()  # a host that cannot be is to stop nothing
+        listen(new.host, 0).close()  # an impossible host must not stop anything
     if overlaps and taken_over is not None:
         new.start(taken_over)
         earlier.stop_now()
@@ -108,10 +133,10 @@ def _listen_again(host: str, port: int, old_port: int) -> socket.socket:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening TCP socket; on a JupyterHub it accepts its own user's connections alone.
+    """Open a listening TCP socket; on a JupyterHub it accepts only its own user's connections.
 
-    Raises OSError that says which port is taken, by which server of the lab if it is one, or that
-    the host is none of this machine's, and what to do.
+    Raises OSError if the port is taken or the host is not on this machine. The message names the
+    lab's server that has the port, if it is one, and says what to do.
     """
     check_port(port)
     family = socket.AF_INET6 if ":" in plain(host) else socket.AF_INET
@@ -125,14 +150,14 @@ def listen(host: str, port: int) -> socket.socket:
         if why is None:
             raise
         raise OSError(number or errno.EADDRNOTAVAIL, why) from None
-    # Connections inherit it. asyncio sets it too, but not on sockets that others have made, and
-    # then a second small write waits up to 40 ms for the first one's acknowledgement.
+    # Connections inherit it. asyncio sets it only on sockets that it has made. Without it, a second
+    # small write waits up to 40 ms for the first one's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return OwnPeers(fileno=listener.detach()) if on_hub() and CAN_TELL else listener
 
 
 def _why(host: str, port: int, number: int | None, seen: str) -> str | None:
-    """Say in one line why nothing can listen there, None if that is another error."""
+    """Say in one line why nothing can listen there; None for a different error."""
     if number == errno.EADDRINUSE:
         running = [one for one in registry().values() if one.is_running and one.port == port]
         who = f"the lab's {running[0].kind} {running[0].name!r}" if running else "another program"
@@ -141,14 +166,14 @@ def _why(host: str, port: int, number: int | None, seen: str) -> str | None:
     if number == errno.EACCES:
         return f"port {port} needs the rights of an administrator: choose one from 1024 on"
     if number in (None, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, *NO_NAMES):
-        return f"host {host!r:.60} is no address to listen on here ({seen}): leave host out"
+        return f"host {host!r:.60} is not an address to listen on here ({seen}): leave host out"
     return None
 
 
 async def accept_no_more(listener: socket.socket | None) -> None:
     """Let the connections that were just accepted begin, before the asyncio server is closed.
 
-    CPython forgets, and does not close, one that it accepted in the turn of the loop before that.
+    CPython forgets, and does not close, a connection that it accepted in the loop's turn before.
     """
     if listener is not None and listener.fileno() >= 0:
         with suppress(NotImplementedError):  # Windows' loop has no readers

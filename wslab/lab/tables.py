@@ -1,4 +1,4 @@
-"""Plain text tables: how the lab's values print, in a terminal and in a notebook's text output."""
+"""Plain text tables, as the lab's values print in a terminal and in a notebook's text output."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["LAYOUT", "ROWS", "Table", "escaped", "excerpt", "hex_bytes", "printa
 __all__ += ["shortened", "text_table"]
 
 LAYOUT = "\n\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"  # kept in tables
-ROWS, CELL, CHARACTERS = 200, 4000, 200_000  # that a table shows; of a cell; of all its cells
+ROWS, CELL, CHARACTERS = 200, 4000, 200_000  # a table's rows, a cell's and a table's characters
 
 
 class Table(NamedTuple):
-    """Rows under headings: in a notebook an HTML table, elsewhere text.
+    """Rows under headings, shown as HTML in a notebook and as text elsewhere.
 
-    head: the headings. rows: as many values each; anything but text is shown as `str` does.
+    head: the headings. rows: as many values each; `str` turns them into text.
     """
 
     head: Sequence[str]
@@ -34,18 +34,19 @@ class Table(NamedTuple):
 
 
 def _width(text: str) -> int:
-    """Return how many columns a terminal gives text: Chinese characters take two."""
+    """Return how many columns a text takes in a terminal, two for each Chinese character."""
     if text.isascii():
         return len(text)
-    import unicodedata  # a library of its own, which few scripts need
+    import unicodedata  # few scripts need this library
 
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Align rows under their headings; a cell may hold several lines, the last column is free.
+    """Align rows under their headings. A cell may have several lines; the last column is free.
 
-    Of very many rows, or very long ones, it shows an `excerpt`, and says so.
+    A short row's last cell takes the rest of the columns.
+    If there are very many rows, or very long ones, it shows an `excerpt`, and says so.
 
     >>> print(text_table(["who", "what"], [["client", "Hello"], ["server", "Hi"]]))
     who     what
@@ -59,10 +60,12 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         cells = [escaped(cell, keep=LAYOUT).split("\n") for cell in row]
         for i in range(max(map(len, cells))):
             lines.append([cell[i] if i < len(cell) else "" for cell in cells])
-    widths = [max(_width(line[i]) for line in lines) for i in range(len(head) - 1)]
+    widths = [
+        max(_width(line[i]) for line in lines if i + 1 < len(line)) for i in range(len(head) - 1)
+    ]
     return "\n".join(
         "  ".join(
-            [cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=False)]
+            [cell + " " * (w - _width(cell)) for cell, w in zip(line[:-1], widths, strict=False)]
             + [line[-1]]
         ).rstrip()
         for line in lines
@@ -70,7 +73,7 @@ def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def shortened(text: str, limit: int, where: str) -> str:
-    """Cut a text of more than limit characters; say how many are left out, and where they are.
+    """Cut a text of more than limit characters; say how many are left out, and where to find them.
 
     >>> shortened("Hello", 2, "see .text")
     'He … 3 more characters, see .text'
@@ -80,9 +83,9 @@ def shortened(text: str, limit: int, where: str) -> str:
 
 
 def excerpt(rows: Iterable[Sequence[str]]) -> tuple[list[list[str]], str, list[list[str]]]:
-    """Choose the rows that a table shows: all, or the first and the last ones.
+    """Choose the rows that a table shows, all of them, or the first and the last ones.
 
-    Returns the first rows, what to say of those left out ("" if none are), and the last rows.
+    Returns the first rows, a note about those left out ("" if there are none), and the last rows.
     """
     every = [[shortened(cell, CELL, "look at the value itself") for cell in row] for row in rows]
     if len(every) <= ROWS and sum(len(cell) for row in every for cell in row) <= CHARACTERS:

@@ -1,8 +1,8 @@
-"""Hosts and ports: what a spelling means for the one who listens and for the one who connects.
+"""Hosts and ports, and the meaning of their spellings for a listener and for a client.
 
-A host is a name or an address of either family. In a URL an IPv6 address has brackets, in a call
-of the system it has none. Wildcards (``""``, ``0.0.0.0``, ``::``) listen everywhere and are nowhere
-to connect to, and two spellings may mean the same place. All that is decided here.
+A host is a name, or an address of either family. An IPv6 address has brackets in a URL, but not in
+a system call. A server can listen on a wildcard (``""``, ``0.0.0.0``, ``::``), but nobody can
+connect to one. Two spellings can mean the same place. This module decides all that.
 """
 
 import socket
@@ -14,11 +14,11 @@ __all__ += ["plain", "reachable", "reaches"]
 
 LOOPBACK = "127.0.0.1"
 SCHEME_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
-_WILDCARDS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # and where such a listener is found
+_WILDCARDS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # and the address to reach such a listener at
 
 
 def plain(host: str) -> str:
-    """Return a host in its one plain form: no brackets, lower case, short; "" is 0.0.0.0.
+    """Return a host in its one plain form, short, in lower case, without brackets; "" is 0.0.0.0.
 
     >>> plain("[::0:1]"), plain("LOCALHOST."), plain("")
     ('::1', 'localhost', '0.0.0.0')
@@ -34,13 +34,13 @@ def plain(host: str) -> str:
 
 
 def authority(host: str, port: int) -> str:
-    """Return ``host:port`` as a URL has it, an IPv6 address in brackets."""
+    """Return ``host:port`` as in a URL, with brackets around an IPv6 address."""
     host = plain(host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def reachable(host: str) -> str:
-    """Return where to connect to what listens on this host: for a wildcard, its loopback."""
+    """Return the host to connect to if a server listens on this one; a wildcard's is loopback."""
     return _WILDCARDS.get(plain(host), plain(host))
 
 
@@ -54,7 +54,7 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host means this machine by itself, without its network."""
+    """Tell whether a host means this machine only, and is out of reach for its network."""
     host = plain(host)
     try:
         return ip_address(host).is_loopback
@@ -63,7 +63,7 @@ def is_loopback(host: str) -> bool:
 
 
 def reaches(asked: str, listening: str) -> bool:
-    """Tell whether who connects to the host `asked` may reach who listens on `listening` here.
+    """Tell whether a client that connects to `asked` can reach a server here on `listening`.
 
     >>> reaches("localhost", "127.0.0.1"), reaches("example.com", "0.0.0.0")
     (True, False)
@@ -78,7 +78,7 @@ def reaches(asked: str, listening: str) -> bool:
 
 
 def _is_ours(host: str, wildcard: str) -> bool:
-    """Tell whether this is an address of this machine: only those can be bound."""
+    """Tell whether this is an address of this machine, because only those can be bound."""
     family = socket.AF_INET6 if ":" in wildcard else socket.AF_INET
     try:
         if ip_address(host).version != (6 if ":" in wildcard else 4):
@@ -94,6 +94,6 @@ def check_port(port: object, least: int = 0) -> None:
     """Raise TypeError or ValueError unless this is a port; 0 stands for any free one."""
     allowed = f"0 (any free one) to {0xFFFF}" if least == 0 else f"{least} to {0xFFFF}"
     if not isinstance(port, int) or isinstance(port, bool):
-        raise TypeError(f"port is {port!r:.40}, it must be a whole number: {allowed}")
+        raise TypeError(f"port is {port!r:.40}, it must be a whole number from {allowed}")
     if not least <= port <= 0xFFFF:
-        raise ValueError(f"port is {port}, allowed are {allowed}")
+        raise ValueError(f"port is {port}, it must be from {allowed}")

@@ -1,7 +1,8 @@
-"""Virtual time: hours of waiting in a moment, and to the second the same every time.
+"""Virtual time, in which hours of waiting pass in a moment, and every run takes the same time.
 
-`run_virtual` runs coroutines in virtual time, on a perfect network in memory. `Timers` is what a browser's script has: setTimeout and clearTimeout. `now` and
-`unguessable` are for code that runs in real time as well as in a simulation.
+`run_virtual` runs a coroutine in virtual time, on a perfect network in memory. `Timers` stands for
+the setTimeout and clearTimeout of a browser. `now` and `unguessable` are for code that runs in real
+time as well as in a simulation.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def unguessable(size: int) -> str:
 def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     """Run a coroutine in virtual time and return its result; `loop.time()` begins at start.
 
-    It works in a cell too, and on the network in memory: see `simulate` for one with faults.
+    It works in a cell too, and on a perfect network in memory; `simulate` has faults.
     Raises RuntimeError if everything waits for something that is not time.
 
     >>> async def a_day():
@@ -62,7 +63,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
 
 
 class Timers:
-    """What a page has for waiting, in virtual time. now: seconds since it was made."""
+    """The timers of a page, in virtual time. now: seconds since they were made."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -71,19 +72,19 @@ class Timers:
         self._cleared: set[int] = set()
 
     def set_timeout(self, function: Callable[[], object], seconds: float) -> int:
-        """Call a function once, later; return a number to clear it with."""
+        """Call a function once, after some seconds; return a number to clear it with."""
         number = next(self._numbers)
         heapq.heappush(self._waiting, (self.now + seconds, number, function))
         return number
 
     def clear_timeout(self, number: int | None) -> None:
-        """Do not call it after all; None, or one that was called, does nothing."""
+        """Cancel a call; None, or the number of a call that is over, does nothing."""
         if any(waiting == number for _, waiting, _ in self._waiting):
             assert number is not None  # it was found
             self._cleared.add(number)
 
     def run(self, until: float) -> None:
-        """Let time pass."""
+        """Let time pass until this many seconds since the start."""
         while self._waiting and self._waiting[0][0] <= until:
             self.now, number, function = heapq.heappop(self._waiting)
             if number in self._cleared:

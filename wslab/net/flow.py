@@ -1,4 +1,4 @@
-"""One direction of a connection, and the faults that it may have.
+"""One direction of a connection, and the faults that it can have.
 
 The cable of the lab and the network in memory both send their bytes through a `Flow`.
 """
@@ -23,8 +23,8 @@ TICK = 0.02  # seconds between the pieces of a throttled flow
 class Faults:
     """How one direction of a connection misbehaves; the defaults are a perfect network.
 
-    frozen: nothing passes. delay: seconds that everything is late. split: bytes per TCP segment,
-    gap seconds apart. drop_after: bytes that still pass on a connection, the rest is lost.
+    frozen: nothing passes. delay: seconds of delay. split: bytes per TCP segment, gap seconds
+    apart. drop_after: bytes that still pass on each connection before the rest is lost.
     rate: bytes per second.
     """
 
@@ -42,11 +42,11 @@ class Faults:
 
 
 class Flow:
-    """Carries bytes to a transport, as late, as slowly, in as small pieces as its faults say.
+    """Carries bytes to a transport, with the delay, rate and pieces that its faults demand.
 
-    write: takes the bytes that may pass, and returns whether it could deliver them.
-    pause: called with True when the sender should stop, with False when it may go on.
-    lose: called with the place and the number of bytes that will never arrive.
+    write: called with bytes once they may pass; it returns whether it could deliver them.
+    pause: called with True to stop the sender, and with False to let it go on.
+    lose: called with place and size of bytes that will never arrive.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Flow:
             if size > room:
                 self.lose(at + room, size - room)
             if not room:
-                return  # a peer that does not get the data does not get the end either
+                return  # without the data, the peer does not get the end either
             if not callable(data):
                 data = data[:room]
             self.passed += _size(data)
@@ -106,7 +106,7 @@ class Flow:
         self.pump()
 
     def pump(self) -> None:
-        """Let pass what is due, and come back when more is."""
+        """Let the bytes pass that are due, and come back when more are."""
         self.timer = None
         while self.queue and not self.faults.frozen:
             due, at, data = self.queue[0]
@@ -121,7 +121,7 @@ class Flow:
                 data = data[:size]
             self.backlog -= _size(data)
             self._out(at, data)
-            if pause:  # also for what is still to come
+            if pause:  # also before bytes that are still to come
                 self.timer = self.loop.call_later(pause, self.pump, context=self.context)
                 return
         if self.backlog <= BACKLOG and not self.faults.frozen:
@@ -138,7 +138,7 @@ class Flow:
         return size, pause
 
     def close(self) -> None:
-        """Lose what is still held back."""
+        """Lose the bytes that are still held back."""
         if self.timer is not None:
             self.timer.cancel()
         self.timer = None

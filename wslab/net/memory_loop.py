@@ -1,7 +1,7 @@
 """asyncio's own selector loop, on sockets in memory.
 
-Transports, servers, streams and TLS are asyncio's. Nothing ever comes from outside, because the loop
-has neither file descriptors nor threads, processes or signals. `loop` adds the clock.
+Transports, servers, streams and TLS are asyncio's. Nothing ever comes from outside, because the
+loop has neither file descriptors nor threads, processes or signals. `loop` adds the clock.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""WebSocket from bytes to values and back: no sockets, no asyncio, no clock, no display.
+"""WebSocket from bytes to values and back, without sockets, asyncio, a clock or a display.
 
-The rooms, in the order in which a connection needs them: `errors` (what can be wrong), `http` and
-`handshake` (RFC 6455 §4), `close` and `frames` (§5), and, imported only by those who need them,
-`messages` and `connection` with their `events` (§5.4 to §8) and `deflate` (RFC 7692).
+A connection needs `errors`, `http`, `handshake` (RFC 6455 §4), `close` and `frames` (§5), in this
+order. Other modules have to be imported by name. They are `messages`, `connection` and `events`
+(§5.4 to §8), and `deflate` (RFC 7692).
 """
 
 from wslab.protocol import close, errors, frames, handshake, http

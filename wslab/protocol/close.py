@@ -1,4 +1,4 @@
-"""Why a connection ends: what a Close frame carries (RFC 6455 §5.5.1, §7.4)."""
+"""The reason for which a connection ends, as a Close frame carries it (RFC 6455 §5.5.1, §7.4)."""
 
 from enum import IntEnum
 from typing import NamedTuple, Self
@@ -31,17 +31,17 @@ class CloseCode(IntEnum):
     def is_sendable(code: int) -> bool:
         """Tell whether a Close frame may carry this code (RFC 6455 §7.4).
 
-        1005, 1006 and 1015 describe what happened locally and never travel; 1004 is reserved, and
-        1012 to 1014 are from the IANA registry. 3000 to 3999 are for libraries, frameworks and
-        applications, registered with IANA; 4000 to 4999 are for private use (§7.4.2).
+        1005, 1006 and 1015 describe what happened locally and never travel. 1004 is reserved. The
+        IANA registry adds 1012 to 1014. Libraries, frameworks and applications register 3000 to
+        3999 with IANA. The codes from 4000 to 4999 are for private use (§7.4.2).
         """
         return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
 
 
 class Close(NamedTuple):
-    """What a Close frame says (RFC 6455 §5.5.1).
+    """The payload of a Close frame (RFC 6455 §5.5.1).
 
-    code: a number that may travel, see `CloseCode.is_sendable`; 1005 stands for none.
+    code: a number that may travel, see `CloseCode.is_sendable`; 1005 means that there is none.
     reason: at most 123 bytes in UTF-8.
 
     >>> Close(1000, "bye").serialize()
@@ -53,10 +53,10 @@ class Close(NamedTuple):
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Read a Close frame's payload; an empty one means "no code", 1005.
+        """Read a Close frame's payload; an empty one means 1005, that is, without a code.
 
-        Raises ProtocolError: 1002 for a single byte or a code that may not travel, 1007 for a
-        reason that is not UTF-8.
+        Raises ProtocolError with code 1002 for a single byte or a code that may not travel, and
+        with 1007 for a reason that is not UTF-8.
         Source: RFC 6455 §5.5.1, §7.4.
         """
         if not payload:
@@ -76,7 +76,7 @@ class Close(NamedTuple):
         """Write the payload of a Close frame.
 
         Raises ProtocolError for a code that may not travel, a reason without a code, or a
-        reason longer than 123 bytes; TypeError unless they are a number and a text.
+        reason longer than 123 bytes. Raises TypeError unless they are a number and a text.
         Source: RFC 6455 §5.5.1, §7.4.
         """
         if not (isinstance(self.code, int) and isinstance(self.reason, str)):

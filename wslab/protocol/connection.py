@@ -1,14 +1,14 @@
-"""A connection after the opening handshake: bytes in, events out, and bytes to write.
+"""A connection after the opening handshake. It takes bytes, and gives events and bytes to write.
 
-No socket here: whoever owns one, a *driver*, calls `receive` with what was read and `receive_eof`
-when nothing more comes, and writes `data_to_send()` after every call. RFC 6455 §5.4 to §7.
+It has no socket. A *driver* owns one, and calls `receive` with the bytes that it read, and
+`receive_eof` at their end. It writes `data_to_send()` after every call. RFC 6455 §5.4 to §7.
 
     sock.recv() → receive() → [Text("Hello"), Ping(b""), …] → the application
                         ↓ replies, such as Pong
     sock.send() ← data_to_send() ← send_text(), ping(), close(), … ← the application
 
-A peer that breaks a rule is an event like any other: `Violation`. Exceptions are for the caller
-who is about to break one.
+If the peer breaks a rule, that is an event like any other, a `Violation`. If the caller is about to
+break one, an exception says so.
 """
 
 from collections.abc import Callable
@@ -36,14 +36,14 @@ __all__ = ["TRANSITIONS", "Connection", "Role", "State", "Step"]
 
 
 class Role(Enum):
-    """Which end of the connection this is: a client masks what it sends, a server does not."""
+    """The end of a connection. A client masks its frames, a server does not."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
 class State(Enum):
-    """Where a connection stands. The handshake's state, CONNECTING, comes before the first one."""
+    """The state of a connection. CONNECTING, the handshake's state, comes before OPEN."""
 
     OPEN = "messages go both ways"
     CLOSE_SENT = "our Close is on its way, the peer may still send"
@@ -54,7 +54,7 @@ class State(Enum):
 
 
 class Step(Enum):
-    """What changes a connection's state."""
+    """A step that changes a connection's state."""
 
     SEND_CLOSE = "we send Close"
     RECEIVE_CLOSE = "the peer sends Close"
@@ -62,7 +62,7 @@ class Step(Enum):
     END = "TCP ends"
 
 
-# The closing handshake (RFC 6455 §7). What is not listed cannot happen, or is not allowed.
+# The closing handshake (RFC 6455 §7). Any other step cannot happen, or is not allowed.
 TRANSITIONS = {
     (State.OPEN, Step.SEND_CLOSE): State.CLOSE_SENT,
     (State.OPEN, Step.RECEIVE_CLOSE): State.CLOSE_RECEIVED,
@@ -76,18 +76,18 @@ TRANSITIONS = {
     (State.FAILED, Step.END): State.CLOSED,
 }
 
-# Until the peer's Close: what it sends is read, and control frames may be sent (§5.5.1).
+# Until the peer's Close arrives, its frames are read, and control frames may be sent (§5.5.1).
 _READING = (State.OPEN, State.CLOSE_SENT)
 
 
 class Connection:
     """One end of an open WebSocket connection.
 
-    masks: on a client, what draws a fresh masking key, 4 bytes that nobody can guess, for every
-    frame (§5.3), such as ``lambda: secrets.token_bytes(4)``; a server has none.
-    deflate: what the opening handshake agreed on (`deflate.agreed`); None for no compression.
+    masks: called for each frame of a client, such as ``lambda: secrets.token_bytes(4)``. It draws a
+    fresh masking key, 4 bytes that nobody can guess (§5.3). A server has none.
+    deflate: the parameters that the handshake agreed on (`deflate.agreed`); None: no compression.
     limits: how much to accept from the peer.
-    frames: cuts what the peer sends; its length is how many bytes wait to be looked at.
+    frames: the reader of the peer's frames. Its length is the number of bytes not yet looked at.
     Raises ValueError for a client without masks and for a server with them.
 
     >>> server = Connection(Role.SERVER)
@@ -123,16 +123,16 @@ class Connection:
     def should_close_tcp(self) -> bool:
         """Tell if the driver should close TCP, once `data_to_send` is written.
 
-        A server does so first, so that it is not the client that has to wait in TIME_WAIT (§7.1.1).
-        A client waits for it; in any state but OPEN both do well to set themselves a time limit.
+        A server closes first, so that the client does not have to wait in TIME_WAIT (§7.1.1). A
+        client waits for that. In any state except OPEN, both should set themselves a time limit.
         """
         finished = self.state in (State.CLOSE_EXCHANGED, State.FAILED)
         return self.state is State.CLOSED or (finished and self.role is Role.SERVER)
 
-    # What comes in
+    # Incoming
 
     def receive(self, data: Data | str) -> list[ProtocolEvent]:
-        """Take bytes that the peer sent, cut anywhere; return what happened, in order.
+        """Take bytes that the peer sent, cut anywhere; return the events in order.
 
         data: bytes, or hexadecimal text.
 
@@ -142,16 +142,16 @@ class Connection:
         return list(iter(self.next_event, None))
 
     def feed(self, data: Data | str) -> None:
-        """Take bytes that the peer sent, and look at none of them: that is for `next_event`.
+        """Take bytes that the peer sent. Only `next_event` looks at them.
 
         With these two, unlike `receive`, the application can still answer a message that came
-        along with a Close or a violation: what is after it is not looked at before.
+        together with a Close or a violation, because the bytes after it are not looked at yet.
         """
         if self.state in _READING:
             self.frames.feed(data)
 
     def next_event(self) -> ProtocolEvent | None:
-        """Return what happened next; None means that more bytes are needed, or no longer read."""
+        """Return the next event; None means that more bytes are needed, or no longer read."""
         try:
             while self.state in _READING and (piece := self.frames.next()) is not None:
                 if (opcode := piece.header.opcode) >= 0x8:
@@ -163,7 +163,7 @@ class Connection:
         return None
 
     def receive_eof(self) -> list[ProtocolEvent]:
-        """Take note that TCP has ended, in whatever way; return Closed, the first time."""
+        """Take note that TCP has ended in some way; return Closed the first time."""
         if self.state is State.CLOSED:
             return []
         clean = self.state is State.CLOSE_EXCHANGED
@@ -183,40 +183,40 @@ class Connection:
         return Closing(*self._peer_close)
 
     def _fail(self, error: ProtocolError) -> Violation:
-        """Fail the connection: say why, and listen no more (§7.1.7)."""
+        """Fail the connection; tell the peer why, and read no more (§7.1.7)."""
         if self.state is State.OPEN:
             reason = str(error).encode()[:123].decode(errors="ignore")
             self._write(CLOSE, Close(error.code, reason).serialize())
         self._step(Step.FAIL)
         return Violation(error.code, error.section, error.message)
 
-    # What goes out
+    # Outgoing
 
     def send_text(self, text: str, fin: bool = True) -> None:
-        """Send a text message, or a fragment of it: fin=False on all but the last (§5.4).
+        """Send a text message, or a fragment of it; fin=False on all but the last (§5.4).
 
-        Raises ProtocolError after Close, or amid a binary message.
+        Raises ProtocolError after Close, or in the middle of a binary message.
         """
         self._send_data(TEXT, text.encode(), fin)
 
     def send_binary(self, data: bytes, fin: bool = True) -> None:
-        """Send a binary message, or a fragment of it: fin=False on all but the last (§5.4).
+        """Send a binary message, or a fragment of it; fin=False on all but the last (§5.4).
 
-        Raises ProtocolError after Close, or amid a text message.
+        Raises ProtocolError after Close, or in the middle of a text message.
         """
         self._send_data(BINARY, data, fin)
 
     def ping(self, payload: bytes = b"") -> None:
-        """Ask for a sign of life; the Pong will repeat the payload, at most 125 bytes (§5.5.2).
+        """Ask for a sign of life. The Pong will repeat the payload, at most 125 bytes (§5.5.2).
 
-        Raises ProtocolError for a longer one, or after the peer's Close.
+        Raises ProtocolError for a longer payload, or after the peer's Close.
         """
         self._send_control(PING, payload)
 
     def pong(self, payload: bytes = b"") -> None:
-        """Give a sign of life unasked; at most 125 bytes (§5.5.3). Replies are automatic.
+        """Give a sign of life unasked, with at most 125 bytes (§5.5.3). Replies are automatic.
 
-        Raises ProtocolError for a longer one, or after the peer's Close.
+        Raises ProtocolError for a longer payload, or after the peer's Close.
         """
         self._send_control(PONG, payload)
 
@@ -224,12 +224,12 @@ class Connection:
         """Begin the closing handshake; no message can be sent after this (§7.1.2).
 
         code: see `CloseCode.is_sendable`; 1005 sends none. reason: at most 123 bytes in UTF-8.
-        Raises ProtocolError for another code or a longer reason, or if a Close is sent already.
+        Raises ProtocolError for a different code or a longer reason, or if a Close was sent before.
         """
         self._send_close(Close(code, reason).serialize())
 
     def data_to_send(self) -> bytes:
-        """Return all that is to be written to TCP, once; replies are among it."""
+        """Return all bytes to write to TCP, replies included. Each is returned once."""
         data, self._output = b"".join(self._output), []
         return data
 

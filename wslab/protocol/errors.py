@@ -1,4 +1,4 @@
-"""What can be wrong with what a peer sent: one small tree of exceptions.
+"""The exceptions for a peer that breaks a rule, in one small tree.
 
 ValueError
  └── PeerError              what was seen, what was allowed, where it is written
@@ -16,8 +16,8 @@ Fields = tuple[tuple[str, str], ...]
 class PeerError(ValueError):
     """A peer sent bytes that the protocol does not allow.
 
-    message: what was seen and what is allowed, as one sentence; the peer's words in it are escaped.
-    section: where that is written, such as ``"RFC 6455 §5.2"``.
+    message: a sentence that tells what was seen and what is allowed; the peer's words are escaped.
+    section: where the rule is written, such as ``"RFC 6455 §5.2"``.
     """
 
     def __init__(self, message: str, section: str) -> None:
@@ -28,7 +28,7 @@ class PeerError(ValueError):
 class HandshakeError(PeerError):
     """The opening handshake failed.
 
-    status: the HTTP status to answer with (on a server), or the one received (on a client).
+    status: the HTTP status that a server answers with, or that a client received.
     headers: header fields that must go with that status, such as ``Allow``.
     """
 
@@ -49,7 +49,7 @@ class ProtocolError(PeerError):
 
 
 def quantity(number: int, noun: str) -> str:
-    """Write a number of things, as messages need it.
+    """Write a number of things in words, with the plural where it is needed.
 
     >>> quantity(1, "byte"), quantity(2, "byte")
     ('1 byte', '2 bytes')

@@ -1,6 +1,6 @@
-"""What a connection tells its application: one small immutable value for each thing that happened.
+"""The events that a connection hands to its application, as small immutable values.
 
-A pattern tells them apart: ``match event: case Text(text): …``.
+Tell them apart with a pattern, as in ``match event: case Text(text): …``.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ __all__ = ["Binary", "Closed", "Closing", "Ping", "Pong", "ProtocolEvent", "Text
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A whole text message, its fragments put together (RFC 6455 §5.6)."""
+    """A whole text message, put together from its fragments (RFC 6455 §5.6)."""
 
     data: str
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """A whole binary message, its fragments put together (RFC 6455 §5.6)."""
+    """A whole binary message, put together from its fragments (RFC 6455 §5.6)."""
 
     data: bytes
 
@@ -31,16 +31,16 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The peer gives one, asked or unasked (RFC 6455 §5.5.3)."""
+    """The peer gives a sign of life, asked or unasked (RFC 6455 §5.5.3)."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The peer's Close frame arrived; if it is not a reply to ours, the reply is queued (§5.5.1).
+    """The peer's Close frame arrived; unless it answers ours, our reply is queued (§5.5.1).
 
-    code: 1005 if the frame has none. reason: as the peer wrote it, "" if there is none.
+    code: the frame's code, or 1005 if it has none. reason: the peer's words, "" if there are none.
     """
 
     code: int
@@ -51,7 +51,7 @@ class Closing:
 class Closed:
     """The TCP connection has ended, and the WebSocket connection with it (RFC 6455 §7.1.4).
 
-    code, reason: those of the peer's Close frame; 1006 if none arrived (§7.1.5, §7.1.6).
+    code, reason: taken from the peer's Close frame; code is 1006 if none arrived (§7.1.5, §7.1.6).
     clean: True if both sides had sent a Close frame.
     """
 
@@ -62,11 +62,11 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The peer broke a rule; the connection has failed, and nothing more is read (§7.1.7).
+    """The peer broke a rule. The connection has failed, and nothing more is read (§7.1.7).
 
     code: the close code that was sent to the peer.
     section: where the rule is written, such as ``"RFC 6455 §5.2"``.
-    message: what was seen and what is allowed.
+    message: the fault and the rule, in a sentence.
     """
 
     code: int

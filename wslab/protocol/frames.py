@@ -1,4 +1,4 @@
-"""Frames: the unit that WebSocket sends over TCP (RFC 6455 §5).
+"""Frames, the units that WebSocket sends over TCP (RFC 6455 §5).
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -11,23 +11,24 @@
     |  mask, 4 bytes if MASK is set |  payload, masked or plain ... |
     +-------------------------------+-------------------------------+
 
-`Header` is the layout alone; it also reads frames that break the rules, because a tool that
+`Header` is the layout alone. It also reads frames that break the rules, because a tool that
 shows traffic has to show those too. `check_header` holds the rules that one frame can break
 by itself. `Frame` is a header's meaning together with the payload.
 
-One thing is borrowed: masks are applied by the C helper of the `websockets` library, where its
-wheel has one. Elsewhere `xor_in_python` does the same.
+The C helper of the `websockets` library applies the masks, where its wheel has one. Elsewhere
+`xor_in_python` does the same.
 """
 
 import contextlib
 import re
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError, quantity
 
 __all__ = ["RSV1", "RSV2", "RSV3", "Frame", "Header", "Opcode", "apply_mask", "check_header"]
-__all__ += ["parse_hex"]
+__all__ += ["broken_rules", "parse_hex"]
 
 BYTES = (bytes, bytearray, memoryview)
 Data = bytes | bytearray | memoryview
@@ -35,12 +36,12 @@ Key = bytes | None  # a masking key, 4 bytes; None where nothing is masked
 Masked = bool | None  # True if the sender is a client, False if a server, None to accept both
 Limit = int | None  # bytes of a payload to accept at most; None for any number
 
-# The three reserved bits as `rsv` numbers them: an extension may give them a meaning (§5.2).
+# The three reserved bits, as `rsv` numbers them. An extension may give them a meaning (§5.2).
 RSV1, RSV2, RSV3 = 0b100, 0b010, 0b001
 
 
 class Opcode(IntEnum):
-    """What a frame is for (RFC 6455 §5.2, registry in §11.8)."""
+    """The purpose of a frame (RFC 6455 §5.2, registry in §11.8)."""
 
     CONTINUATION = 0x0
     TEXT = 0x1
@@ -52,7 +53,7 @@ class Opcode(IntEnum):
 
 # Python 3.11 takes long to find a member of an enumeration, and messages need these all the time.
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
-_BYTES = [bytes([number]) for number in range(256)]  # to look one up is to save making it
+_BYTES = [bytes([number]) for number in range(256)]  # looking one up is faster than making it
 _OPCODES = {int(opcode): opcode for opcode in Opcode}
 
 
@@ -61,7 +62,7 @@ def parse_hex(text: str) -> bytes:
 
     Spaces, ``:`` and ``,`` may separate bytes, ``0x`` may stand before them, and brackets around
     them. Wherever this package takes the bytes of a frame, it also takes such a text.
-    Raises ValueError if anything else is there, or half a byte.
+    Raises ValueError for any other character, and for half a byte.
 
     >>> parse_hex("81 05 0x48")
     b'\\x81\\x05H'
@@ -71,8 +72,7 @@ def parse_hex(text: str) -> bytes:
         seen = f"{wrong[0]!r} is not a hexadecimal digit"
         raise ValueError(f"{seen}: a byte is two of 0-9 and a-f, such as '81 05'")
     if len(digits) % 2:
-        seen = f"an odd number of hexadecimal digits, {len(digits)}"
-        raise ValueError(f"a byte is two hexadecimal digits, here is {seen}")
+        raise ValueError(f"a byte is two hexadecimal digits, but {len(digits)} is an odd number")
     return bytes.fromhex(digits)
 
 
@@ -80,7 +80,7 @@ def apply_mask(data: Data, mask: bytes) -> bytes:
     """Mask a payload, or unmask it: XOR undoes itself.
 
     data: the payload, any number of bytes.
-    mask: the masking key, 4 bytes; byte i of data meets byte i modulo 4 of the key.
+    mask: the masking key, 4 bytes; byte i of data is XORed with byte i modulo 4 of the key.
     Returns as many bytes as data has.
     Raises ValueError if mask is not 4 bytes long.
     Source: RFC 6455 §5.3.
@@ -94,7 +94,7 @@ def apply_mask(data: Data, mask: bytes) -> bytes:
 
 
 def xor_in_python(data: Data, mask: bytes) -> bytes:
-    """Do as `apply_mask` does: two long integers XORed are faster than a loop over the bytes."""
+    """Do as `apply_mask` does; XOR of two long integers is faster than a loop over the bytes."""
     size = len(data)
     key = (mask * (size // 4 + 1))[:size]
     number = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
@@ -102,7 +102,7 @@ def xor_in_python(data: Data, mask: bytes) -> bytes:
 
 
 xor = xor_in_python
-with contextlib.suppress(ImportError):  # borrowed from the library, where its wheel has it: C
+with contextlib.suppress(ImportError):  # the library's C helper, where its wheel has it
     from websockets.speedups import apply_mask as xor
 
 
@@ -111,10 +111,10 @@ class Header(NamedTuple):
 
     fin: True on the last frame of a message.
     rsv: the bits RSV1 RSV2 RSV3 as a number from 0 to 7.
-    opcode: 0 to 15; not every number is an `Opcode`.
-    mask: the masking key, 4 bytes, or None if the frame is not masked.
-    length: of the payload, in bytes.
-    size: of the header itself, in bytes: 2, 4 or 10, and 4 more with a mask.
+    opcode: 0 to 15. Not every number is an `Opcode`.
+    mask: the masking key, 4 bytes; None if the frame is not masked.
+    length: the payload's length in bytes.
+    size: the header's own length. It is 2, 4 or 10 bytes, and 4 more with a mask.
     """
 
     fin: bool
@@ -149,47 +149,59 @@ class Header(NamedTuple):
 def check_header(header: Header, masked: Masked, rsv: int = 0, limit: Limit = None) -> Opcode:
     """Raise ProtocolError if a frame breaks a rule by itself; return its opcode.
 
-    masked: True if the sender is a client, False if it is a server, None to accept both.
+    It raises the first error of `broken_rules`.
+    """
+    for error in broken_rules(header, masked, rsv, limit):
+        raise error
+    return _OPCODES[header.opcode]
+
+
+def broken_rules(
+    header: Header, masked: Masked, rsv: int = 0, limit: Limit = None
+) -> Iterator[ProtocolError]:
+    """Yield an error for each rule that a frame breaks by itself.
+
+    masked: True if the sender is a client, False if it is a server. None accepts both.
     rsv: the reserved bits that a negotiated extension uses.
-    limit: the longest payload of a data frame to accept, in bytes; that of a control frame
-    is 125 anyway.
+    limit: the longest payload of a data frame, in bytes. A control frame's limit is always 125.
     Source: RFC 6455 §5.1, §5.2, §5.5, §10.4.
     """
     fin, bits, number, mask, length, size = header
-    opcode = _OPCODES.get(number)
-    if opcode is None:
-        raise ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
+    if number not in _OPCODES:
+        yield ProtocolError(f"opcode {number:#x} is reserved", "RFC 6455 §5.2")
     if bits and bits & ~rsv:
-        raise ProtocolError(f"RSV bits are {bits:03b}, in use are {rsv:03b}", "RFC 6455 §5.2")
-    if masked is (mask is None):  # True is, for a client, False for a server; None never
+        seen = f"RSV bits are {bits:03b}, but extensions use {rsv:03b}"
+        yield ProtocolError(seen, "RFC 6455 §5.2")
+    if masked is (mask is None):  # masked=None is neither, so it accepts both
         seen = "a client's frame is not masked" if masked else "a server's frame is masked"
-        raise ProtocolError(seen, "RFC 6455 §5.1")
+        yield ProtocolError(seen, "RFC 6455 §5.1")
     if size > 6 or size == 4:
         length_bytes = size - (2 if mask is None else 6)
         if length >= 1 << 63:
-            raise ProtocolError("the top bit of the 64-bit length is set", "RFC 6455 §5.2")
+            yield ProtocolError("the top bit of the 64-bit length is set", "RFC 6455 §5.2")
         if length < (1 << 16 if length_bytes == 8 else 126):
             seen = f"length {length} is written in {length_bytes} extra bytes, fewer suffice"
-            raise ProtocolError(seen, "RFC 6455 §5.2")
-    if number >= 0x8 and length > 125:
-        seen = f"{opcode.name} payload is {length} bytes, limit 125"
-        raise ProtocolError(seen, "RFC 6455 §5.5")
-    if number >= 0x8 and not fin:
-        raise ProtocolError(f"{opcode.name} is fragmented", "RFC 6455 §5.5")
+            yield ProtocolError(seen, "RFC 6455 §5.2")
+    if number >= 0x8 and not (fin and length <= 125):  # a reserved opcode's, too
+        name = _OPCODES[number].name if number in _OPCODES else f"control opcode {number:#x}"
+        if length > 125:
+            seen = f"{name} payload is {length} bytes, limit 125"
+            yield ProtocolError(seen, "RFC 6455 §5.5")
+        if not fin:
+            yield ProtocolError(f"{name} is fragmented", "RFC 6455 §5.5")
     if limit is not None and length > limit and number < 0x8:
         seen = f"payload is {quantity(length, 'byte')}, limit {limit}"
-        raise ProtocolError(seen, "RFC 6455 §10.4", 1009)
-    return opcode
+        yield ProtocolError(seen, "RFC 6455 §10.4", 1009)
 
 
 class Frame(NamedTuple):
-    """One frame: what it is for, what it carries, and how it travels.
+    """One frame, with its purpose, its payload, and the way it travels.
 
-    opcode: an `Opcode`; a reserved number can be written too, with check=False.
-    payload: what the frame carries, never masked here.
-    fin: False on every frame of a message but the last.
+    opcode: an `Opcode`. With check=False, `serialize` also writes a reserved number.
+    payload: the bytes to carry. They are never masked here.
+    fin: True on a message's last frame.
     rsv: the bits RSV1 RSV2 RSV3 as a number from 0 to 7.
-    mask: the masking key for the way, 4 bytes, as every frame of a client has; None for none.
+    mask: the masking key, 4 bytes. A client has one for every frame, a server has None.
 
     >>> Frame(Opcode.TEXT, b"Hello").serialize().hex(" ")
     '81 05 48 65 6c 6c 6f'
@@ -214,7 +226,7 @@ class Frame(NamedTuple):
         """Read the frame that begins at data[start].
 
         data: bytes, or hexadecimal text.
-        masked, rsv, limit: what to accept, see `check_header`; checked as soon as the header
+        masked, rsv, limit: the rules of `check_header`. They are checked as soon as the header
         is there, so that nobody waits for a payload that is refused anyway.
         Returns the frame and the index of the byte after it, or None if more bytes are needed.
         Raises ProtocolError, with the close code to answer.
@@ -238,10 +250,10 @@ class Frame(NamedTuple):
     def serialize(self, *, check: bool = True) -> bytes:
         """Write the frame as bytes, in the fewest length bytes.
 
-        check: False writes a reserved opcode, or a control frame that is too long or fragmented,
-        as asked, for tests and lessons that play a peer who breaks the rules.
-        Raises ProtocolError for such a frame, ValueError for what no header can hold and for a
-        mask that is not 4 bytes long, TypeError for a payload that is not bytes.
+        check: True raises ProtocolError for a reserved opcode, and for a control frame that is too
+        long or fragmented. False writes them, because some tests and lessons break the rules.
+        Raises ValueError for a number that does not fit its bits and for a mask that is not 4
+        bytes long, and TypeError for a payload that is not bytes.
         Source: RFC 6455 §5.2.
         """
         opcode, payload, fin, rsv, mask = self
@@ -252,9 +264,10 @@ class Frame(NamedTuple):
             payload = bytes(payload)  # a memoryview's items may be larger than a byte
         length = len(payload)
         first = opcode | 0x80 if fin else opcode
-        if rsv or opcode > 2 or opcode < 0:  # plain data may be of any size, and in fragments
+        if rsv or opcode > 2 or opcode < 0:  # plain data may have any size, and be fragmented
             if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
-                raise ValueError(f"opcode {opcode}, rsv {rsv} do not fit 4, 3 bits (RFC 6455 §5.2)")
+                seen = f"opcode is {opcode}, at most 15; rsv is {rsv}, at most 7"
+                raise ValueError(f"{seen} (RFC 6455 §5.2)")
             if check:
                 check_header(Header(fin, rsv, opcode, mask, length, 0), None, rsv)
             first |= rsv << 4

@@ -1,8 +1,8 @@
-"""The opening handshake: HTTP asks, HTTP answers 101, and from then on it is WebSocket.
+"""The opening handshake (RFC 6455 §4), which turns an HTTP connection into a WebSocket connection.
 
-RFC 6455 §4: `upgrade_request` is what a client sends, `answer` what a server replies to it, and
-`check_response` what the client makes of the reply. All are functions of values: no sockets, no
-clock, and the only random number, the client's nonce, is an argument.
+A client sends what `upgrade_request` makes, and a server replies with what `answer` makes of it.
+The client checks that reply with `check_response`. All are functions of values, without sockets or
+a clock. The only random number is the client's nonce, and it is an argument.
 """
 
 import base64
@@ -18,20 +18,20 @@ from wslab.protocol.http import TCHAR, Headers, Request, Response, check_target,
 __all__ = ["GUID", "VERSION", "Extension", "accept_key", "answer", "check_request"]
 __all__ += ["check_response", "parse_extensions", "reject", "upgrade_request"]
 
-# Nobody who does not know WebSocket appends this string by accident (§1.3).
+# A server that does not know WebSocket will not append this string by accident (§1.3).
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
 
-# What asks for the change of protocol, and grants it; the second goes with every first (RFC 9110
-# §7.8).
+# A request asks for the change of protocol with these fields, and the response grants it with them.
+# Upgrade is always listed in Connection (RFC 9110 §7.8).
 _UPGRADE = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 
-# What a request may not have besides: subprotocols and extensions are arguments, a body would be
+# A caller may not add these fields: subprotocols and extensions are arguments, and a body would be
 # read as frames.
 _RESERVED = {"sec-websocket-protocol", "sec-websocket-extensions", "sec-websocket-accept"}
 _RESERVED |= {"content-length", "transfer-encoding"}
 
-_QUOTED = rf'"(?:\\?{TCHAR})+"'  # holds a token too, some of it perhaps escaped (§9.1)
+_QUOTED = rf'"(?:\\?{TCHAR})+"'  # holds a token too, perhaps with escapes (§9.1)
 _OWS = "[\t ]*"  # optional white space
 _PARAMETER = rf"{_OWS}({TCHAR}+){_OWS}(?:={_OWS}({TCHAR}+|{_QUOTED}){_OWS})?"
 
@@ -54,18 +54,18 @@ class Extension(NamedTuple):
         return "; ".join((self.name, *parts))
 
 
-# What a server does with an offer of an extension: the extension as agreed, or None to decline.
+# Decides on an offer of an extension; returns the extension as agreed, or None to decline.
 Negotiator = Callable[[Extension], Extension | None]
 
 Fields = Iterable[tuple[str, str]]
 
 
 def accept_key(key: str) -> str:
-    """Answer a client's challenge: Base64(SHA-1(key + GUID)).
+    """Answer a client's challenge with Base64(SHA-1(key + GUID)).
 
     key: the `Sec-WebSocket-Key` header; 24 Base64 characters, 16 bytes decoded.
     Returns the `Sec-WebSocket-Accept` header; 28 characters, 20 bytes decoded.
-    Raises HandshakeError if key is not the Base64 of exactly 16 bytes, TypeError if not a str.
+    Raises HandshakeError if key is not the Base64 of 16 bytes, and TypeError if it is not a str.
     Source: RFC 6455 §4.2.2, item 5.4.
 
     >>> accept_key("dGhlIHNhbXBsZSBub25jZQ==")
@@ -115,10 +115,11 @@ def upgrade_request(
     host: name or address, with ``:port`` unless it is the default one.
     target: path and query, such as ``/chat?room=1``.
     nonce: 16 bytes, fresh and random for every connection.
-    subprotocols: the ones the client speaks, best first; origin: what a browser would send.
-    headers: further fields, such as cookies or authorization; none of those that are made here.
-    Raises ValueError if nonce is not 16 bytes long, subprotocols are not distinct tokens, host or
-    target cannot be one, or headers has a field that is there already or announces a body.
+    subprotocols: the ones the client speaks, best first.
+    origin: the Origin header, as a browser would send it.
+    headers: further fields, such as cookies or authorization. Fields made here cannot be repeated.
+    Raises ValueError for a nonce that is not 16 bytes long, and for a malformed host or target.
+    Subprotocols have to be distinct tokens. No header may be made here too, or announce a body.
     Source: RFC 6455 §4.1.
     """
     _refuse_text("subprotocols", subprotocols)
@@ -126,7 +127,7 @@ def upgrade_request(
     try:
         check_target(target, host)
         _check_subprotocols(names)
-    except HandshakeError as error:  # here it is the caller's mistake
+    except HandshakeError as error:  # here the mistake is the caller's
         raise ValueError(str(error)) from None
     if len(nonce) != 16:
         raise ValueError(f"nonce is {quantity(len(nonce), 'byte')}, not 16 (RFC 6455 §4.1)")
@@ -142,10 +143,10 @@ def upgrade_request(
 
 
 def _further(headers: Fields, own: Fields) -> list[tuple[str, str]]:
-    """Return the caller's fields; ValueError for one that a request has itself, or cannot have."""
+    """Return the caller's fields; ValueError for one that is made here or cannot be there."""
     taken, further = _RESERVED | {name.lower() for name, _ in own}, list(headers)
     if again := [name for name, _ in further if name.lower() in taken]:
-        raise ValueError(f"headers may not have {again[0]!r}: the request has its own, or must not")
+        raise ValueError(f"headers may not have {again[0]!r}: it is made here, or not allowed")
     return further
 
 
@@ -157,15 +158,15 @@ def answer(
     extensions: Mapping[str, Negotiator] | None = None,
     headers: Fields = (),
 ) -> Response:
-    """Answer a client's request: with 101 if it may connect, else with the status that says why.
+    """Answer a client's request with 101 if it may connect, else with the status that says why.
 
     subprotocols: the ones the server speaks; the client's first choice among them is agreed
-    on. If there is none the client gets a 101 without one. RFC 6455 lets it go on; a browser
+    on. If there is none the client gets a 101 without one. RFC 6455 lets it go on, but a browser
     whose page offered some fails the connection (WHATWG WebSockets §2).
-    origins: the origins to accept, None among them for a client that sends none; origins=None
-    accepts all.
-    extensions: for each extension the function that decides on an offer of it.
-    headers: further fields of the answer, such as Date and Server.
+    origins: the origins to accept. None in this list stands for a client that sends no origin.
+    Without a list, every origin is accepted.
+    extensions: maps an extension's name to the function that decides on an offer of it.
+    headers: further fields, such as Date and Server.
     Source: RFC 6455 §4.2.2.
     """
     _refuse_text("subprotocols", subprotocols)
@@ -185,9 +186,9 @@ def answer(
 
 
 def reject(error: HandshakeError, *, method: str = "GET", headers: Fields = ()) -> Response:
-    """Make the response that refuses a handshake: the error's status, its text as the body.
+    """Make the response that refuses a handshake, with the error's status and its text as the body.
 
-    method: the request's; the answer to HEAD has no body (RFC 9110 §9.3.2).
+    method: the request's method, because the answer to HEAD has no body (RFC 9110 §9.3.2).
     """
     body, fields = b"", [("Connection", "close"), *error.headers, *headers]
     if method != "HEAD":
@@ -200,8 +201,8 @@ def reject(error: HandshakeError, *, method: str = "GET", headers: Fields = ()) 
 def check_request(request: Request, *, origins: Iterable[str | None] | None = None) -> str:
     """Check a client's request and return its Sec-WebSocket-Key.
 
-    Raises HandshakeError: 405 for another method than GET, 426 for a request that does not ask
-    for WebSocket or not for version 13, 403 for an origin that is not accepted, else 400.
+    Raises HandshakeError with status 405 unless the method is GET, 426 unless the request asks
+    for WebSocket in version 13, 403 for an origin that is not accepted, else 400.
     Source: RFC 6455 §4.2.1.
     """
     _refuse_text("origins", origins)
@@ -213,7 +214,7 @@ def check_request(request: Request, *, origins: Iterable[str | None] | None = No
         raise HandshakeError(f"version is {request.version}, not HTTP/1.1", section)
     check_target(request.target, headers.one("Host", "RFC 9112 §3.2"))
     if headers.all("Transfer-Encoding") or content_length(headers):
-        raise HandshakeError("a body is announced, it would be read as frames", section)
+        raise HandshakeError("a body is announced, but it would be read as frames", section)
     _check_upgrade(headers)
     key = headers.one("Sec-WebSocket-Key", section)
     accept_key(key)
@@ -235,12 +236,12 @@ def _check_upgrade(headers: Headers) -> None:
 
 
 def _refuse_text(name: str, values: object) -> None:
-    if isinstance(values, (str, bytes)):  # iterable too, but its letters are never what is meant
+    if isinstance(values, (str, bytes)):  # iterable too, but nobody means its letters
         raise TypeError(f"{name} is {values!r:.40}, not a list: write [{values!r:.40}]")
 
 
 def offered_subprotocols(headers: Headers) -> list[str]:
-    """Return what the client offers, best first; HandshakeError unless distinct tokens (§4.1)."""
+    """Return the client's offer, best first; HandshakeError unless distinct tokens (§4.1)."""
     offered = headers.tokens("Sec-WebSocket-Protocol")
     _check_subprotocols(offered)
     return offered
@@ -263,8 +264,9 @@ def _agree_on(offers: Iterable[Extension], known: Mapping[str, Negotiator]) -> l
 def check_response(response: Response, request: Request) -> None:
     """Check a server's answer to request, as a client must before it goes on.
 
-    Raises HandshakeError with the status received: not 101 of HTTP/1.1, wrong Upgrade, Connection
-    or Sec-WebSocket-Accept, or a subprotocol or an extension that was not asked for.
+    Raises HandshakeError, with the status received, unless it is a 101 of HTTP/1.1 with the right
+    Upgrade, Connection and Sec-WebSocket-Accept. Raises it, too, for a subprotocol or an extension
+    that was not asked for.
     Source: RFC 6455 §4.1, after "Once the client's opening handshake has been sent".
     """
     section, headers = "RFC 6455 §4.1", response.headers

@@ -1,7 +1,7 @@
 """HTTP/1.1 messages, as far as the opening handshake needs them (RFC 9112).
 
-The parser is strict: two programs that read the same malformed request differently are how
-requests get smuggled past proxies, so whatever is malformed is refused with its status.
+The parser is strict. It refuses a malformed message, with the status for the fault. If two programs
+read a malformed request differently, an attacker can smuggle requests past a proxy.
 """
 
 import re
@@ -14,26 +14,26 @@ from wslab.protocol.errors import HandshakeError, quantity
 __all__ = ["Headers", "Request", "Response", "check_target", "content_length", "parse_head"]
 __all__ += ["split_target"]
 
-HEAD_LIMIT = 16 * 1024  # bytes of start line and header fields together
+HEAD_LIMIT = 16 * 1024  # bytes; start line and header fields together
 
 TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # of a token, such as a field's name (RFC 9110 §5.6.2)
 _VERSION = r"HTTP/[0-9]\.[0-9]"
-# Patterns are compiled when first used: an import stays quick.
+# Patterns are compiled when first used, so that the import stays quick.
 _REQUEST_LINE = rf"({TCHAR}+) ([!-~]+) ({_VERSION})"
 _STATUS_LINE = rf"({_VERSION}) ([1-5][0-9]{{2}}) ([\t -~\x80-\xff]*)"
 _FIELD = rf"({TCHAR}+):([\t -~\x80-\xff]*)"
-# A name or an address, then a port. RFC 3986 §3.2.2 allows more in a name, which DNS does not, such
+# A name or an address, then a port. RFC 3986 §3.2.2 allows more characters in a name than DNS, such
 # as the comma that joins two Host fields.
 _HOST = r"(?a:(?:[\w.~-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?)"
-# Path and query, no fragment. RFC 3986 has no []{}|^`\ there, nor a % that stands alone, but
-# browsers send them unescaped.
+# Path and query, no fragment. RFC 3986 does not allow []{}|^`\ there, nor a % that stands alone,
+# but browsers send them unescaped.
 _URI = r"[0-9A-Za-z._~!$&'()*+,;=:@/?\[\]{}|^`\\%-]*"
 _TARGET = rf"/{_URI}|(?i:https?|wss?)://([^/?]+)(?:[/?]{_URI})?"
 _BLANK = "\t "  # str.strip() alone would also take NEL and no-break space, which are text here
 
 
 class Headers(tuple[tuple[str, str], ...]):
-    """Header fields as (name, value) pairs, in order; names compare without regard to case."""
+    """Header fields as (name, value) pairs, in order; names are compared without regard to case."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ class Headers(tuple[tuple[str, str], ...]):
         return ", ".join(values) if values else None
 
     def one(self, name: str, section: str) -> str:
-        """Return the value of a field that must be there exactly once, else HandshakeError."""
+        """Return a field's value; HandshakeError unless the field is there exactly once."""
         values = self.all(name)
         if len(values) != 1:
             seen = f"there {len(values)} times" if values else "missing"
@@ -56,7 +56,7 @@ class Headers(tuple[tuple[str, str], ...]):
         return values[0]
 
     def tokens(self, name: str) -> list[str]:
-        """Return the comma-separated elements of a field, white space and empty ones dropped."""
+        """Return the comma-separated elements of a field, without white space and empty ones."""
         items = (item.strip(_BLANK) for value in self.all(name) for item in value.split(","))
         return [item for item in items if item]
 
@@ -73,7 +73,7 @@ class Headers(tuple[tuple[str, str], ...]):
 class Request:
     """An HTTP request without a body.
 
-    target: what follows the method, such as ``/chat?room=1``.
+    target: the part after the method, such as ``/chat?room=1``.
     headers: `Headers`, or the pairs to make them of.
 
     >>> Request("/chat", Headers([("Host", "example.com")])).serialize()
@@ -96,7 +96,7 @@ class Request:
 
     @property
     def query(self) -> str:
-        """The target's query, still percent-encoded, "" for none."""
+        """The target's query, still percent-encoded; "" if there is none."""
         return split_target(self.target)[1]
 
     @classmethod
@@ -104,7 +104,7 @@ class Request:
         """Read the request that begins at data[start], or after an empty line there (§2.2).
 
         Returns it with the index of the byte after its header, or None if more is needed.
-        Raises HandshakeError: 400 if malformed, 414 or 431 if too large.
+        Raises HandshakeError with status 400 if it is malformed, 414 or 431 if it is too large.
         Source: RFC 9112 §2 to §5.
         """
         if data.startswith(b"\r\n", start):
@@ -119,7 +119,7 @@ class Request:
         return cls(match[2], headers, match[1], match[3]), end
 
     def serialize(self) -> bytes:
-        """Write the request as bytes; ValueError for what would not read back the same."""
+        """Write the request as bytes; ValueError if it would not read back the same."""
         line = f"{self.method} {self.target} {self.version}"
         if not re.fullmatch(_REQUEST_LINE, line):
             raise ValueError(f"not a request line: {line!r} (RFC 9112 §3)")
@@ -130,9 +130,9 @@ class Request:
 class Response:
     """An HTTP response.
 
-    status: the status code; reason: its phrase, the standard one if not given.
+    status: the status code. reason: its phrase; by default the standard one.
     headers: `Headers`, or the pairs to make them of.
-    body: as announced by Content-Length.
+    body: the bytes that Content-Length announces.
 
     >>> Response(404, Headers([("Content-Length", "0")])).serialize()
     b'HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n'
@@ -157,11 +157,11 @@ class Response:
 
     @classmethod
     def parse(cls, data: bytes | bytearray, start: int = 0) -> tuple[Self, int] | None:
-        """Read the response that begins at data[start], with the body that it announces.
+        """Read the response that begins at data[start], with the body of the announced length.
 
-        Returns it with the index of the byte after it, or None if more is needed. A body of
-        another kind (chunked, or up to the end of the connection) is left unread.
-        Raises HandshakeError: 400 if malformed, 414 or 431 if too large.
+        Returns it with the index of the byte after it, or None if more is needed. A different
+        body (chunked, or up to the end of the connection) is left unread.
+        Raises HandshakeError with status 400 if it is malformed, 414 or 431 if it is too large.
         Source: RFC 9112 §2 to §6.
         """
         head = parse_head(data, start)
@@ -179,13 +179,13 @@ class Response:
         return cls(status, headers, reason, body, version), end + length
 
     def serialize(self) -> bytes:
-        """Write the response as bytes; ValueError for what would not read back the same."""
+        """Write the response as bytes; ValueError if it would not read back the same."""
         line = f"{self.version} {self.status} {self.reason}"
         if not re.fullmatch(_STATUS_LINE, line):
             raise ValueError(f"not a status line: {line!r} (RFC 9112 §4)")
         length = _body_length(self.status, self.headers)
         if len(self.body) != length:
-            seen = f"body is {quantity(len(self.body), 'byte')}, announced are {length}"
+            seen = f"body is {quantity(len(self.body), 'byte')}, but {length} are announced"
             raise ValueError(f"{seen} (RFC 9112 §6.3)")
         return f"{line}\r\n".encode("latin-1") + self.headers.serialize() + b"\r\n" + self.body
 
@@ -193,8 +193,8 @@ class Response:
 def content_length(headers: Headers) -> int:
     """Return the number of body bytes that a message announces, 0 without Content-Length.
 
-    Raises HandshakeError unless it is one decimal number, without Transfer-Encoding: two lengths
-    are how requests get smuggled (RFC 9112 §6.3).
+    Raises HandshakeError unless it is one decimal number, without Transfer-Encoding, because two
+    lengths let an attacker smuggle requests (RFC 9112 §6.3).
     """
     if not headers.all("Content-Length"):
         return 0
@@ -202,7 +202,7 @@ def content_length(headers: Headers) -> int:
         raise HandshakeError("Transfer-Encoding and Content-Length are both there", "RFC 9112 §6.3")
     value = headers.one("Content-Length", "RFC 9112 §6.3")
     if not re.fullmatch(r"[0-9]{1,18}", value):
-        raise HandshakeError(f"Content-Length is {value[:40]!r}", "RFC 9112 §6.3")
+        raise HandshakeError(f"Content-Length is {value[:40]!r}, not a number", "RFC 9112 §6.3")
     return int(value)
 
 
@@ -211,10 +211,10 @@ def _body_length(status: int, headers: Headers) -> int:
 
 
 def parse_head(data: bytes | bytearray, start: int = 0) -> tuple[str, Headers, int] | None:
-    """Read the header that begins at data[start]: start line, fields, and the index after it.
+    """Read the header that begins at data[start].
 
-    Returns None if more bytes are needed; raises HandshakeError: 400, 414 or 431 (RFC 9112 §2 to
-    §5).
+    Returns start line, fields, and the index of the byte after them; None if more bytes are needed.
+    Raises HandshakeError with status 400, 414 or 431 (RFC 9112 §2 to §5).
     """
     if data.startswith(b"\r\n", start):
         raise HandshakeError("an empty line is where the start line should be", "RFC 9112 §2.2")
@@ -243,26 +243,26 @@ def _parse_field(line: str) -> tuple[str, str]:
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """Return path and query of a request target, neither decoded; any text has them.
+    """Return path and query of a request target, neither decoded. Any text has them.
 
-    A target is no URL, so `urlsplit` is the wrong tool: to it, ``//[`` is an invalid host, and a
-    path that begins with two slashes has lost its beginning (RFC 9112 §3.2).
+    A target is not a URL, so `urlsplit` is the wrong tool. It would take ``//[`` as an invalid
+    host, and a path that begins with two slashes would lose its beginning (RFC 9112 §3.2).
 
     >>> split_target("//[?a=1?"), split_target("http://example.com/chat")
     (('//[', 'a=1?'), ('/chat', ''))
     """
     path, _, query = target.partition("#")[0].partition("?")
-    if "://" in path and not path.startswith("/"):  # in absolute form, as to a proxy
+    if "://" in path and not path.startswith("/"):  # absolute form, as a proxy gets it
         path = "/" + path.partition("://")[2].partition("/")[2]
     return path, query
 
 
 def check_target(target: str, host: str) -> None:
-    """Check where a request goes: ``/path?query``, or such a URI of HTTP or WebSocket, at a host.
+    """Check a request's target, ``/path?query`` or a whole URI of HTTP or WebSocket, and its host.
 
-    host: the Host field, ``host`` or ``host:port``. An empty one would be for URIs that name no
-    host, and those of WebSocket do (RFC 6455 §3).
-    Raises HandshakeError, 400.
+    host: the Host field, ``host`` or ``host:port``. It cannot be empty, because that is for URIs
+    without a host, and every WebSocket URI has one (RFC 6455 §3).
+    Raises HandshakeError with status 400.
     Source: RFC 9112 §3.2, RFC 3986 §3.
     """
     match = re.fullmatch(_TARGET, target)

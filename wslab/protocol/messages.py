@@ -1,8 +1,8 @@
-"""Messages out of bytes, as they arrive: bytes → pieces of frames → messages.
+"""Read messages from bytes as they arrive: bytes → pieces of frames → messages.
 
-Nobody waits for the end of a frame or a message to find out what is wrong with it. `FrameReader`
-cuts the stream into pieces of frames, as far as they are there (RFC 6455 §5.2); `MessageReader`
-puts them together (§5.4), decompresses (RFC 7692) and checks that text is UTF-8 (§8.1).
+A fault is found at once, before the end of its frame or message. `FrameReader` cuts the bytes that
+have arrived into pieces of frames (RFC 6455 §5.2). `MessageReader` puts the pieces together (§5.4),
+decompresses them (RFC 7692) and checks that text is UTF-8 (§8.1).
 """
 
 import codecs
@@ -28,9 +28,9 @@ __all__ = ["FramePiece", "FrameReader", "Limits", "MessageReader"]
 
 
 class FramePiece(NamedTuple):
-    """A part of a frame, as far as it has come; most frames come whole, control frames always.
+    """The part of a frame that has arrived. Most frames are one piece, control frames always.
 
-    header: of the frame, checked. data: this part of the payload, unmasked.
+    header: the frame's header, checked. data: this part of the payload, unmasked.
     first, last: whether this is the frame's first part, and its last.
     """
 
@@ -46,8 +46,8 @@ class Limits:
 
     message: the longest message, in bytes, decompressed.
     fragments: the most frames of one message.
-    frame: the longest payload of a frame, in bytes, as it travels; None for no other limit than
-    the message's. Memory needs none: nobody waits for the end of a frame.
+    frame: the longest payload of a frame, in bytes, as it travels. None leaves only the message's
+    limit. That protects memory, because a reader does not wait for the end of a frame.
     """
 
     message: int = 1 << 20
@@ -59,18 +59,18 @@ class FrameReader:
     """Cut a stream of bytes into pieces of frames.
 
     masked: True if the sender is a client, False if it is a server.
-    rsv: the reserved bits that an extension may set on the first frame of a message.
-    limit: the longest payload to accept, in bytes.
+    rsv: the reserved bits that an extension may set on a message's first frame.
+    limit: the longest payload, in bytes.
     """
 
     def __init__(self, *, masked: bool, rsv: int = 0, limit: int | None = None) -> None:
         self._masked, self._rsv, self._limit = masked, rsv, limit
-        self._buffer = bytearray()  # what came from TCP and was not looked at yet
+        self._buffer = bytearray()  # from TCP, and not looked at yet
         self._header: Header | None = None  # of the data frame that is under way
         self._done = 0  # bytes of its payload that were read
 
     def __len__(self) -> int:
-        """Count the bytes that wait: a part of a header or of a control frame, or more frames."""
+        """Count the waiting bytes; they are part of a header or control frame, or more frames."""
         return len(self._buffer)
 
     def feed(self, data: Data | str) -> None:
@@ -80,7 +80,7 @@ class FrameReader:
     def next(self) -> FramePiece | None:
         """Return the next piece; None means that more bytes are needed.
 
-        Raises ProtocolError as soon as a header is there that breaks a rule.
+        Raises ProtocolError for a header that breaks a rule, as soon as it is there.
         """
         header, start = self._header, 0
         if header is None:
@@ -108,7 +108,7 @@ class MessageReader:
     """Put the pieces of data frames together to messages.
 
     limits: how much to accept.
-    inflater: decompresses the messages that begin with RSV1; None if nobody agreed on that.
+    inflater: decompresses the messages that begin with RSV1; None without an agreement on that.
     """
 
     def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
@@ -119,10 +119,10 @@ class MessageReader:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def read(self, piece: FramePiece) -> Text | Binary | None:
-        """Take a piece; return the message if this completes it.
+        """Take a piece; return the message if the piece completes it.
 
-        Raises ProtocolError: 1002 for a fragment where none may be, 1007 at the first byte that
-        is not UTF-8, 1009 for too much.
+        Raises ProtocolError with code 1002 for a fragment in the wrong place, 1007 at the first
+        byte that is not UTF-8, and 1009 for a message over the limits.
         """
         header, data, first, last = piece
         end = last and header.fin
@@ -139,7 +139,7 @@ class MessageReader:
             raise ProtocolError(seen, "RFC 6455 §8.1", 1007) from None
 
     def _begin(self, header: Header) -> None:
-        """Check whether this frame may come now, and that it is not one too many."""
+        """Check that this frame may come now, and that it is not one too many."""
         if header.opcode != CONTINUATION:
             if self._opcode is not None:
                 seen = f"{Opcode(header.opcode).name}, not CONTINUATION, amid a fragmented message"

@@ -1,4 +1,4 @@
-"""A peer's words in ours: they cannot act on what shows them, nor be taken for something else."""
+"""Show a peer's words safely. They cannot act on a terminal or page, or look like our own words."""
 
 from codecs import getincrementaldecoder
 
@@ -10,7 +10,7 @@ _Utf8 = getincrementaldecoder("utf-8")
 def escaped(text: str, keep: str = "") -> str:
     """Write characters that are not printable as escapes, except those to keep.
 
-    Control and format characters of a peer could act on the terminal or the page that shows them.
+    A peer's control and format characters could act on the terminal or the page that shows them.
 
     >>> escaped("red: \\x1b[31m")
     'red: \\\\x1b[31m'
@@ -27,9 +27,10 @@ def _escape(char: str) -> str:
 
 
 def printable(text: str, limit: int = 60) -> str:
-    """Quote what a peer sent, at most limit characters, so that it can be read back.
+    """Quote a peer's text, at most limit characters, so that it can be read back.
 
-    It is a literal of Python's, but for bytes that are not UTF-8 (see `decoded_so_far`): \\xff.
+    It is a literal of Python, except that bytes that are not UTF-8 (see `decoded_so_far`) look
+    like \\xff.
 
     >>> print(printable("two\\nlines"), printable("a \\\\n"), printable('{"a": 1}'))
     "two\\nlines" "a \\\\n" '{"a": 1}'
@@ -43,8 +44,8 @@ def printable(text: str, limit: int = 60) -> str:
 def decoded_so_far(data: bytes, *, is_complete: bool = True) -> tuple[str, bytes]:
     """Decode UTF-8; return the text, and the beginning of a character that the rest may complete.
 
-    Bytes that are not UTF-8 become lone surrogates, as Python's "surrogateescape" has it.
-    is_complete: whether there is no rest.
+    Bytes that are not UTF-8 become lone surrogates, as with Python's "surrogateescape".
+    is_complete: True if no more bytes follow.
     """
     decoder = _Utf8("surrogateescape")
     return decoder.decode(data, is_complete), decoder.getstate()[0]

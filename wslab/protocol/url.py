@@ -1,7 +1,7 @@
-"""URLs of WebSocket (RFC 6455 §3), read as browsers do: what to connect to, and what to ask for.
+"""Read WebSocket URLs (RFC 6455 §3) as browsers do: the host to connect to, and what to ask for.
 
-One function reads them for everybody who connects: the client from scratch, the client that comes
-back, and the page's twin. What it refuses is the caller's mistake, so it is a plain ValueError.
+One function reads them for every client: the client from scratch, the client that comes back, and
+the page's twin. A URL that it refuses is the caller's mistake, so it raises a plain ValueError.
 Source: RFC 6455 §3, and the WHATWG URL Standard for what people write.
 """
 
@@ -20,11 +20,11 @@ _QUERY_SAFE = _PATH_SAFE.replace("'", "") + "?{}`^"
 
 @dataclass(frozen=True)
 class Address:
-    """Where a WebSocket URL leads.
+    """The place that a WebSocket URL leads to.
 
     secure: True for ``wss``. host: a name in ASCII, or an address without brackets. port: a number.
-    target: path and query, percent-encoded, as the request line has them.
-    authorization: the Authorization header's value for a user in the URL, None for none.
+    target: path and query, percent-encoded, as in the request line.
+    authorization: the Authorization header for a user in the URL; None without a user.
     """
 
     secure: bool
@@ -35,7 +35,7 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """The Host header: an IPv6 address has brackets, the default port is left out."""
+        """The Host header, with brackets for an IPv6 address and without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self._scheme] else f"{host}:{self.port}"
 
@@ -51,7 +51,7 @@ class Address:
 def parse_url(url: str) -> Address:
     """Read a ``ws://`` or ``wss://`` URL.
 
-    Raises ValueError for anything else, and TypeError if it is no text.
+    Raises ValueError for anything else, and TypeError if it is not text.
     Source: RFC 6455 §3; RFC 7617 §2 for the user.
 
     >>> address = parse_url("wss://ada:secret@Example.com:443/房间?a=b c")
@@ -60,7 +60,7 @@ def parse_url(url: str) -> Address:
     """
     if not isinstance(url, str):
         hint = f": write {type(url).__name__.lower()}.url" if hasattr(url, "url") else ""
-        raise TypeError(f"a URL is text, this is {url!r:.60}{hint}")
+        raise TypeError(f"a URL is text, but this is {url!r:.60}{hint}")
     try:
         parts = urlsplit(url.strip("\t\n\f\r "))
         port = parts.port
@@ -71,7 +71,7 @@ def parse_url(url: str) -> Address:
     if parts.scheme not in _PORTS or not host:
         raise ValueError(f"{_shown(url)} does not begin with ws:// or wss:// and a host")
     if "#" in url:
-        raise ValueError(f"{_shown(url)} has a fragment, a WebSocket URL has none (RFC 6455 §3)")
+        raise ValueError(f"{_shown(url)} has a fragment: remove # and the rest (RFC 6455 §3)")
     authorization = None
     if parts.username or parts.password:
         user = (unquote_to_bytes(one or "") for one in (parts.username, parts.password))
@@ -96,7 +96,7 @@ def _host(host: str) -> str:
 
 
 def _target(path: str, query: str, has_query: bool) -> str:
-    """Percent-encode what must be, and resolve ``.`` and ``..``; a lone ``%`` stays as it is."""
+    """Percent-encode a path where needed, and resolve ``.`` and ``..``; a lone ``%`` stays."""
     kept: list[str] = []
     *folders, last = path.replace("\\", "/").removeprefix("/").split("/")
     for part in folders:

@@ -1,9 +1,9 @@
-"""A WebSocket server and client of our own on `wslab.protocol`, used as real programs use one.
+"""Our own WebSocket server and client, built on `wslab.protocol` and usable in real programs.
 
     from wslab.scratch import connect_from_scratch, serve_from_scratch
 
-`driver` moves bytes between a transport and the protocol, `endpoint` is what a program holds,
-`server` and `client` make the opening handshake.
+`driver` moves bytes between a transport and the protocol. `endpoint` is the object that a program
+holds. `server` and `client` make the opening handshake.
 """
 
 from wslab.scratch.client import connect_from_scratch

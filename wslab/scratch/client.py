@@ -1,6 +1,6 @@
-"""A client from scratch: what the course has read, on a real socket.
+"""A client from scratch, which puts the protocol of the course on a real socket.
 
-`connect_from_scratch` does what the library's `connect` does, with `wslab.protocol` in its place.
+`connect_from_scratch` replaces the library's `connect`, and uses `wslab.protocol`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from wslab.scratch.endpoint import Endpoint, Settings
 
 __all__ = ["ClientEndpoint", "connect_from_scratch"]
 
-# A response that refuses may have a body; nobody needs more of it than this, in bytes.
+# Bytes of a response to read at most; one that refuses may have a body.
 RESPONSE_LIMIT = HEAD_LIMIT + 64 * 1024
 
 
 class ClientEndpoint(Endpoint):
     """The client's end of one connection.
 
-    opened: done when the opening handshake is.
+    opened: done when the opening handshake is done.
     """
 
     def __init__(self, request: Request, settings: Settings) -> None:
@@ -57,7 +57,7 @@ class ClientEndpoint(Endpoint):
             check_response(response, self.request)
             deflate = agreed(response.headers, self.settings.deflate)
         except HandshakeError as error:
-            if self.response is not None:  # who comes again wants to know its Retry-After
+            if self.response is not None:  # a client that comes again needs Retry-After
                 error.headers = tuple(self.response.headers)
             self._fail(error)
             return
@@ -68,7 +68,7 @@ class ClientEndpoint(Endpoint):
         self.open(connection, response, self._head[end:])
 
     def _final_response(self) -> tuple[Response, int] | None:
-        """Read the response, past interim ones such as 103, of which there may be some."""
+        """Read the response, and skip interim ones such as 103."""
         start = 0
         while (parsed := Response.parse(self._head, start)) is not None and parsed[0].is_interim:
             start = parsed[1]
@@ -77,9 +77,9 @@ class ClientEndpoint(Endpoint):
         return parsed
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits for the opening handshake that it will not come (asyncio's callback)."""
+        """Fail the opening handshake if it is not done yet (asyncio's callback)."""
         super().connection_lost(exc)
-        self._fail(ConnectionError("the server ended the connection amid the opening handshake"))
+        self._fail(ConnectionError("the server ended the connection during the opening handshake"))
 
     def _fail(self, error: Exception) -> None:
         if not self.opened.done():
@@ -88,14 +88,14 @@ class ClientEndpoint(Endpoint):
 
 
 class connect_from_scratch:
-    """Connect to a WebSocket server: `await` it, or use it in `async with`.
+    """Connect to a WebSocket server; `await` it, or use it in `async with`.
 
     url: ``ws://host:port/path`` or ``wss://…``, see `protocol.url.parse_url`.
-    ssl: a context, for another than the default.
+    ssl: a context that replaces the default one.
     subprotocols: the ones to offer, best first. origin, headers: further fields of the request.
-    settings: see `Settings`; with deflate, compression is offered.
-    Raises ValueError for what no request can have, HandshakeError if the server refuses, OSError
-    if it cannot be reached, among them TimeoutError after `open_timeout`, and SSLError.
+    settings: see `Settings`. With deflate, compression is offered.
+    Raises ValueError for an impossible request, HandshakeError if the server refuses, and OSError
+    if it cannot be reached. TimeoutError, after `open_timeout`, and SSLError are OSErrors.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class connect_from_scratch:
             extensions=[deflate.extension()] if deflate else [],
             headers=fields,
         )
-        self.request.serialize()  # raises what is wrong with it
+        self.request.serialize()  # raises an error if the request is malformed
 
     async def _connect(self) -> Endpoint:
         limit = self.settings.open_timeout
@@ -144,8 +144,8 @@ class connect_from_scratch:
                 ssl_shutdown_timeout=self.settings.close_timeout if self.tls else None,
             )
         except ConnectionResetError as error:
-            if self.tls and not error.args:  # asyncio has no words for it
-                seen = "the server ended the connection amid the TLS handshake"
+            if self.tls and not error.args:  # asyncio's own error has no text
+                seen = "the server ended the connection during the TLS handshake"
                 raise ssl.SSLError(f"{seen}: is it a wss:// server?") from None
             raise
         try:

@@ -1,6 +1,7 @@
-"""What drives a `protocol.Connection`: the bytes of one TCP or TLS connection, and a clock.
+"""Drive a `protocol.Connection` with the bytes of one TCP or TLS connection, and with a clock.
 
-Nothing here is unbounded: who sends too fast has to wait, who does not answer is given up.
+Everything here has a limit. A peer that sends too fast has to wait, and one that does not answer is
+given up.
 
     TCP → data_received → Connection.next_event → messages → recv()    full: nothing more is read
     TCP ← transport ← Connection.data_to_send              ← send()    full: send() waits
@@ -20,18 +21,18 @@ from wslab.protocol.messages import Limits
 
 __all__ = ["Driver", "Settings"]
 
-# Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
+# Bytes of replies, such as Pong, that may wait for a peer that causes them but does not read.
 REPLY_LIMIT = 1 << 16
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What an endpoint may be told.
+    """The settings of an endpoint.
 
-    open_timeout: seconds for the opening handshake; close_timeout: for the closing one.
-    deflate: how to compress, as a server's wish or a client's offer; None for not at all.
+    open_timeout: seconds for the opening handshake. close_timeout: for the closing handshake.
+    deflate: a server's settings or a client's offer of compression. None does not compress.
     limits: how much to accept from the peer.
-    queue: messages that may wait for the application before reading from TCP stops; at least 1.
+    queue: messages that may wait for the application before reading from TCP stops, at least 1.
     """
 
     open_timeout: float = 10.0
@@ -48,16 +49,16 @@ class Settings:
 class Driver(asyncio.Protocol):
     """Reads, writes and waits for one connection; `endpoint.Endpoint` is its other half.
 
-    request, response: those of the opening handshake. connection: the protocol's, after it.
-    close_code, close_reason: the peer's, None while the connection is open.
-    clean: whether both sides have sent a Close frame.
-    violation: the rule that the peer broke, if it did. timed_out: whether it took too long.
-    messages: what the application has not received yet. reader: it waits for more.
-    reads: how often something was read.
-    has_rest: whether more was read, which the application may first answer the last message to.
-    stopped: whether nothing is read, until application and peer keep up.
-    draining: whether messages for which there is no room are dropped.
-    congestion: done when the peer keeps up again, None while it does.
+    request, response: from the opening handshake. connection: the protocol's, once that is done.
+    close_code, close_reason: the peer's; None while the connection is open.
+    clean: True if both sides have sent a Close frame.
+    violation: the rule that the peer broke, or None. timed_out: True if the peer took too long.
+    messages: not yet received by the application. reader: a future that waits for the next one.
+    reads: how often bytes were read.
+    has_rest: True if unread events wait until the application could answer the last message.
+    stopped: True if nothing is read, until application and peer keep up.
+    draining: True if messages are dropped when there is no room for them.
+    congestion: done when the peer keeps up again; None while it keeps up.
     lost: done when TCP has ended.
     """
 
@@ -78,35 +79,35 @@ class Driver(asyncio.Protocol):
         self.reads = 0
         self.has_rest = self.stopped = False
         self.congestion: asyncio.Future[None] | None = None
-        self._head = b""  # of the handshake, as far as it is there
+        self._head = b""  # of the handshake, as far as it has arrived
         self.draining = False
-        self._replies = 0  # bytes of them since the peer does not keep up
+        self._replies = 0  # bytes of replies since the peer stopped keeping up
         self._timer: asyncio.TimerHandle | None = None
 
     # The opening handshake
 
     def handshake(self, data: bytes) -> None:
-        """Take bytes before the connection is open; each role has its own."""
+        """Take bytes before the connection is open; each role has its own method."""
         raise NotImplementedError
 
     def open(self, connection: Connection, response: Response, rest: bytes) -> None:
-        """Go on as a WebSocket connection; rest: what came glued to the handshake."""
+        """Go on as a WebSocket connection; rest is the bytes that came with the handshake."""
         self.connection, self.response, self._head = connection, response, b""
         self.stop_timer()
         if rest:
             self.data_received(rest)
 
-    # What comes in
+    # Incoming
 
     def apply(self, event: ProtocolEvent) -> None:
-        """Take note of an event that is no message."""
+        """Take note of an event that is not a message."""
         if isinstance(event, Violation):
             self.violation = event
         elif isinstance(event, Closed):
             self.close_code, self.close_reason, self.clean = event.code, event.reason, event.clean
 
     def take(self, room: int) -> None:
-        """Take the events of what was read, up to where so many messages wait."""
+        """Take the events of the bytes that were read, until `room` messages wait."""
         connection, messages, noted = self.connection, self.messages, False
         assert connection is not None  # this is after the opening handshake
         while (event := connection.next_event()) is not None:
@@ -122,12 +123,12 @@ class Driver(asyncio.Protocol):
                         self._leave_rest()
                     break
         if noted:
-            self.flush()  # to messages nobody replies but the application
+            self.flush()  # only the application replies to messages
 
     def _leave_rest(self) -> None:
-        """Go on when there is room again; if there is, when the application has had a turn.
+        """Go on when there is room again, and after the application has had a turn.
 
-        With that it can still answer a message that a Close or a violation comes right after.
+        So it can still answer a message that is directly followed by a Close or a violation.
         """
         if len(self.messages) >= self.settings.queue:
             self._stop()
@@ -145,7 +146,7 @@ class Driver(asyncio.Protocol):
         self.transport.pause_reading()
 
     def read_on(self) -> None:
-        """Read on after a stop, if both the application and the peer keep up by now."""
+        """Read on after a stop, if both the application and the peer keep up again."""
         is_low = len(self.messages) <= self.settings.queue // 4 or self.draining
         if self.stopped and is_low and self._replies <= REPLY_LIMIT:
             self.stopped = False
@@ -153,10 +154,10 @@ class Driver(asyncio.Protocol):
             if not self.stopped:
                 self.transport.resume_reading()
 
-    # What goes out
+    # Outgoing
 
     def flush(self) -> None:
-        """Write what the protocol has to say, and end TCP when it says so."""
+        """Write the protocol's bytes, and end TCP when the protocol says so."""
         connection = self.connection
         assert connection is not None  # only called after the opening handshake
         if data := connection.data_to_send():
@@ -173,7 +174,7 @@ class Driver(asyncio.Protocol):
     def hang_up(self) -> None:
         """Send nothing more, and read until the peer has ended TCP too (RFC 6455 §7.1.1).
 
-        To close with bytes still unread would be a reset: what was sent last might get lost.
+        If we closed with unread bytes, TCP would send a reset, and our last bytes might get lost.
         """
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -186,7 +187,7 @@ class Driver(asyncio.Protocol):
             self._timer = self.loop.call_later(seconds, self._give_up)
 
     def stop_timer(self) -> None:
-        """Give the peer all the time in the world."""
+        """Give the peer unlimited time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -204,7 +205,7 @@ class Driver(asyncio.Protocol):
         self.end_within(self.settings.open_timeout)
 
     def data_received(self, data: bytes) -> None:
-        """Pass bytes to the protocol, and its events on."""
+        """Pass bytes to the protocol, and take its events."""
         self.reads += 1
         if self.connection is None:
             self.handshake(data)
@@ -213,11 +214,11 @@ class Driver(asyncio.Protocol):
             self.take(1)
 
     def eof_received(self) -> None:
-        """Take note that the peer sends no more; asyncio then closes, but may have to write yet."""
+        """Take note that the peer sends no more; asyncio then writes the rest and closes."""
         self.end_within(self.settings.close_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell everybody who waits."""
+        """Wake up everybody who waits."""
         if self.connection is not None:
             self.draining = True
             self.take(self.settings.queue)
@@ -231,7 +232,7 @@ class Driver(asyncio.Protocol):
             self.lost.set_result(None)
 
     def pause_writing(self) -> None:
-        """Let send() wait: the peer does not keep up."""
+        """Let send() wait, because the peer does not keep up."""
         self.congestion = self.loop.create_future()
 
     def resume_writing(self) -> None:

@@ -1,7 +1,7 @@
-"""A WebSocket endpoint of our own: what an application sees of a connection.
+"""Our own WebSocket endpoint, the object that an application uses for a connection.
 
-The surface is the library's: ``async for message in ws``, ``send``, ``recv``, ``ping``, ``close``.
-What it stands on is `driver.Driver`, and below that `wslab.protocol`.
+It has the library's methods ``send``, ``recv``, ``ping`` and ``close``, and supports
+``async for message in ws``. It stands on `driver.Driver`, which stands on `wslab.protocol`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["ConnectionEnded", "Endpoint", "Settings"]
 Sent = str | bytes
 Sendable = Sent | bytearray | memoryview
 
-GOODBYES = (1000, 1001, 1005)  # an iteration ends with them, and any other end raises
+GOODBYES = (1000, 1001, 1005)  # these end an iteration; any other end raises
 
 
 class ConnectionEnded(ConnectionError):
     """The WebSocket connection is over.
 
-    code: the peer's close code, 1005 if it gave none, 1006 if no Close frame came.
-    reason: the peer's. clean: whether both sides had sent a Close frame.
+    code: the peer's close code; 1005 if it gave none, 1006 if no Close frame came.
+    reason: the peer's reason. clean: True if both sides had sent a Close frame.
     """
 
     def __init__(self, code: int, reason: str, clean: bool) -> None:
@@ -40,7 +40,7 @@ class ConnectionEnded(ConnectionError):
 
 
 class _Ping(NamedTuple):
-    """A ping, when it was sent, and what is done when its pong is there."""
+    """A ping, the time when it was sent, and a future that is done when its pong is there."""
 
     payload: bytes
     sent: float
@@ -50,9 +50,9 @@ class _Ping(NamedTuple):
 class Endpoint(Driver):
     """One end of a WebSocket connection; made by `serve_from_scratch` or `connect_from_scratch`.
 
-    request, response: those of the opening handshake.
-    close_code, close_reason: the peer's, None while the connection is open.
-    violation: the rule that the peer broke, if it did.
+    request, response: from the opening handshake.
+    close_code, close_reason: the peer's; None while the connection is open.
+    violation: the rule that the peer broke, or None.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -66,24 +66,24 @@ class Endpoint(Driver):
 
     @property
     def state(self) -> State | None:
-        """Where the connection stands, None during the opening handshake."""
+        """The connection's state; None during the opening handshake."""
         return None if self.connection is None else self.connection.state
 
     # Receiving
 
     async def recv(self) -> Sent:
-        """Return the next message; ConnectionEnded when there will be none."""
+        """Return the next message; ConnectionEnded if no more will come."""
         try:
             return await self.__anext__()
         except StopAsyncIteration:
             raise self._ended() from None
 
     def __aiter__(self) -> Self:
-        """Iterate over the messages, up to a goodbye: 1000, 1001, or no code at all."""
+        """Iterate over the messages, up to a goodbye (1000, 1001, or no code at all)."""
         return self
 
     async def __anext__(self) -> Sent:
-        """Return the next message; an end that is no goodbye raises ConnectionEnded."""
+        """Return the next message; an end without a goodbye raises ConnectionEnded."""
         if self.has_rest and not self.messages:
             self.take(1)
         while not self.messages:
@@ -92,7 +92,7 @@ class Endpoint(Driver):
                     raise StopAsyncIteration
                 raise self._ended()
             if self.reader is not None:
-                raise RuntimeError("recv() is already waiting: a message goes to one reader only")
+                raise RuntimeError("recv() is already waiting: only one reader can get a message")
             self.reader = self.loop.create_future()
             try:
                 await self.reader
@@ -106,9 +106,9 @@ class Endpoint(Driver):
     # Sending
 
     async def send(self, message: Sendable | Iterable[Sendable]) -> None:
-        """Send a message, or one in fragments; wait while the peer does not keep up.
+        """Send a message, whole or in fragments; wait while the peer does not keep up.
 
-        Raises ConnectionEnded if the connection is over, TypeError for what is no message.
+        Raises ConnectionEnded if the connection is over, and TypeError if it is not a message.
         """
         connection = self.connection
         if connection is None or connection.state is not State.OPEN:
@@ -126,11 +126,10 @@ class Endpoint(Driver):
             raise await self._end()
 
     async def ping(self, payload: bytes | None = None) -> asyncio.Future[float]:
-        """Send a ping; a random payload tells it from others.
+        """Send a ping; a random payload distinguishes it from others.
 
-        Returns what to await for the pong: ``await (await ws.ping())`` is the time that the round
-        trip took, in seconds; it raises ConnectionEnded if the connection ends before.
-        Raises ConnectionEnded if the connection is over.
+        Returns a future for the pong. ``await (await ws.ping())`` is the time of the round trip in
+        seconds. It raises ConnectionEnded if the connection is over, or ends before the pong.
         """
         if self.connection is None or self.connection.state is not State.OPEN:
             raise await self._end()
@@ -146,13 +145,13 @@ class Endpoint(Driver):
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the closing handshake, and wait until it is done and TCP has ended.
 
-        What the peer still sends can be received, as many messages as the queue holds.
+        Messages that the peer still sends can be received, as many as the queue holds.
         """
         if self.connection is not None and self.connection.state is State.OPEN:
             self.connection.close(code, reason)
             self.flush()
             self.draining = True
-            self.read_on()  # to where the peer's Close is
+            self.read_on()  # up to the peer's Close
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
@@ -168,7 +167,7 @@ class Endpoint(Driver):
         await self.close(1000 if exception[0] is None else 1011)
 
     async def _end(self) -> ConnectionEnded:
-        """Wait until the connection has ended, which is near, and then known how."""
+        """Wait for the end of the connection, which is near; then its code is known."""
         await self.wait_closed()
         return self._ended()
 
@@ -176,10 +175,10 @@ class Endpoint(Driver):
         code = 1006 if self.close_code is None else self.close_code
         return ConnectionEnded(code, self.close_reason or "", self.clean)
 
-    # What the driver tells
+    # Called by the driver
 
     def apply(self, event: ProtocolEvent) -> None:
-        """Note which pings a pong answers: its own and all before it (RFC 6455 §5.5.3)."""
+        """Note that a pong answers its own ping and all before it (RFC 6455 §5.5.3)."""
         if isinstance(event, Pong):
             if event.data in [ping.payload for ping in self._pings]:
                 answered = None
@@ -191,17 +190,17 @@ class Endpoint(Driver):
             super().apply(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell everybody who waits (asyncio's callback)."""
+        """Wake up everybody who waits (asyncio's callback)."""
         super().connection_lost(exc)
         for _, _, pong in self._pings:
             if not pong.done():
                 pong.set_exception(self._ended())
-                pong.exception()  # whoever sent the ping may be gone
+                pong.exception()  # the sender of the ping might be gone
         self._pings.clear()
 
 
 def _send_fragments(connection: Connection, message: Iterable[Sendable]) -> None:
-    """Send a message in fragments, all of them at once, so that no other can get in between."""
+    """Send a message's fragments all at once, so that no other message can get in between."""
     refused = f"a message is str or bytes, or fragments of one, not {message!r:.60}"
     if isinstance(message, Mapping) or not isinstance(message, Iterable):
         raise TypeError(refused)

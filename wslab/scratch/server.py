@@ -1,7 +1,7 @@
-"""A server from scratch: what the course has read, on a real socket.
+"""A server from scratch, which puts the protocol of the course on a real socket.
 
-`serve_from_scratch` does what `lab.serve` does, with `wslab.protocol` in the place of the
-`websockets` library. One thing is borrowed from it: the C helper that applies masks, where its
+`serve_from_scratch` works like `lab.serve`, but with `wslab.protocol` in place of the
+`websockets` library. It borrows only the library's C helper that applies masks, where its
 wheel has one (`protocol.frames`).
 """
 
@@ -44,7 +44,7 @@ class ServerEndpoint(Endpoint):
     def handshake(self, data: bytes) -> None:
         """Read the client's request, and answer it once it is complete."""
         if self.response is not None:
-            return  # refused: whatever else it sends is of no interest
+            return  # refused, so the rest of its bytes does not matter
         self._head += data
         try:
             parsed = Request.parse(self._head)
@@ -85,7 +85,7 @@ class ServerEndpoint(Endpoint):
         self.server.record(self.number, "close", ended)
 
     def _never_opened(self) -> tuple[str, str]:
-        """Return what to record: the kind of event, and its text."""
+        """Return the kind and the text of the event to record."""
         if self.response is not None:
             return "refused", f"{self.response.status} {self.response.reason}"
         if self.timed_out:
@@ -115,7 +115,7 @@ class ScratchServer(BaseServer):
         origins: Iterable[str | None] | None,
     ) -> None:
         for option, value in (("subprotocols", subprotocols), ("origins", origins)):
-            if isinstance(value, str):  # iterable too, but its letters are never what is meant
+            if isinstance(value, str):  # iterable too, but nobody means its letters
                 raise TypeError(f"{option} is {value!r}, not a list: write [{value!r}]")
         super().__init__(name, host)
         self.handler = handler
@@ -152,7 +152,7 @@ class ScratchServer(BaseServer):
         )
 
     def activity(self) -> object:
-        """Return what changes with everything that happens."""
+        """Return a value that changes with everything that happens."""
         return super().activity(), sum(endpoint.reads for endpoint in list(self.connections))
 
     async def _close(self) -> None:
@@ -179,7 +179,7 @@ def serve_from_scratch(
 ) -> ScratchServer:
     """Start a WebSocket server built on `wslab.protocol`, at once.
 
-    handler: `async def handler(ws)`; ws is an `Endpoint`, with the library's surface.
+    handler: `async def handler(ws)`; ws is an `Endpoint`, with the library's methods.
     ssl: a context with a certificate, for ``wss://``.
     subprotocols, origins: as for `protocol.answer`. settings: see `Settings`.
     name, host, port: as for `lab.serve`.

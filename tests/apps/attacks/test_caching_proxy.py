@@ -40,7 +40,7 @@ async def proxy():
 async def ask(server, *requests):
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     answers = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(45):
         for request in requests:
             writer.write(request)
             answers.append(await reader.read(1000))

@@ -253,13 +253,29 @@ def test_classic_errors_have_two_fields(data: Any) -> None:
     assert error.keys() == {"name", "text"}
 
 
-def test_classic_gives_a_taken_name_a_number_and_knows_no_resume() -> None:
+def test_classic_gives_a_taken_name_a_number() -> None:
     bench = Bench(language="zh", classic=True)
     bench.enter("小明")
     second = bench.enter("小明")
     assert bench.got(second) == [server("小明 (2)加入了房间")]
-    bench.resume(second)
-    assert bench.got(second) == []
+
+
+def test_classic_says_more_to_who_asks_for_it() -> None:
+    """Our page resumes: it is told what it is called, and that a name is taken."""
+    bench = Bench(language="zh", classic=True)
+    ming = bench.enter("小明")
+    page = bench.enter()
+    bench.resume(page)
+    assert bench.got(page)[0]["members"] == ["小明"]
+    bench.send(page, "setName", "小明")
+    assert [one["error"] for one in bench.got(page)] == ["taken_name"]
+    bench.send(page, "setName", "大明")
+    bench.got(page)
+    bench.send(page, "setName", "小红")
+    (notice,) = bench.got(page)
+    assert (notice["text"], notice["kind"]) == ("小红加入了房间", "rename")
+    assert (notice["was"], notice["who"]) == ("大明", "小红")
+    assert bench.got(ming)[-1] == server("小红加入了房间")  # the tutorial's words, its two fields
 
 
 # History and resume

@@ -240,11 +240,11 @@ def test_every_kind_of_character_has_its_sentence() -> None:
 
 
 def test_a_number_instead_of_a_refusal() -> None:
-    names: Names[int] = Names(Rules(name_length=8), suffixes=True)
-    taken = [names.take("小明", holder, old=None) for holder in range(3)]
+    names: Names[int] = Names(Rules(name_length=8))
+    taken = [names.take("小明", holder, old=None, numbered=True) for holder in range(3)]
     assert taken == ["小明", "小明 (2)", "小明 (3)"]
-    assert names.take("小明", 2, old="小明 (3)") == "小明 (3)"  # keeps its own
-    long = [names.take("abcdefgh", holder, old=None) for holder in range(5, 8)]
+    assert names.take("小明", 2, old="小明 (3)", numbered=True) == "小明 (3)"  # keeps its own
+    long = [names.take("abcdefgh", holder, old=None, numbered=True) for holder in range(5, 8)]
     assert long == ["abcdefgh", "abcd (2)", "abcd (3)"]
 
 

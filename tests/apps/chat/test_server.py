@@ -18,6 +18,7 @@ from wslab import lab
 from wslab.apps import chat
 from wslab.apps.chat import ChatClient
 from wslab.apps.chat.admission import MODULES, Admission
+from wslab.apps.chat.texts import PAGES, Language
 from wslab.browser import Browser, WebSocket
 from wslab.lab.registry import registry
 from wslab.protocol.frames import Frame, Opcode
@@ -32,7 +33,7 @@ async def http(url: str) -> tuple[int, dict[str, str], bytes]:
     def get() -> tuple[int, dict[str, str], bytes]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(url, timeout=10) as response:
+            with opener.open(url, timeout=45) as response:
                 return response.status, dict(response.headers), response.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -165,7 +166,7 @@ async def test_numbered_messages_are_slowed_down_and_not_refused() -> None:
         await ws.send(json.dumps({"type": "setName", "text": "Ada", "id": 1}))
         for number in range(2, 10):
             await ws.send(json.dumps({"type": "chat", "text": str(number), "id": number}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while json.loads(await ws.recv()) != {"type": "ack", "id": 9, "seq": 9}:
                 pass
     assert room.refused == {}
@@ -230,7 +231,7 @@ async def test_what_a_message_may_have_in_it_is_read_whatever_it_is() -> None:
 
 async def test_a_handshake_that_does_not_end_is_not_waited_for() -> None:
     room = chat.serve(open_timeout=0.1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         for head in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgr"):
             reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
             writer.write(head)
@@ -358,7 +359,7 @@ async def test_violations_close_that_connection_alone(
     async with ChatClient(room.url, "Ada") as ada:
         reader, writer = await raw(room)
         writer.write(data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             answer = await reader.read()
         writer.close()
         end = answer[answer.rindex(b"\x88") :]
@@ -382,7 +383,7 @@ async def test_a_connection_that_is_cut_leaves_the_room() -> None:
 
 async def test_who_answers_no_ping_is_let_go() -> None:
     room = chat.serve(rules=FREE, ping_interval=0.1, ping_timeout=1)
-    async with asyncio.timeout(10), ChatClient(room.url, "Ada") as ada:
+    async with asyncio.timeout(45), ChatClient(room.url, "Ada") as ada:
         _, writer = await raw(room)
         writer.write(masked(Opcode.TEXT, b'{"type":"setName","text":"Bob"}'))
         await ada.until("Bob joined the room")
@@ -418,7 +419,7 @@ async def test_who_answers_no_ping_is_let_go() -> None:
 async def test_origins(origin: str | None, welcome: bool) -> None:
     room = chat.serve(origins=["https://hub.example/"])
     headers = {} if origin is None else {"Origin": origin}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         if welcome:
             async with connect(room.url, **plain(additional_headers=headers)) as ws:
                 await ws.send("{}")
@@ -484,11 +485,21 @@ async def test_the_page_and_what_belongs_to_it() -> None:
         assert b"<title>" in body
         policy = headers["Content-Security-Policy"].split("; ")
         assert {"script-src 'self'", "connect-src 'self'", "frame-ancestors 'self'"} <= {*policy}
-    assert (await http(room.page + "static/index.html"))[2] == body
     status, headers, _ = await http(room.page + "static/dom.js")
     assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
-    await room.settle(until=5)
+    await room.settle(until=4)
     assert {(event.kind, event.text) for event in room.events} == {("answered", "200 OK")}
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "wslab chat"), ("zh", "wslab 聊天室")])
+async def test_the_page_has_the_rooms_language(language: Language, title: str) -> None:
+    room = chat.serve(language=language, token="Q7")
+    body = (await http(room.page))[2].decode()
+    assert f'<html lang="{language}">' in body
+    assert (body.count(title), body.count("$")) == (2, 0)
+    for path, text in [("", "token"), ("a/b", "not_found")]:
+        said = (await http(room.page.partition("?")[0] + path))[2].decode()
+        assert said == PAGES[language][text]
 
 
 @pytest.mark.parametrize(
@@ -496,6 +507,7 @@ async def test_the_page_and_what_belongs_to_it() -> None:
     [
         "static/",
         "static/missing.js",
+        "static/index.html",  # a template
         "static/../chat/server.py",
         "static/%2e%2e/chat/server.py",
         "static/..%2fchat%2fserver.py",

@@ -32,7 +32,7 @@ class Peer:
             await self.ws.send(json.dumps(message))
 
     async def hear(self, count):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             return [json.loads(await self.ws.recv()) for _ in range(count)]
 
 
@@ -138,7 +138,8 @@ async def test_who_does_not_keep_up(limit, lost):
         assert sum(gaps) + len(got) == 1000
         assert bool(gaps) == bool(lost)
         ends = [change.ending for change in client.changes if change.ending]
-        assert {end.way for end in ends} <= {"closed"}  # before it would have to notice a hole
+        # The server ends the connection, with 1013 or at last without; no number is ever skipped.
+        assert {end.way for end in ends} <= {"closed", "broken"}
 
 
 async def test_who_does_not_read_is_dropped_and_nobody_else_notices(served):

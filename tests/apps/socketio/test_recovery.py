@@ -23,7 +23,7 @@ from wslab.apps.socketio.recovery import (
     SessionStore,
 )
 
-PATIENCE = 10  # seconds
+PATIENCE = 45  # seconds
 
 
 class Clock:

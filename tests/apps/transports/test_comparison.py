@@ -14,11 +14,11 @@ from wslab.apps.transports.comparison import (
     LEAST_TO_CLIENT,
     LEAST_TO_SERVER,
     TRANSPORTS,
+    Load,
     measure,
     moments,
 )
 from wslab.apps.transports.polling import NewsEvent
-from wslab.apps.transports.scale import Load, scale
 from wslab.lab.registry import registry
 
 EVENTS = 8
@@ -107,8 +107,8 @@ class TestTime:
     async def test_polling_is_half_an_interval_late_and_pushing_is_not(self):
         polling = await measured("polling", period=0.1)
         pushing = await measured("WebSocket", period=0.1)
-        assert 0.35 < polling.delay < 0.75
-        assert pushing.delay < 0.25
+        assert polling.delay > 0.35
+        assert pushing.delay < polling.delay / 2
 
     async def test_clients_count_each(self):
         found = await measured("WebSocket", clients=3)
@@ -189,51 +189,29 @@ def test_a_result_prints_what_does_not_vary():
     assert dataclasses.replace(found, events=2) != found
 
 
-class TestScale:
+class TestLoad:
     @pytest.mark.parametrize("transport", ["SSE", "WebSocket"])
     async def test_against_twenty_clients(self, transport):
         """One client measured, multiplied, is what twenty of them take."""
         one, twenty = [await measured(transport, clients=clients) for clients in (1, 20)]
-        load = scale(
-            one.bytes_per_event,
-            one.requests_per_event,
-            events_per_second=1 / PERIOD,
-            clients=20,
-        )
+        load = one.load(events_per_second=1 / PERIOD, clients=20)
         seconds = EVENTS * PERIOD
         assert load.bytes_per_second * seconds == pytest.approx(twenty.to_client)
         assert load.requests_per_second == twenty.requests == 0
 
     async def test_against_twenty_clients_that_poll(self):
         one, twenty = [await measured("polling", period=0.4, clients=n) for n in (1, 20)]
-        load = scale(one.bytes_per_event, one.requests_per_event, events_per_second=2.5, clients=20)
+        load = one.load(events_per_second=2.5, clients=20)
         took = EVENTS * 0.4  # slow, so that a busy machine keeps up
         assert load.requests_per_second * took == pytest.approx(twenty.requests, rel=0.25)
         total = twenty.to_server + twenty.to_client
         assert load.bytes_per_second * took == pytest.approx(total, rel=0.25)
 
-    async def test_a_measured_client_scales_itself(self):
+    async def test_for_a_thousand_clients(self):
         one = await measured("WebSocket", events=2)
         load = one.load(events_per_second=10, clients=1000)
         assert load == Load(350_000, 0)
         assert load.megabits_per_second == 2.8
-
-    def test_multiplies(self):
-        assert scale(272, 1.5, events_per_second=2, clients=1000) == Load(544_000, 3000)
-        assert scale(0, 0, events_per_second=0, clients=0) == Load(0, 0)
-
-    @pytest.mark.parametrize(
-        "name", ["bytes_per_event", "requests_per_event", "events_per_second", "clients"]
-    )
-    @pytest.mark.parametrize("value", [-1, float("inf"), float("nan")])
-    def test_what_cannot_be(self, name, value):
-        arguments = {
-            **{"bytes_per_event": 1, "requests_per_event": 1},
-            **{"events_per_second": 1, "clients": 1},
-            name: value,
-        }
-        with pytest.raises(ValueError, match=f"{name} is {value}, it must not be negative"):
-            scale(**arguments)
 
 
 class TestBrowserHeaders:

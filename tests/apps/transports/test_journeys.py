@@ -55,6 +55,6 @@ class TestListening:
             raise ConnectionResetError("gone")
 
         with pytest.RaisesGroup(ConnectionResetError):
-            async with asyncio.timeout(5), listening(client()) as inbox:
+            async with asyncio.timeout(45), listening(client()) as inbox:
                 await inbox.get()
                 await inbox.get()

@@ -19,7 +19,7 @@ from wslab.apps.transports import listeners
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
 from wslab.lab.servers.http import serve_app
 
-SOON = 5
+SOON = 45  # seconds; generous, for a busy machine, and below a handler's minute
 INTERVAL = 0.01
 
 CLIENTS = {

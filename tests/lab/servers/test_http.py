@@ -18,7 +18,7 @@ from wslab.lab.registry import LOOPBACK, registry
 from wslab.lab.servers import http
 from wslab.lab.servers.http import serve_app
 
-SOON = 5
+SOON = 45  # seconds; generous, for a busy machine, and below a handler's minute
 
 
 async def hello(request):
@@ -153,7 +153,7 @@ async def test_a_handler_must_answer():
     server = serve_app(application(forgetful=forgetful))
     assert (await ask(server.url, "forgetful"))[0] == 500
     assert str(server.errors[0].exception) == (
-        "a handler returns a web.Response, this one returned None"
+        "a handler returns a web.Response, but this one returned None"
     )
 
 
@@ -350,7 +350,9 @@ async def test_a_hostile_path_is_shown_escaped_and_short():
 
 @pytest.mark.parametrize("app", [None, "app", web.Application, hello])
 def test_nothing_else_is_an_application(app):
-    with pytest.raises(TypeError, match=r"an application is an aiohttp\.web\.Application, this is"):
+    with pytest.raises(
+        TypeError, match=r"an application is an aiohttp\.web\.Application, but this is"
+    ):
         serve_app(app)
 
 

@@ -20,7 +20,7 @@ async def shout(reader, writer):
 
 
 async def dial(server):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(45):
         return await asyncio.open_connection(LOOPBACK, server.port)
 
 

@@ -50,7 +50,7 @@ class TestTarget:
 
     @pytest.mark.parametrize("port", [0, -1, 65536])
     def test_with_a_port_that_none_has(self, port):
-        with pytest.raises(ValueError, match=f"port is {port}, allowed are 1 to 65535"):
+        with pytest.raises(ValueError, match=f"port is {port}, it must be from 1 to 65535"):
             resolve(("127.0.0.1", port))
 
     async def test_a_stopped_server_is_not_port_80(self):
@@ -63,7 +63,7 @@ class TestTarget:
 
     async def test_a_stopped_cable_leads_nowhere(self, wire):
         await wire.cable.stop()
-        with pytest.raises(RuntimeError, match=r"^'wire' is stopped: run the cell that lays it"):
+        with pytest.raises(RuntimeError, match=r"^cable 'wire' is stopped: run the cell that"):
             lab.cable(wire.cable, name="second")
 
     async def test_a_server_and_a_cable_of_a_cable(self):
@@ -231,7 +231,9 @@ class TestName:
 
     async def test_a_servers_name_is_refused(self):
         server = lab.serve(lab.echo, name="demo")
-        with pytest.raises(ValueError, match="'demo' is the name of a server: give this cable an"):
+        with pytest.raises(
+            ValueError, match="'demo' is the name of a server: give this cable a different name"
+        ):
             lab.cable(server, name="demo")
         assert server.is_running
 

@@ -26,7 +26,7 @@ def opened(connection):
 
 
 async def test_a_real_conversation():
-    async with lab.serve(lab.echo) as server, lab.cable(server) as cable, asyncio.timeout(10):
+    async with lab.serve(lab.echo) as server, lab.cable(server) as cable, asyncio.timeout(45):
         async with connect(cable.url, compression=None) as ws:
             await ws.send("Hello")
             await ws.recv()

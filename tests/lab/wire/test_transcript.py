@@ -159,7 +159,12 @@ class TestRow:
             ("client", (Opcode.TEXT, b"x"), {"mask": None}, "a client's frame is not masked"),
             ("server", (Opcode.TEXT, b"x"), {"mask": MASK}, "a server's frame is masked"),
             ("server", (3, b"x"), {}, "opcode 0x3 is reserved"),
-            ("server", (Opcode.TEXT, b"x"), {"rsv": 0b010}, "RSV bits are 010, in use are 000"),
+            (
+                "server",
+                (Opcode.TEXT, b"x"),
+                {"rsv": 0b010},
+                "RSV bits are 010, but extensions use 000",
+            ),
             ("server", (Opcode.PING, bytes(126)), {}, "PING payload is 126 bytes, limit 125"),
             ("server", (Opcode.PING, b""), {"fin": False}, "PING is fragmented"),
         ],
@@ -179,7 +184,7 @@ class TestRow:
 
     def test_of_a_compressed_frame_that_nobody_agreed_on(self):
         row = Recorder().frame("server", Opcode.TEXT, b"zip", rsv=0b100)
-        assert row.problem == "RSV bits are 100, in use are 000 (RFC 6455 §5.2)"
+        assert row.problem == "RSV bits are 100, but extensions use 000 (RFC 6455 §5.2)"
 
     @pytest.mark.parametrize(
         "opcode", [Opcode.PING, Opcode.PONG, Opcode.CLOSE, Opcode.CONTINUATION]

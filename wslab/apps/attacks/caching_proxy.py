@@ -1,9 +1,9 @@
-"""A caching proxy as naive as some were when WebSocket was designed: why clients mask.
+"""A naive caching proxy, of the kind that made WebSocket's clients mask.
 
-It connects its users to servers, and takes whatever looks like an HTTP request for one, also
-inside a WebSocket connection. And it files the answer under the host that the request *names*,
-not under the server that really gave it. Huang et al., "Talking to Yourself for Fun and Profit"
-(2011), found proxies on the internet that could be fooled like this; RFC 6455 §10.3 answers it.
+It connects its users to servers, and takes all bytes that look like an HTTP request for one, even
+inside a WebSocket connection. It files the answer under the host that the request *names*, not
+under the server that really gave it. Huang et al., "Talking to Yourself for Fun and Profit"
+(2011), found proxies on the internet that could be fooled like this. RFC 6455 §10.3 is the reply.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _REQUEST = re.compile(rb"GET (\S+) HTTP/1\.1\r\nHost: (\S+)\r\n")
 
 
 class CachingProxy:
-    """A handler for `lab.serve_tcp`: connects a user to a server, and caches what it answers.
+    """A handler for `lab.serve_tcp`, which connects a user to a server, and caches its answers.
 
     servers: the port of each host, on this machine. A connection goes to the host that its first
     request names, and stays there.
     cache: the answers by (host, path).
-    story: what passed and what was kept, as steps for `lab.sequence`.
+    story: the messages that passed, and the answers that were kept, as steps for `lab.sequence`.
 
-    It is for short messages, one question at a time: what one read brings is a question, and
-    what the next read from the server brings is the answer to it.
+    It is for short messages, one question at a time. Each read from the user is a question, and
+    the next read from the server is its answer.
     """
 
     def __init__(self, servers: Mapping[str, int]) -> None:
@@ -83,7 +83,7 @@ def find_request(data: bytes) -> Resource | None:
 
 
 def _summary(data: bytes) -> str:
-    """Say what this proxy believes to see, and how many bytes it is.
+    """Say what this proxy takes the data for, and its size.
 
     >>> _summary(b"..GET /app.js HTTP/1.1\\r\\nHost: shop.example\\r\\n")
     'GET shop.example/app.js · 44 B'

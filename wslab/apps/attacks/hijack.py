@@ -1,13 +1,13 @@
-"""A shop with accounts, and a page of somebody else: cross-site WebSocket hijacking, for real.
+"""A shop with accounts, and a stranger's page that does cross-site WebSocket hijacking, for real.
 
-A browser adds the cookies that it has for a host to every handshake with it, whichever page of the
-same site asked. For a page of another site it adds those that allow it (`SameSite=None`), if it
-has such cookies there: Firefox and Safari do not, by default. Unlike `fetch`, WebSocket knows no
-CORS: nothing keeps the page from reading what comes. Only the server can: it looks at the Origin.
+A browser adds its cookies for a host to every handshake with that host, for any page of the same
+site. For a page of a different site it adds only cookies that allow it (`SameSite=None`), and
+Firefox and Safari do not even do that, by default. Unlike `fetch`, WebSocket has no CORS, so
+nothing keeps the page from reading the messages. Only the server can, by a look at the Origin.
 Source: RFC 6455 §10.2.
 
-The two pages are on one host and differ in their ports. That makes them two origins, but one site:
-cookies ignore ports, and `SameSite` ignores them too. So it is with sub-domains.
+The two pages are on one host and differ in their ports. So they are two origins, but one site,
+because cookies ignore ports, and so does `SameSite`. Sub-domains of a site behave in the same way.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from wslab.lab.peers import page_url
 
 __all__ = ["ACCOUNTS", "COOKIE", "account", "evil_page", "session_of", "shop_page"]
 
-COOKIE = "wslab_shop"  # cookies ignore ports: no other program's on this machine has this name
+COOKIE = "wslab_shop"  # cookies ignore ports, so the name must differ from all other programs'
 LIFETIME = 600  # seconds until the browser forgets it
 
-ACCOUNTS = {"s3cr3t-of-ana": "Ana has 1,234.50"}  # by session, what the shop knows
+ACCOUNTS = {"s3cr3t-of-ana": "Ana has 1,234.50"}  # the shop's accounts, by session
 
 PAGE = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -45,13 +45,13 @@ PAGE = """<!doctype html>
 def session_of(connection: ServerConnection) -> str | None:
     """Return the shop's cookie that the browser sent, None if there is none."""
     header = connection.request.headers.get("Cookie", "") if connection.request else ""
-    # Other programs' cookies come along, in whatever form: only ours is read (RFC 6265 §5.4).
+    # Other programs' cookies come along, in any form. Only ours is read (RFC 6265 §5.4).
     pairs = (pair.strip().partition("=") for pair in header.split(";"))
     return next((value for name, _, value in pairs if name == COOKIE and value), None)
 
 
 async def account(connection: ServerConnection) -> None:
-    """Tell who has the cookie what is in the account: a handler, and a careless one."""
+    """Send the account to any client with the cookie. This handler is careless."""
     known = ACCOUNTS.get(session_of(connection) or "")
     if known is None:
         await connection.close(3000, "no session")  # 3000 is registered as "Unauthorized"
@@ -61,7 +61,7 @@ async def account(connection: ServerConnection) -> None:
 
 
 def _page(title: str, text: str, socket_url: str, cookie: str | None) -> web.Application:
-    url = json.dumps(page_url(socket_url)).replace("<", "\\u003c")  # it stands within a script
+    url = json.dumps(page_url(socket_url)).replace("<", "\\u003c")  # because it is in a script
     page = PAGE.format(title=title, text=text, url=url)
 
     async def get(_request: web.Request) -> web.Response:
@@ -76,11 +76,11 @@ def _page(title: str, text: str, socket_url: str, cookie: str | None) -> web.App
 
 
 def shop_page(socket_url: str) -> web.Application:
-    """Make the shop: its page logs Ana in by a cookie, and shows her account; for `serve_app`."""
+    """Make the shop, for `serve_app`. Its page logs Ana in by a cookie, and shows her account."""
     session = next(iter(ACCOUNTS))
     return _page("The shop", "Welcome back, Ana. Your account:", socket_url, session)
 
 
 def evil_page(socket_url: str) -> web.Application:
-    """Make a page of another origin, whose script opens the shop's WebSocket; for `serve_app`."""
+    """Make a page of a different origin, for `serve_app`. Its script opens the shop's WebSocket."""
     return _page("You have won!", "And this page has learned:", socket_url, None)

@@ -1,4 +1,4 @@
-"""The chatroom: the tutorial's protocol, kept; what it did not check, checked.
+"""The chatroom keeps the tutorial's protocol, and adds the checks that it lacks.
 
 The tutorial is the Chinese article on WebSocket that the course started from.
 

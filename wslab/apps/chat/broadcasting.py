@@ -1,7 +1,7 @@
-"""Ways to send one message to many, and what each costs; the last one is what the chat room does.
+"""Ways to send one message to many, and their costs. The chat room uses the last one.
 
-A way is `async def way(members, text)`. `measure_crowd` has a speaker talk to a crowd by
-one of them, if wanted with a member among them whose network stands still.
+A way is `async def way(members, text)`. In `measure_crowd`, a speaker talks to a crowd by one of
+them. If you ask for it, the network of one member stands still.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ SPEAKER = "/speaker"
 
 
 async def one_by_one(members: Collection[ServerConnection], text: str) -> None:
-    """Send to each in turn, and wait for each: whoever is slow holds up all the others."""
+    """Send to each in turn, and wait for each, so that a slow member holds up all the others."""
     for member in members:
         await member.send(text)
 
 
 async def gathered(members: Collection[ServerConnection], text: str) -> None:
-    """Send to all at once, and wait for all: the slowest decides when the next message comes."""
+    """Send to all at once, and wait for all, so that the next message waits for the slowest."""
     await asyncio.gather(*(member.send(text) for member in members), return_exceptions=True)
 
 
@@ -52,10 +52,10 @@ async def with_broadcast(members: Collection[ServerConnection], text: str) -> No
 
 
 async def one_frame(members: Collection[ServerConnection], text: str) -> None:
-    """Make the frame once and hand it to every transport: a server's frames are not masked.
+    """Make the frame once, and hand it to every transport, as a server's frames are not masked.
 
-    It goes past the library, so it needs connections without compression, and nothing else that
-    sends in fragments on them.
+    It goes past the library, so the connections must have no compression, and no other code may
+    send fragments on them.
     """
     frame = Frame(Opcode.TEXT, text.encode()).serialize()
     for member in members:
@@ -72,11 +72,11 @@ WAYS: dict[str, Way] = {
 
 @dataclass(frozen=True)
 class CrowdResult:
-    """What became of some messages to a crowd.
+    """The fate of some messages to a crowd.
 
-    delivered: how many each of those that keep up has got, the least of them. waiting: bytes that
-    wait in the server for the stalled member, 0 without one. cpu: seconds of CPU time of the
-    server's thread for each delivery.
+    delivered: the least number that a member who keeps up has got.
+    waiting: bytes that wait in the server for the stalled member, 0 without one.
+    cpu: seconds of CPU time of the server's thread for each delivery.
     """
 
     way: str
@@ -93,7 +93,7 @@ class CrowdResult:
 
 
 class _Crowd:
-    """The server: it passes on what its speaker says, in one of the ways."""
+    """The server. It passes on its speaker's messages in one of the ways."""
 
     def __init__(self, way: Way) -> None:
         self.way = way
@@ -108,7 +108,7 @@ class _Crowd:
             del self.members[connection]
             return
         async for text in connection:
-            assert isinstance(text, str)  # it is `measure_crowd` that speaks
+            assert isinstance(text, str)  # because `measure_crowd` sends it
             before = time.thread_time()
             try:
                 await self.way(list(self.members), text)
@@ -138,11 +138,11 @@ async def measure_crowd(
     stalled: bool = False,
     within: float = 1.0,
 ) -> CrowdResult:
-    """Say something to a crowd and see who gets it.
+    """Say something to a crowd, and count the deliveries.
 
-    way: one of `WAYS`. members: without the stalled one. size: of each message, in bytes.
-    stalled: whether there is one whose cable is frozen. within: seconds that the messages have.
-    Raises ValueError for a way that is not known.
+    way: one of `WAYS`. members: their number, without the stalled one. size: bytes of a message.
+    stalled: True for one more member, whose cable is frozen. within: seconds to arrive in.
+    Raises ValueError for an unknown way.
     """
     if way not in WAYS:
         raise ValueError(f"way is {way!r}, known are {', '.join(WAYS)}")
@@ -172,7 +172,7 @@ async def measure_crowd(
 
 
 async def _join(stack: AsyncExitStack, url: str) -> ClientConnection:
-    """Connect until the measurement is over; then there is no time for a closing handshake."""
+    """Connect until the measurement is over, and then leave without a closing handshake."""
     connection = await connect(
         url, proxy=None, compression=None, ping_interval=None, close_timeout=0.1
     )

@@ -1,7 +1,7 @@
-"""Which characters leave a mark, which do harm, and which look alike: by Unicode's own properties.
+"""Tests for characters that can be seen, do harm or look alike, by Unicode's own properties.
 
-The properties are those of the package `regex`, Unicode 17 at the time of writing; what looks alike
-is the data of UTS #39 in confusables.json, which says its version, and how it was made.
+The properties are those of the package `regex`, Unicode 17 at the time of writing. Characters look
+alike by UTS #39. Its data is in confusables.json, which also says its version and its origin.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ KINDS = {
     r"\p{Cn}": "unassigned",
 }
 
-# The flags of England, Scotland and others: a black flag and letters that are never seen (UTS #51)
+# The flags of England, Scotland and others are a black flag and invisible letters (UTS #51)
 FLAG = r"\U0001F3F4[\U000E0030-\U000E0039\U000E0061-\U000E007A]{3,6}\U000E007F"
 IGNORED = r"\p{Default_Ignorable_Code_Point}"
-# Two symbols without ink, which no property of Unicode tells from others: an empty Braille cell,
-# and a note without a head
+# Two symbols have no ink, although no property of Unicode says so: an empty Braille cell, and a
+# note without a head
 BLANK = r"\u2800\U0001D159"
 
 _visible = regex.compile(rf"[^\p{{Z}}\p{{Cc}}\p{{Cs}}\p{{Mn}}\p{{Me}}{IGNORED}{BLANK}]")
 _without_ink = regex.compile(rf"({FLAG})|[{IGNORED}\p{{Cc}}\p{{Cf}}{BLANK}]")
-# Tab and line feed are part of a text. Half a surrogate pair can be written in JSON (\ud800), but
-# not in UTF-8.
+# Tab and line feed may be part of a text. Half a surrogate pair can be written in JSON (\ud800),
+# but not in UTF-8.
 _unwanted_in_text = regex.compile(r"[\p{Cc}\p{Cs}--\t\n]", regex.V1)
-# In a name also what only changes the look of its neighbours, such as U+202E; but joiners stand
-# between letters of Persian or Hindi, and inside emoji.
+# A name must not have characters that only change the look of their neighbours either, such as
+# U+202E. Joiners are allowed, because Persian, Hindi and emoji need them.
 _unwanted_in_name = regex.compile(
     rf"{FLAG}(*SKIP)(*FAIL)|[[\p{{Cc}}\p{{Cs}}\p{{Cf}}[{IGNORED}&&\p{{Cn}}]]--\u200c\u200d]",
     regex.V1,
@@ -44,14 +44,14 @@ _unwanted_in_name = regex.compile(
 
 
 def is_visible(text: str) -> bool:
-    """Tell whether anything of a text can be seen."""
+    """Tell whether a text has a character that can be seen."""
     return _visible.search(text) is not None
 
 
 def unwanted(text: str, *, in_name: bool = False) -> tuple[str, int] | None:
     """Return the first character that does harm, as its kind and its code point, or None.
 
-    The kind is a value of `KINDS`; one that is unassigned would never be seen either.
+    The kind is a value of `KINDS`. An unassigned character counts, because it is never seen.
 
     >>> unwanted("A\\u200bda", in_name=True)
     ('format', 8203)
@@ -64,11 +64,11 @@ def unwanted(text: str, *, in_name: bool = False) -> tuple[str, int] | None:
 
 
 def looks(name: str) -> frozenset[str]:
-    """Return what names have in common that look alike: their skeletons (UTS #39 §4).
+    """Return the two skeletons of a name (UTS #39 §4).
 
-    Two names look alike if one of their skeletons is the same, whatever their width, case,
-    alphabet and invisible characters. A letter's capital may look like another one where the small
-    letter does not, so there are two: of the name as it is, and of its small letters.
+    Two names look alike if they share a skeleton. Width, case, alphabet and invisible characters do
+    not matter. A capital may look like another letter when the small letter does not, so one
+    skeleton is of the name as it is, and the other of its small letters.
 
     >>> looks("Ａda") & looks("\\u0410DA") != frozenset()
     True
@@ -85,7 +85,7 @@ def _skeleton(text: str) -> str:
 
 @functools.cache
 def _prototypes() -> dict[int, str]:
-    """Return by code point what a character looks like."""
+    """Return the character that each character looks like, by code point."""
     table = json.loads((Path(__file__).parent / "confusables.json").read_text(encoding="utf-8"))
     return {
         ord(letter): prototype

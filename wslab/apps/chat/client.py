@@ -1,4 +1,4 @@
-"""A member that is a program: the tutorial's protocol, from Python.
+"""A chat member that is a program. It speaks the tutorial's protocol from Python.
 
 The tutorial is the Chinese article on WebSocket that the course started from.
 
@@ -6,8 +6,8 @@ The tutorial is the Chinese article on WebSocket that the course started from.
         await ada.say("Hello")
         print(await ada.until(lambda said: said.text == "Hello"))
 
-It talks to the tutorial's Node server as well. What comes in is read all the time, so that a
-client that nobody looks at is not one that is slow.
+It talks to the tutorial's Node server as well. It reads all the time, so the server never has to
+wait for a client that nobody looks at.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ __all__ = ["ChatClient", "ChatMessage", "Heard"]
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """Something that was said. name: None if the server sent none, as the tutorial's may.
+    """A message of the room. name: None if the server sent none, as the tutorial's may.
 
-    fields: all that came, such as `seq`, `time`, `kind` and `error`.
+    fields: all fields, such as `seq`, `time`, `kind` and `error`.
     """
 
     name: str | None
@@ -42,7 +42,7 @@ class ChatMessage:
 
     @classmethod
     def read(cls, data: str | bytes) -> ChatMessage:
-        """Read a message as it came; one of another form becomes a text without a name."""
+        """Read a message; one of a different form becomes a text without a name."""
         try:
             value = parsed(data)
         except ValueError:
@@ -58,7 +58,7 @@ class ChatMessage:
 
     @property
     def is_notice(self) -> bool:
-        """Whether the room itself says it."""
+        """Whether the message is from the room itself."""
         return self.name == SERVER
 
     def __str__(self) -> str:
@@ -67,21 +67,22 @@ class ChatMessage:
 
 
 class Heard(list[ChatMessage]):
-    """What a client has heard, in order; prints as a transcript."""
+    """The messages that a client has heard, in order; prints as a transcript."""
 
     def __repr__(self) -> str:
-        """One line each."""
+        """Render as one line for each."""
         return "\n".join(map(str, self)) if self else "nothing heard"
 
 
 class ChatClient:
     """A member of a room; an asynchronous context manager, connected inside.
 
-    url: of the room. name: said on arrival; None to listen only. history: ask for what was said
-    before; the tutorial's server ignores that.
+    url: the room's. name: sent on arrival; None to listen only.
+    history: True to ask for earlier messages; the tutorial's server ignores that.
     connect_options: passed on to `websockets.connect`.
-    heard: all messages so far. resumed: what the server answered to the wish for history, else
-    None. closed: the close code and reason when the connection has ended, None before.
+
+    heard: all messages so far. resumed: the server's answer to `history`, or None.
+    closed: the close code and reason after the connection has ended, None before.
     """
 
     def __init__(
@@ -104,11 +105,11 @@ class ChatClient:
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Connect, and say the name. Raises what `websockets.connect` raises."""
+        """Connect, and send the name. Raises the errors of `websockets.connect`."""
         return await self.open()
 
     async def open(self) -> Self:
-        """Connect, for longer than a block of `async with`; then `close` is up to you."""
+        """Connect for longer than a block of `async with`; call `close` yourself."""
         self._connection = await connect(self.url, **self._options)
         self._reading = asyncio.create_task(self._read(self._connection))
         try:
@@ -126,30 +127,30 @@ class ChatClient:
         await self.close()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Leave the room; once more does nothing."""
+        """Leave the room; a second call does nothing."""
         if self._connection is not None and self._reading is not None:
             await self._connection.close(code, reason)
             await self._reading
 
-    # What a member does
+    # Sending
 
     async def rename(self, name: str) -> None:
-        """Say a name, the first or another one."""
+        """Choose a name, the first one or a new one."""
         await self.send({"type": "setName", "text": name})
 
     async def say(self, text: str) -> None:
-        """Say something to everybody, oneself included."""
+        """Say something to everybody, yourself included."""
         await self.send({"type": "chat", "text": text})
 
     async def send(self, message: dict[str, Any] | str | bytes) -> None:
-        """Send any message: an object as JSON, a text or bytes as they are."""
+        """Send any message, an object as JSON, a text or bytes as they are."""
         if self._connection is None:
-            raise RuntimeError("not connected: use it in `async with ChatClient(…) as client:`")
+            raise RuntimeError("not connected; use it in `async with ChatClient(…) as client:`")
         if isinstance(message, dict):
             message = encoded(message)
         await self._connection.send(message)
 
-    # What a member hears
+    # Hearing
 
     async def until(
         self,
@@ -157,19 +158,19 @@ class ChatClient:
         *,
         within: float = 5.0,
     ) -> ChatMessage:
-        """Wait until a message has been heard, and return it; one that came earlier counts.
+        """Wait until a message has been heard, and return it; earlier messages count too.
 
-        wanted: a condition, a text, or how many messages there must be, at least 1.
-        within: seconds to wait, then TimeoutError with what was heard.
-        Raises ConnectionError if the connection ends before, ValueError for a number below 1.
+        wanted: a condition, a text, or a number of messages, at least 1. within: seconds to wait.
+        Raises TimeoutError after that, with the messages so far, ConnectionError if the connection
+        ends before, and ValueError for a number below 1.
         """
         if isinstance(wanted, int) and wanted < 1:
-            raise ValueError(f"wanted is {wanted} messages: until() returns the last of at least 1")
+            raise ValueError(f"wanted is {wanted} messages; until() needs at least 1")
         try:
             async with asyncio.timeout(within):
                 while (found := self._find(wanted)) is None:
                     if self.closed is not None:
-                        raise ConnectionError(f"closed with {self.closed} before it was heard")
+                        raise ConnectionError(f"closed with {self.closed} before the message came")
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -194,7 +195,7 @@ class ChatClient:
         kind = message.fields.get("type")
         if kind == "resumed":
             self.resumed = message.fields
-            self.heard.clear()  # what came before it comes again, with numbers
+            self.heard.clear()  # the earlier messages come again, with numbers
         elif kind != "ack":
             self.heard.append(message)
         self._changed.set()

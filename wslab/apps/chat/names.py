@@ -1,4 +1,4 @@
-"""Who is called what: no two names in a room look alike."""
+"""The names of a room's members, of which no two look alike."""
 
 from __future__ import annotations
 
@@ -14,30 +14,27 @@ Holder = TypeVar("Holder")
 
 
 class Names(Generic[Holder]):
-    """The names that are in use, each with its holder, in the order in which they came.
+    """The names in use, each with its holder, in the order in which they came."""
 
-    suffixes: whether a name that is taken gets a number, as "Ada (2)", instead of being refused.
-    """
-
-    def __init__(self, rules: Rules, *, suffixes: bool = False) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.suffixes = suffixes
         self._held: dict[str, Holder] = {}  # by name
         self._names: dict[str, str] = {}  # by each of their looks
 
     @property
     def all(self) -> list[str]:
-        """The names as they are shown."""
+        """The names in the form that is shown."""
         return list(self._held)
 
-    def take(self, text: str, holder: Holder, *, old: str | None) -> str:
-        """Give a holder a name instead of its old one; return the name as it is shown.
+    def take(self, text: str, holder: Holder, *, old: str | None, numbered: bool = False) -> str:
+        """Give a holder a name in place of its old one; return it in the form that is shown.
 
-        Raises Disallowed for what is no name, or looks like somebody else's.
+        numbered: True to give a taken name a number, as "Ada (2)", and not to refuse it.
+        Raises Disallowed for a text that cannot be a name, or looks like somebody else's.
         """
         name = check_name(text, self.rules)
         if self._is_taken(name, holder):
-            if not self.suffixes:
+            if not numbered:
                 raise Disallowed("taken_name")
             name = self._numbered(name, holder)
         if old is not None and old != name:
@@ -47,11 +44,11 @@ class Names(Generic[Holder]):
         return name
 
     def hand_over(self, name: str, holder: Holder) -> None:
-        """Give a name that is in use to another holder; it keeps its place."""
+        """Give a name in use to a new holder; it keeps its place."""
         self._held[name] = holder
 
     def drop(self, name: str) -> None:
-        """Let a name be used by others."""
+        """Free a name for others."""
         del self._held[name]
         for look in looks(name):
             del self._names[look]

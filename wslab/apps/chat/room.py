@@ -1,20 +1,21 @@
-"""A room: who is in it, what is said in it, and what it does not put up with.
+"""A room has members, passes on their messages, and enforces its rules.
 
-It knows no sockets, no loop and no clock of its own. It is told that somebody comes, sends bytes
-or leaves, and tells its audience what goes out to whom: a `wslab.kit.hub.Hub`, or a list in a test.
+It has no sockets, no loop and no clock of its own. Its methods are called when a member comes,
+sends bytes or leaves. It hands its messages to an audience, a `wslab.kit.hub.Hub`, or a list in a
+test.
 
-The protocol is that of the tutorial, the Chinese article on WebSocket that the course started from:
-{"type": "setName" | "chat", "text"} in, {"name", "text"} out, to
-everybody, also to those who have not said their name, and to the sender. Who opens with `resume`
-(see `wslab.kit.resume`) gets more fields with every message, and what was said before:
+The protocol is that of the tutorial, the Chinese article on WebSocket that the course started from.
+Members send {"type": "setName" | "chat", "text"}. Everybody gets {"name", "text"}, the sender and
+members without a name too. A client that opens with `resume` (see `wslab.kit.resume`) also gets the
+earlier messages, and more fields with every message:
 
-    seq, time     its number, and when it was said, in seconds since 1970
+    seq, time     its number, and its time in seconds since 1970
     kind          "chat", "join", "leave" or "rename"
-    who, was      of a notice: whom it is about, and the name before, of a "rename"
+    who, was      of a notice: the member's name, and the one before, of a "rename"
 
-and with the answer `resumed` the fields "room", "members" (the names of those who are in now, in
-the order in which they came: apply to it only the notices after number `last`) and "you" (the
-name that was kept for this client, or null).
+The answer `resumed` has the fields "room", "members" and "you". "members" are the present names, in
+the order in which they came. Apply to them only the notices after number `last`. "you" is the name
+that was kept for this client, or null.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 from wslab.apps.chat.names import Names
 from wslab.apps.chat.rules import BEAT, Disallowed, Incoming, Rules, check_text, parse_message
-from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.chat.texts import ERRORS, NOTICES, REASONS, SERVER, Language
 from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded
 from wslab.kit.ratelimit import TokenBucket
@@ -35,12 +36,12 @@ from wslab.net.clock import now as loop_time
 
 __all__ = ["FULL", "PLAIN", "Member", "Room"]
 
-PLAIN, FULL = "plain", "full"  # topics: the document's two fields, and all fields
+PLAIN, FULL = "plain", "full"  # topics: the tutorial's two fields, and all fields
 POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 
 
 class Member:
-    """Somebody who is connected to a room. name: None until said. number: for the record."""
+    """A connection to a room. name: None until it has one. number: for the record."""
 
     __slots__ = ("bucket", "name", "number", "session")
 
@@ -54,13 +55,15 @@ class Member:
 class Room:
     """One room.
 
-    audience: its members listen to PLAIN, and to FULL instead once they have said `resume`.
-    name: what it is called, "" for the main one. language: of its notices and errors.
-    classic: the tutorial's words, its two fields, and nothing of `resume`.
-    log: the history to go on with, that of a predecessor; a new one if left out.
-    clock: seconds for the rate limit; now: seconds since 1970 for time stamps.
-    note: called with a member, a kind and a text for everything that happens but what is said.
-    refused: how often each rule was broken, by code.
+    audience: its members listen to PLAIN, or to FULL once they have sent `resume`.
+    name: the room's, "" for the main one. language: for notices and errors.
+    classic: True for the tutorial's words, and for its two fields unless a client sends `resume`.
+
+    log: a predecessor's history, to go on with; a new one if left out.
+    clock: gives seconds for the rate limit. now: gives seconds since 1970 for time stamps.
+    note: called with a member, a kind and a text for each event except a chat message.
+
+    refused: the number of times that each rule was broken, by code.
     """
 
     def __init__(
@@ -85,55 +88,56 @@ class Room:
         self.refused: Counter[str] = Counter()
         self._clock, self._now, self._note = clock, now, note
         self._members: dict[Member, None] = {}  # a set that keeps the order
-        self._names: Names[Member] = Names(self.rules, suffixes=classic)
+        self._names: Names[Member] = Names(self.rules)
         self._clients: dict[str, Member] = {}  # by secret
 
     def __len__(self) -> int:
-        """How many connections there are, those without a name too."""
+        """The number of connections, including those without a name."""
         return len(self._members)
 
     @property
     def members(self) -> list[str]:
-        """The names of those who are in, in the order in which they came."""
+        """The members' names, in the order in which they came."""
         return self._names.all
 
     @property
     def history(self) -> list[Message]:
-        """What was said and announced, as far as it is kept, with all fields; a copy."""
+        """The messages and notices that are kept, with all fields; a copy."""
         return self.log.since(0)
 
-    # Who comes, says something and goes
+    # Members come, talk and leave
 
     def enter(self, member: Member) -> None:
-        """Let a connection in: it has no name yet, and hears everything."""
+        """Let a connection in. It has no name yet, and hears everything."""
         member.bucket = TokenBucket(rate=self.rules.rate, burst=self.rules.burst, now=self._clock())
         member.session = Session(self.log)
         self._members[member] = None
 
     def join(self, member: Member, name: str) -> int | None:
-        """Give a member a name, its first; return the notice's number. Raises Disallowed."""
-        member.name = name = self._names.take(name, member, old=None)
+        """Give a member its first name; return the notice's number. Raises Disallowed."""
+        member.name = name = self._take(name, member)
         self._note(member, "join", name)
         return self._notice("join", name=name)
 
     def rename(self, member: Member, name: str) -> int | None:
-        """Give a member another name; return the notice's number, None if it is the same name."""
+        """Give a member a new name; return the notice's number, None if it is the same name."""
         old = member.name
-        member.name = name = self._names.take(name, member, old=old)
+        member.name = name = self._take(name, member)
         self._note(member, "rename", f"{old} → {name}")
-        if self.classic:
-            return self._notice("join", name=name)  # as the tutorial does it
-        return None if name == old else self._notice("rename", name=name, old=old)
+        if name == old and not self.classic:
+            return None
+        words = "join" if self.classic else "rename"  # the tutorial has no notice for a new name
+        return self._notice("rename", name=name, old=old, words=words)
 
     def say(self, member: Member, text: str) -> int:
-        """Pass on what a member says; return its number. Raises Disallowed."""
+        """Pass on a member's text; return its number. Raises Disallowed."""
         text = check_text(text, self.rules)
         if member.name is None:
             raise Disallowed("no_name")
         return self._publish(member.name, text, kind="chat")
 
     def leave(self, member: Member) -> None:
-        """Let a member go; once more does nothing."""
+        """Let a member go; a second call does nothing."""
         if member not in self._members:
             return
         self._forget(member)
@@ -142,22 +146,22 @@ class Room:
             self._note(member, "leave", member.name)
             self._notice("leave", name=member.name)
         elif self.classic:
-            self._notice("leave", name="undefined")  # what JavaScript makes of it
+            self._notice("leave", name="undefined")  # as JavaScript would write it
 
-    # What comes from a connection
+    # Messages from a connection
 
     def delay(self, member: Member) -> float:
-        """Return how many seconds a member's next message has to wait, before `receive`.
+        """Return the seconds that a member's next message has to wait, before `receive`.
 
-        Who numbers his messages sends all that was not acknowledged again when he comes back.
-        Refusing those would lose them for good; not reading on makes the sender wait.
+        A client that numbers its messages sends all without an acknowledgement again when it comes
+        back. If we refused these, they would be lost for good. Not reading makes the sender wait.
         """
         if member.bucket is None or member.session is None or member.session.client is None:
             return 0.0
         return member.bucket.wait(self._clock())
 
     def receive(self, member: Member, data: str | bytes) -> None:
-        """Do what a member's message says, or tell that member why not. Never raises for it."""
+        """Do what a member's message asks for, or tell that member why not. Never raises for it."""
         if member not in self._members or (self.rules.rate and self._floods(member)):
             return
         try:
@@ -171,12 +175,12 @@ class Room:
                 self._tell(member, answer)
 
     def drop(self, member: Member, why: str) -> None:
-        """Let go a member whose connection is being closed; why: for the record."""
+        """Let a member go whose connection is being closed; why: for the record."""
         self._note(member, "dropped", why)
         self.leave(member)
 
     def refuse(self, member: Member, code: str) -> None:
-        """Count what was against the rules; code: which of them."""
+        """Count a broken rule, by its code."""
         self.refused[code] += 1
         self._note(member, "refused", code)
 
@@ -185,7 +189,7 @@ class Room:
         self.drop(member, reason)
 
     def _floods(self, member: Member) -> bool:
-        """Take a token; if there is none, say so, and to who does not mind show the door."""
+        """Take a token; without one, say so, and put the member out if that does not help."""
         assert member.bucket is not None  # set by enter()
         left = member.bucket.take(self._clock())
         if left >= 0:
@@ -193,7 +197,7 @@ class Room:
         refused = Disallowed("too_fast", rate=self.rules.rate)
         self._tell(member, self._error(member, refused))
         if left <= -self.rules.burst:
-            self._show_out(member, POLICY_VIOLATION, "too many messages")
+            self._show_out(member, POLICY_VIOLATION, REASONS[self.language]["too_fast"])
         return True
 
     def _answer(self, member: Member, data: str | bytes) -> Message | None:
@@ -202,15 +206,14 @@ class Room:
         try:
             message = parse_message(data)
         except Disallowed as refused:
-            if self.classic and refused.code in ("not_object", "bad_type"):
-                return None  # what the tutorial's server ignores
+            if self._is_classic(member) and refused.code in ("not_object", "bad_type"):
+                return None  # because the tutorial's server ignores it
             return session.duplicate(refused.fields) or self._error(member, refused)
         if message.type == "resume":
-            if not self.classic:  # which does not know it
-                self._resume(member, message.fields)
+            self._resume(member, message.fields)
             return None
         if message.type == BEAT:
-            return None if self.classic else {"type": BEAT}
+            return None if self._is_classic(member) else {"type": BEAT}
         if (answer := session.duplicate(message.fields)) is not None:
             return answer
         try:
@@ -220,13 +223,22 @@ class Room:
             return self._error(member, refused)
         return session.applied(message.fields, seq)
 
+    def _take(self, name: str, member: Member) -> str:
+        # A client of the tutorial cannot be told that a name is taken, so the name gets a number.
+        is_classic = self._is_classic(member)
+        return self._names.take(name, member, old=member.name, numbered=is_classic)
+
+    def _is_classic(self, member: Member) -> bool:
+        """Tell whether a member gets only the tutorial's fields."""
+        return self.classic and not (member.session and member.session.is_resumed)
+
     def _do(self, member: Member, message: Incoming) -> int | None:
         if message.type == "chat":
             return self.say(member, message.text)
         return (self.join if member.name is None else self.rename)(member, message.text)
 
     def _resume(self, member: Member, fields: Message) -> None:
-        """Bring a member up to date; take its name over from its connection that was before."""
+        """Bring a member up to date; take its name over from its earlier connection."""
         session = member.session
         assert session is not None  # set by enter()
         resumed, *missed = session.resume(fields)
@@ -256,13 +268,15 @@ class Room:
         if client is not None:
             del self._clients[client]
 
-    # What goes out
+    # Messages to members
 
     def _tell(self, member: Member, message: Message, *, asked: bool = False) -> None:
         self.audience.send(member, encoded(message), asked=asked)
 
-    def _notice(self, kind: str, *, name: str, old: str | None = None) -> int:
-        text = NOTICES[self.language][kind].format(name=name, old=old)
+    def _notice(
+        self, kind: str, *, name: str, old: str | None = None, words: str | None = None
+    ) -> int:
+        text = NOTICES[self.language][words or kind].format(name=name, old=old)
         was = {} if old is None else {"was": old}
         return self._publish(SERVER, text, kind=kind, who=name, **was)
 
@@ -275,9 +289,9 @@ class Room:
         return seq
 
     def _error(self, member: Member, refused: Disallowed) -> Message:
-        """Count what was refused, and make the message that says so."""
+        """Count a refusal, and make the message about it."""
         self.refuse(member, refused.code)
         text = ERRORS[self.language][refused.code].format(**refused.details)
-        if self.classic or member.session is None:
+        if self._is_classic(member) or member.session is None:
             return {"name": SERVER, "text": text}
         return member.session.refused(refused.fields, refused.code, text)

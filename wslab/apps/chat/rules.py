@@ -1,8 +1,8 @@
-"""What a member may send: everything that a room checks before it believes it.
+"""The rules for a member's messages, which a room checks before it believes them.
 
-All of this is pure: a message in, a value or `Disallowed` out. Nothing that a peer sends gets past
-here as an object, a number, an invisible name or one that looks like the room's own. What is
-invisible, and what looks alike, `wslab.apps.chat.characters` knows.
+All functions are pure. They take a message, and return a value or raise `Disallowed`. No object, no
+number, no invisible name and no name like the room's own gets past them.
+`wslab.apps.chat.characters` knows which characters are invisible or look alike.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ __all__ = [
 
 EXAMPLE = '{"type":"chat","text":"Hello"}'
 TYPES = ("setName", "chat", "resume")
-BEAT = "beat"  # a sign of life is asked for; see `wslab.kit.resume`
+BEAT = "beat"  # asks for a sign of life; see `wslab.kit.resume`
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How much of everything a room allows.
+    """The limits of a room.
 
-    name_length, text_length: in characters. message_size: in bytes, of a message on the wire;
-    more is closed with 1009 (RFC 6455 §7.4.1). It is many times what a text may have, so that
-    a text that is pasted by mistake is refused with a sentence. rate: messages a second of one
-    member, None for any number; burst: so many at once. members: of all rooms of a server, None for
-    any number. nameless: seconds that a connection has to say a name where members are limited;
-    at most a quarter of them may be without one. rooms: of a server. history: messages that a room
-    keeps for newcomers.
-    backlog: bytes that may wait for one member, who is dropped when there are more. grace: seconds
-    that one who is dropped has for reading the rest.
+    name_length, text_length: characters.
+    message_size: bytes of a message on the wire. A longer one is closed with 1009 (RFC 6455
+    §7.4.1). It is many times a text's limit, so a text pasted by mistake is refused in words.
+
+    rate: messages a second of one member, None for any number. burst: so many at once.
+    members: in all rooms of a server, None for any number. rooms: of a server.
+    nameless: seconds to choose a name, if members are limited. At most a quarter may have none.
+
+    history: messages that a room keeps for newcomers.
+    backlog: bytes that may wait for one member. A member with more is dropped.
+    grace: seconds that a dropped member has to read the rest.
     """
 
     name_length: int = 30
@@ -63,9 +65,9 @@ class Rules:
 
 
 class Disallowed(Exception):
-    """What was sent is against the rules.
+    """A message breaks a rule.
 
-    code: a key of `texts.ERRORS`; details: for its text. fields: those of the message, if it has.
+    code: a key of `texts.ERRORS`. details: the values in its text. fields: the message's, if any.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Disallowed(Exception):
 
 
 class Incoming(NamedTuple):
-    """A message of the right form. type: one of `TYPES`, or `BEAT`; fields: all that was in it."""
+    """A message of the right form. type: one of `TYPES`, or `BEAT`. fields: all its fields."""
 
     type: str
     text: str
@@ -86,7 +88,7 @@ class Incoming(NamedTuple):
 
 
 def parse_message(data: str | bytes) -> Incoming:
-    """Read a message: JSON, an object, with a string as its text if its type wants one.
+    """Read a message, a JSON object with a string as its text if its type needs one.
 
     Raises Disallowed for everything else.
 
@@ -114,7 +116,7 @@ def parse_message(data: str | bytes) -> Incoming:
 
 
 def check_text(text: str, rules: Rules) -> str:
-    """Return what a member says, unchanged; line breaks and tabs are allowed. Raises Disallowed."""
+    """Return a member's text, unchanged; line breaks and tabs are allowed. Raises Disallowed."""
     if len(text) > rules.text_length:
         raise Disallowed("long_text", size=len(text), limit=rules.text_length)
     if (found := unwanted(text)) is not None:
@@ -125,7 +127,7 @@ def check_text(text: str, rules: Rules) -> str:
 
 
 def check_name(text: str, rules: Rules) -> str:
-    """Return a name as it is shown: composed (NFC), spaces trimmed and single. Raises Disallowed.
+    """Return a name composed (NFC), with single spaces and none at the ends. Raises Disallowed.
 
     >>> check_name("  Ada   Lovelace ", Rules())
     'Ada Lovelace'

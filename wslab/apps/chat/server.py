@@ -1,4 +1,4 @@
-"""The chat server: rooms on a server of the lab, and the page that talks to them.
+"""The chat server has rooms on a server of the lab, and the page that talks to them.
 
 room = chat.serve()
 room.url, room.page          # for programs, for a browser
@@ -21,7 +21,7 @@ from websockets.http11 import Request, Response
 from wslab.apps.chat.admission import Admission, is_room, room_of
 from wslab.apps.chat.room import PLAIN, Member, Room
 from wslab.apps.chat.rules import Rules
-from wslab.apps.chat.texts import ERRORS, NOTICES, SERVER, Language
+from wslab.apps.chat.texts import ERRORS, NOTICES, REASONS, SERVER, Language
 from wslab.kit.hub import TRY_AGAIN_LATER, Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import encoded
@@ -33,23 +33,23 @@ from wslab.lab.servers.websocket import Server
 
 __all__ = ["ChatServer", "serve"]
 
-# By the close code that the library sends by itself (RFC 6455 §7.4.1): which rule was broken.
+# The broken rule, by the close code that the library sends by itself (RFC 6455 §7.4.1).
 VIOLATIONS = {1002: "protocol", 1007: "not_utf8", 1009: "too_big"}
 
 
 POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
-QUEUE = 4  # messages of a member that may wait to be read, each as long as is allowed
+QUEUE = 4  # messages of a member that may wait to be read, each up to `message_size`
 
-# A member whose messages have to wait is not read from, and so are its Pongs: that is no silence,
-# which the library's own keepalive does not know.
+# While a member's messages have to wait, its Pongs are not read either. The library's own keepalive
+# would take that for silence.
 PULSE = Heartbeat(20, timeout=20)
 
 
 class ChatServer(Server):
-    """A chat server of the lab; made by `serve`. It has a main room, and others by path.
+    """A chat server of the lab, made by `serve`. It has a main room, and others by path.
 
-    admission: whom it lets in. rules: how much it allows. shown_host: what its URL says instead of
-    the address that it listens on, as when that is 0.0.0.0.
+    admission: the rules for its door. rules: its limits. language: for its page and its texts.
+    shown_host: the host in its URL, if that differs from its address, such as 0.0.0.0.
     """
 
     shown_host: str | None = None
@@ -67,10 +67,11 @@ class ChatServer(Server):
     ) -> None:
         self.admission = admission
         self.rules = rules
-        self._said: dict[str, Any] = {key: options.pop(key) for key in ("language", "classic")}
+        self.language: Language = options.pop("language")
+        self._classic: bool = options.pop("classic")
         self._rooms: dict[str, Room] = {}
         self._turned_away: Counter[str] = Counter()
-        self._places: dict[Member, tuple[Room, str]] = {}  # with the address that each came from
+        self._places: dict[Member, tuple[Room, str]] = {}  # with each one's address
         own = {
             "process_request": self._process_request,
             "max_size": rules.message_size,
@@ -83,17 +84,17 @@ class ChatServer(Server):
         for room in rooms or ():
             if not is_room(room) or len(self._rooms) == rules.rooms:
                 raise ValueError(
-                    f"{room!r} cannot be a room: a name has 1 to 40 letters, digits, - or _, and "
+                    f"{room!r} cannot be a room; a name has 1 to 40 letters, digits, - or _, and "
                     f"{rules.rooms} rooms are allowed"
                 )
             self._room(room)
         self._anybody_opens = rooms is None
 
-    # What a cell asks
+    # For cells
 
     @property
     def url(self) -> str:
-        """Where a client connects to, with the token; RuntimeError if it is stopped."""
+        """The address for clients, with the token; RuntimeError if the server is stopped."""
         url = super().url
         if self.shown_host is not None:
             url = f"{self.scheme}://{self.shown_host}:{self.port}/"
@@ -112,32 +113,35 @@ class ChatServer(Server):
 
     @property
     def members(self) -> list[str]:
-        """The names of those who are in the main room, in the order in which they came."""
+        """The names of the main room's members, in the order in which they came."""
         return self._rooms[""].members
 
     @property
     def history(self) -> list[Message]:
-        """What was said and announced in the main room, as far as it is kept; a copy."""
+        """The messages and notices of the main room that are kept; a copy."""
         return self._rooms[""].history
 
     @property
     def log(self) -> Log:
-        """The main room's memory; give it to a successor: `serve(log=room.log)`."""
+        """The main room's memory, for a successor, as in `serve(log=room.log)`."""
         return self._rooms[""].log
 
     @property
     def refused(self) -> Counter[str]:
-        """How often each rule was broken, in all rooms and at the door."""
+        """The number of times that each rule was broken, in all rooms and at the door."""
         return sum((room.refused for room in self.rooms.values()), self._turned_away.copy())
 
     def allow_origin(self, origin: str) -> None:
-        """Welcome pages of this origin, as "https://hub.example", or "null"; else ValueError."""
+        """Welcome pages of this origin, as "https://hub.example", or "null".
+
+        Raises ValueError for other texts.
+        """
         self.admission.origins.allow(origin)
 
     # On the lab's thread
 
     def _room(self, name: str, log: Log | None = None) -> Room | None:
-        """Return a room, made when it is first asked for; None if that may not be."""
+        """Return a room, made on first use; None if it may not be made."""
         if name in self._rooms:
             return self._rooms[name]
         if not self._anybody_opens:
@@ -152,7 +156,15 @@ class ChatServer(Server):
             room.drop(member, f"{backlog} bytes would wait, {self.rules.backlog} are allowed")
 
         hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace, on_drop=dropped)
-        room = Room(hub, name=name, rules=self.rules, log=log, note=self._note, **self._said)
+        room = Room(
+            hub,
+            name=name,
+            rules=self.rules,
+            language=self.language,
+            classic=self._classic,
+            log=log,
+            note=self._note,
+        )
         self._rooms[name] = room
         return room
 
@@ -169,7 +181,7 @@ class ChatServer(Server):
         return None
 
     async def _converse(self, connection: ServerConnection) -> None:
-        """Handle one connection: all that happens between its handshake and its end."""
+        """Handle one connection from its handshake to its end."""
         assert connection.request is not None  # the handshake is done
         assert connection.response is not None
         room = self._room(room_of(connection.request.path) or "")
@@ -177,7 +189,7 @@ class ChatServer(Server):
         if room is None or not self._has_place(address):
             await self._send_away(connection)
             return
-        # A browser's headers, cookies among them, are 1 to 2 KB that nobody needs any more.
+        # A browser's headers, with its cookies, take 1 to 2 KB, and are no longer needed.
         connection.request.headers.clear()
         connection.response.headers.clear()
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
@@ -186,11 +198,10 @@ class ChatServer(Server):
         loop = asyncio.get_running_loop()
         deadline = loop.call_later(self.rules.nameless, self._expect_name, member)
         delay = 0.0
-        async with watched(connection, PULSE, busy=lambda: delay > 0) as watchdog:
+        async with watched(connection, PULSE, busy=lambda: delay > 0):
             room.enter(member)
             try:
                 async for data in connection:
-                    watchdog.sign()
                     if (delay := room.delay(member)) > 0:
                         await asyncio.sleep(delay)
                         delay = 0.0
@@ -203,11 +214,11 @@ class ChatServer(Server):
                     room.refuse(member, VIOLATIONS[sent.code])
 
     def _has_place(self, address: str) -> bool:
-        """Tell whether one more may come from this address; perhaps another one has to go for it.
+        """Tell whether one more may come from this address; perhaps put out another one for it.
 
-        Silent connections must not fill a room: those without a name have a quarter of the places,
-        and the longest of the address that has most of them makes room. Members with a name are not
-        limited by address, because a class may share one.
+        Silent connections must not fill a room, so those without a name get a quarter of the
+        places. When these are full, the address with the most of them loses its oldest one. Members
+        with a name are not limited by address, because a class may share one.
         """
         limit = self.rules.members
         if limit is None:
@@ -217,29 +228,28 @@ class ChatServer(Server):
             return False
         if nameless and (len(nameless) >= limit // 4 or len(self._places) >= limit):
             crowd = Counter(nameless.values())
-            self._put_out(max(nameless, key=lambda each: crowd[nameless[each]]), "the room fills")
+            self._put_out(max(nameless, key=lambda each: crowd[nameless[each]]), "crowded")
         return True
 
     def _expect_name(self, member: Member) -> None:
         if self.rules.members is not None and member.name is None:
-            self._put_out(member, f"no name within {self.rules.nameless:g} s")
+            self._put_out(member, "nameless")
 
     def _put_out(self, member: Member, why: str) -> None:
         if (place := self._places.pop(member, None)) is not None:
             room = place[0]
-            reason = f"{why}: choose a name to come in"
+            reason = REASONS[self.language][why].format(seconds=self.rules.nameless)
             room.audience.close(member, POLICY_VIOLATION, reason)
             room.drop(member, reason)
 
     async def _send_away(self, connection: ServerConnection) -> None:
-        room = self._rooms[""]
         self._turned_away["full"] += 1
         limit = self.rules.members or self.rules.rooms
-        text = ERRORS[room.language]["full"].format(limit=limit)
+        text = ERRORS[self.language]["full"].format(limit=limit)
         hub = Hub(backlog=self.rules.backlog, grace=self.rules.grace)
         hub.add(connection)
         hub.send(connection, encoded({"name": SERVER, "text": text}))
-        hub.close(connection, TRY_AGAIN_LATER, "the room is full")
+        hub.close(connection, TRY_AGAIN_LATER, REASONS[self.language]["full"])
         await connection.wait_closed()
 
     def _note(self, member: Member, kind: str, text: str) -> None:
@@ -263,19 +273,22 @@ def serve(
     """Start a chat server beside the notebook, at once.
 
     name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
-    language: of notices and errors, "en" or "zh"; English, or Chinese if classic.
-    classic: the words and the two fields of the tutorial (the Chinese article that the course
-        started from), nothing more.
-    rules: how much it allows. log: a predecessor's memory (`room.log`), so that members can resume.
-    rooms: those that there are besides the main one; if left out, who asks for a room opens it.
-    origins: pages that are welcome besides this machine's. token: what ?token= must be, None for
-    anything. websockets_options: passed on to `websockets.serve`.
-    Raises ValueError for what cannot be, OSError if the port is taken.
+    language: of the page, notices and errors, "en" or "zh"; "zh" is the default if classic.
+
+    classic: use the words of the tutorial (the Chinese article that the course started from), and
+        only its two fields, unless a client opens with `resume`.
+
+    rules: the limits. log: a predecessor's memory (`room.log`), so that members can resume.
+    rooms: the names of further rooms. If left out, anybody can open rooms.
+    origins: pages that are welcome besides this machine's. token: the value of ?token=, or None.
+
+    websockets_options: passed on to `websockets.serve`.
+    Raises ValueError for impossible arguments, and OSError if the port is taken.
     """
     language = language or ("zh" if classic else "en")
     if language not in NOTICES or (classic and language != "zh"):
-        raise ValueError(f'language is {language!r}: "en" or "zh", and "zh" in a classic room')
-    admission, rules = Admission(origins, token=token), rules or Rules()
+        raise ValueError(f'language is {language!r}; use "en" or "zh", and "zh" if classic')
+    admission, rules = Admission(origins, token=token, language=language), rules or Rules()
     options = {"language": language, "classic": classic, **websockets_options}
     server = ChatServer(
         name, host, admission=admission, rules=rules, log=log, rooms=rooms, **options

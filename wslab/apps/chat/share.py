@@ -1,8 +1,8 @@
-"""A room for a classroom: `python -m wslab serve chat --lan`, with a link that can be scanned.
+"""A room for a classroom, by `python -m wslab serve chat --lan`, with a link that can be scanned.
 
-Without `--lan` the server listens on 127.0.0.1 and only this machine can reach it. With it, the
-network can: so the link carries a token that nobody can guess, the number of members and their
-rate are limited, only the command line opens rooms, and what is exposed is said.
+Without `--lan` the server listens on 127.0.0.1, so only this machine can reach it. With it, the
+network can. So the link carries a token that nobody can guess, and the number of members and their
+rate are limited. Only the command line opens rooms, and it says what is exposed.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ __all__ = ["CLASSROOM", "add_chat_options", "address_on_the_network", "invitatio
 EVERYWHERE = "0.0.0.0"
 CLASSROOM = 100  # members, on the network
 
-# No packet is sent to it: "connecting" a UDP socket only asks the system which way it would go.
+# No packet goes there. "Connecting" a UDP socket only asks the system which way it would take.
 ELSEWHERE = ("192.0.2.1", 9)  # RFC 5737: an address that nobody has
 
 
 def add_chat_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the chat server has of its own."""
+    """Add the chat server's own options."""
     parser.add_argument(
         "--lan",
         action="store_true",
-        help="let the whole network in, with a link and a QR code; without it only this machine",
+        help="let the whole network in, with a link and a QR code, and not only this machine",
     )
-    parser.add_argument("--lang", choices=("en", "zh"), help="of its notices; en is the default")
+    parser.add_argument(
+        "--lang", choices=("en", "zh"), help="the language of the room and its page; en by default"
+    )
     parser.add_argument(
         "--classic",
         action="store_true",
-        help="the words and fields of the Chinese tutorial that the course started from",
+        help="use the words and fields of the Chinese tutorial that the course started from",
     )
     parser.add_argument(
         "--rate",
@@ -74,13 +76,13 @@ def message_rate(text: str) -> float | None:
 
 
 def start(options: argparse.Namespace) -> ChatServer:
-    """Start what the command line asks for, and say on stderr how to get there.
+    """Start the server that the command line asks for, and write its address on stderr.
 
-    Raises OSError with a line to show: the port is taken, there is no network for --lan, or
+    Raises OSError, with a line to show, if the port is taken, if --lan finds no network, or if
     options exclude each other.
     """
     if options.lan and options.host != "127.0.0.1":
-        raise OSError("--lan and --host exclude each other: --lan listens on every address")
+        raise OSError("--lan already listens on every address; leave out --host")
     host = options.host
     rules = replace(Rules(), rate=options.rate)
     token = None
@@ -100,7 +102,7 @@ def start(options: argparse.Namespace) -> ChatServer:
             token=token,
         )
     except ValueError as error:
-        raise OSError(str(error)) from None  # which the command line shows in one line
+        raise OSError(str(error)) from None  # the command line shows it in one line
     if options.lan:
         server.shown_host = address
     if host != "127.0.0.1":
@@ -119,12 +121,12 @@ def address_on_the_network() -> str:
         except OSError:
             address = ""
     if not address or address.startswith(("127.", "0.")):
-        raise OSError("--lan: this machine is on no network; without --lan it can be used alone")
+        raise OSError("this machine is not on a network; leave out --lan to use the chat alone")
     return address
 
 
 def invitation(server: ChatServer) -> str:
-    """Return the link to a room as text and QR code, and what it exposes."""
+    """Return the link to a room as text and QR code, with a list of what it exposes."""
     rate = server.rules.rate
     limit = f"{rate:g} messages a second of each" if rate is not None else "no rate limit"
     others = "".join(
@@ -136,14 +138,14 @@ def invitation(server: ChatServer) -> str:
         f"{rooms}"
         f"This exposes the chat on port {server.port} to everybody on the network who has the "
         "link: its page, its rooms, nothing else of this machine.\n"
-        f"It is not encrypted: who shares the network can read along. At most "
+        f"It is not encrypted, so others on the network can read along. At most "
         f"{server.rules.members} members, {limit}. Ctrl-C ends it; the next start has a new token."
     )
 
 
 def qr_code(text: str) -> str:
     """Return a text as a QR code of block characters, dark on light or light on dark."""
-    import segno  # only who shares needs it
+    import segno  # needed only with --lan
 
     drawing = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(drawing, compact=True)

@@ -1,10 +1,10 @@
-"""What the room itself says, in English and in Chinese: notices, and why something was refused."""
+"""The room's own words in English and Chinese, for notices, refusals, and its page's frame."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["ERRORS", "NOTICES", "SERVER", "Language"]
+__all__ = ["ERRORS", "NOTICES", "PAGES", "REASONS", "SERVER", "Language"]
 
 Language = Literal["en", "zh"]
 
@@ -23,12 +23,44 @@ NOTICES: dict[Language, dict[str, str]] = {
     },
 }
 
+# Why a connection is closed, in a Close frame: at most 123 bytes in UTF-8 (RFC 6455 §5.5).
+REASONS: dict[Language, dict[str, str]] = {
+    "en": {
+        "too_fast": "too many messages",
+        "nameless": "no name within {seconds:g} s: choose a name to come in",
+        "crowded": "the room fills: choose a name to come in",
+        "full": "the room is full",
+    },
+    "zh": {
+        "too_fast": "消息太多",
+        "nameless": "{seconds:g} 秒内没有名字：请取名后再进来",
+        "crowded": "房间快满了：请取名后再进来",
+        "full": "房间已满",
+    },
+}
+
+# What the page says before its script runs; the rest is in page/words.js.
+PAGES: dict[Language, dict[str, str]] = {
+    "en": {
+        "title": "wslab chat",
+        "noscript": "This page needs JavaScript, because it opens a WebSocket.",
+        "not_found": "There is no such page here. The chat is at /.\n",
+        "token": "This room needs the token of its invitation: open the whole link.\n",
+    },
+    "zh": {
+        "title": "wslab 聊天室",
+        "noscript": "本页需要 JavaScript，因为它要打开一个 WebSocket。",
+        "not_found": "这里没有这个页面。聊天室在 /。\n",
+        "token": "进入这个房间需要邀请链接中的 token：请打开完整的链接。\n",
+    },
+}
+
 # By code: what was wrong, what is allowed, what to do.
 ERRORS: dict[Language, dict[str, str]] = {
     "en": {
         "binary": "Binary messages are not understood here: send JSON as a text message.",
-        "not_json": "This was no JSON. Send an object such as {example}.",
-        "not_object": "This was JSON, but no object. Send one such as {example}.",
+        "not_json": "This is not a valid JSON text. Send an object such as {example}.",
+        "not_object": "This is valid JSON, but not an object. Send one such as {example}.",
         "bad_type": '"type" must be one of {types}.',
         "no_text": '"text" is missing. Send an object such as {example}.',
         "bad_text": '"text" must be a string.',

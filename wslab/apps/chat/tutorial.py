@@ -1,13 +1,12 @@
-"""The tutorial's chat server, translated line by line, with its faults: to be broken, not used.
+"""The tutorial's chat server, translated line by line, with its faults. Break it, do not use it.
 
 The tutorial is the Chinese article on WebSocket that the course started from.
 
     python -m wslab.apps.chat.tutorial        prints its URL and runs until something kills it
 
-Node ends the whole process when nobody catches an exception; a Python program has to ask for that,
-so `main` does. A field that is missing is `undefined` and no error, as there; how JavaScript turns
-what is no string into text is not imitated. What a server makes of the same protocol that believes
-nobody: `wslab.apps.chat`.
+Node ends the whole process when nobody catches an exception. Python does not, so `main` does it
+here. As in Node, a missing field is `undefined` and not an error. We do not imitate how JavaScript
+turns other values into text. `wslab.apps.chat` is a server of the same protocol that trusts nobody.
 """
 
 from __future__ import annotations
@@ -29,25 +28,25 @@ members: dict[ServerConnection, Any] = {}  # `wss.clients`, with each one's `nic
 
 
 def tell_all(value: dict[str, Any]) -> None:
-    """`broadcast(JSON.stringify(…))`; what is undefined is left out, as JSON.stringify does."""
+    """`broadcast(JSON.stringify(…))`, which leaves out undefined values."""
     known = {key: each for key, each in value.items() if each is not UNDEFINED}
     broadcast(members, json.dumps(known, ensure_ascii=False, separators=(",", ":")))
 
 
 def field(data: Any, key: str) -> Any:
-    """`data.key`: of null it is an error, of anything else that lacks it undefined."""
+    """`data.key`. For null that is an error; any other value without the key gives undefined."""
     if data is None:
         raise TypeError(f"Cannot read properties of null (reading {key!r})")
     return data.get(key, UNDEFINED) if isinstance(data, dict) else UNDEFINED
 
 
 def shown_by_node(value: Any) -> str:
-    """Return what `value + "…"` begins with."""
+    """Return the text with which `value + "…"` begins."""
     return "undefined" if value is UNDEFINED else str(value)
 
 
 async def handler(connection: ServerConnection) -> None:
-    """`wss.on('connection', …)`: believes whatever it is sent."""
+    """`wss.on('connection', …)`. It believes every message."""
     members[connection] = UNDEFINED
     try:
         async for message in connection:
@@ -65,7 +64,7 @@ async def handler(connection: ServerConnection) -> None:
 
 
 async def main() -> None:
-    """Run it as Node would: an exception that nobody catches is the end of the process."""
+    """Run it as Node would, where an exception that nobody catches ends the process."""
 
     async def as_in_node(connection: ServerConnection) -> None:
         try:

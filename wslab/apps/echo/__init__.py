@@ -1,4 +1,4 @@
-"""Lesson 00 in a terminal: `python -m wslab serve echo`, and `python -m wslab demo`."""
+"""Lesson 00 in a terminal, by `python -m wslab serve echo` and `python -m wslab demo`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["add_echo_options", "demo_echo", "start_echo"]
 
 def start_echo(options: argparse.Namespace) -> BaseServer:
     """Start the server of lesson 00, or its twin from scratch of lesson 04."""
-    echo: Any = lab.echo  # it does not mind whose connection it gets: the surface is the same
+    echo: Any = lab.echo  # takes both kinds of connections, because they have the same methods
     serve: Any = serve_from_scratch if options.from_scratch else lab.serve
     server: BaseServer = serve(echo, host=options.host, port=options.port)
     return server
@@ -29,12 +29,12 @@ def add_echo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from-scratch",
         action="store_true",
-        help="by the course's own implementation of the protocol, not the library's",
+        help="use the course's own implementation of the protocol, not the library's",
     )
 
 
 async def demo_echo() -> None:
-    """Send "Hello" through a cable, show its transcript, cut the cable, show what comes of it."""
+    """Send "Hello" through a cable, show its transcript, cut the cable, and show the effect."""
     async with (
         asyncio.timeout(10),
         lab.serve(lab.echo) as server,

@@ -1,4 +1,4 @@
-"""Lesson 07: the tutorial's heartbeat in virtual time, and a server that notices who is gone.
+"""Lesson 07: the tutorial's heartbeat in virtual time, and a server that notices dead clients.
 
 The tutorial is the Chinese article on WebSocket that the course started from.
 """

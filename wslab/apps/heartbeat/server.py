@@ -1,8 +1,8 @@
-"""The server for the tutorial's heartbeat page, and what that one lacks: it notices who is gone.
+"""The server for the tutorial's heartbeat page, which also notices dead clients.
 
 The tutorial is the Chinese article on WebSocket that the course started from.
 
-Any message is answered with the tutorial's sentence. `python -m wslab serve heartbeat` runs it.
+It answers any message with the tutorial's sentence. `python -m wslab serve heartbeat` runs it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ANSWER = "我是服务端，已收到信息"  # "I am the server, the message ha
 def heartbeat_handler(heartbeat: Heartbeat | None = None) -> Callable[[Any], Awaitable[None]]:
     """Make the handler, for `lab.serve` or `serve_from_scratch`.
 
-    heartbeat: when to ping a silent client, and when to cut it off; 20 s and 20 s if left out.
+    heartbeat: the times to ping a silent client and to cut it off; 20 s and 20 s if left out.
     """
     pulse = heartbeat or Heartbeat(20)
 

@@ -2,9 +2,9 @@
 
 The tutorial is the Chinese article on WebSocket that the course started from.
 
-`Page` is its script: the same functions, the same variables, both variants of `heartCheck`, and
-what they do wrong. `Network` is what it runs against: a browser's WebSocket and a server that can
-be killed, or fall silent. Times are seconds; the tutorial's are 3000 and 5000 milliseconds.
+`Page` is its script, with the same functions, the same variables, both variants of `heartCheck`,
+and their faults. `Network` is a browser's WebSocket and a server that can be killed, or fall
+silent. Times are seconds. The tutorial's are 3000 and 5000 milliseconds.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ Mode = Literal["up", "silent", "down", "throws"]
 class Network:
     """The way to the server, and the server.
 
-    mode: "up" answers every message; "silent" takes everything and answers nothing, as a hanging
-    program does; "down" refuses connections; "throws": `new WebSocket` itself fails. There is no
-    TCP here: with a cut cable, it would give up after a quarter of an hour, since the page sends.
+    mode: "up" answers every message; "silent" takes every message and answers none, as a hanging
+    program does; "down" refuses connections; with "throws", `new WebSocket` itself fails.
+
+    TCP is left out. With a cut cable, it would give up after a quarter of an hour, because the page
+    sends.
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -36,7 +38,7 @@ class Network:
         self.sockets: list[_Socket] = []
 
     def kill(self) -> None:
-        """End the server: its machine closes every connection, and refuses new ones."""
+        """End the server. Its machine closes every connection, and refuses new ones."""
         self.mode = "down"
         for socket in self.sockets:
             socket.end(1006)
@@ -89,7 +91,7 @@ class Page:
     """The tutorial's script.
 
     variant: 1, "three beats without an answer", or 2, "no answer within 5 seconds".
-    log: what happened, as (seconds, text).
+    log: the events, as (seconds, text).
     """
 
     timeout = 3.0  # timeout: 3000
@@ -127,11 +129,11 @@ class Page:
         self.start()
 
     def onmessage(self, ws: _Socket) -> None:
-        """Begin the heartbeat again: any message is a sign of life."""
+        """Begin the heartbeat again, because any message is a sign of life."""
         self.start()
 
     def onerror(self, ws: _Socket) -> None:
-        """Reconnect; the close event, which always follows, finds that already begun."""
+        """Reconnect. The close event always follows, and finds the attempt already begun."""
         self.reconnect()
 
     def onclose(self, ws: _Socket, code: int) -> None:
@@ -140,7 +142,7 @@ class Page:
         self.reconnect()
 
     def reconnect(self) -> None:
-        """`function reconnect(url)`: two attempts in all, because success does not reset it."""
+        """`function reconnect(url)`. It makes two attempts in all, as success does not reset it."""
         if self.lock_reconnect or self.reconnect_num <= 1:
             return
         self.lock_reconnect = True
@@ -169,7 +171,7 @@ class Page:
             nonlocal num  # `var _num` belongs to this one call of start()
             self.ws.send("123456789")
             num -= 1
-            if num == 0:  # never: the timer runs once, so this is 2
+            if num == 0:  # this never happens, because the timer runs once, so num is 2
                 self.ws.close()
 
         return later

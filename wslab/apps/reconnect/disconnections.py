@@ -1,8 +1,8 @@
-"""The ways in which a connection ends, each of them done: what both ends see, and what follows.
+"""End a connection in each possible way, and report how both ends see it and what follows.
 
 The tutorial (the Chinese article on WebSocket that the course started from) knows two kinds,
 "front end" and "back end". `disconnect` does one of `WAYS` to a client and a server that are
-talking through a cable, and reports.
+talking through a cable, and returns a report.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ __all__ = ["WAYS", "Disconnection", "Scene", "disconnect"]
 Connect = Callable[[str], Awaitable[Any]]
 
 BEAT = Heartbeat(0.2, timeout=0.2)
-SERVER_BEAT = Heartbeat(0.5, timeout=0.5)  # slower, so that it is the client that notices first
-WITHIN = 15.0  # seconds for one of them, on a busy machine
+SERVER_BEAT = Heartbeat(0.5, timeout=0.5)  # slower, so that the client notices first
+WITHIN = 15.0  # seconds for one way, on a busy machine
 
 
 @dataclass(frozen=True)
 class Disconnection:
-    """How one of them went.
+    """The report on one way.
 
-    kind: "front end" or "back end". way: what was done. client, server: how each end saw it.
-    outcome: what the client's application is told.
+    kind: "front end" or "back end". way: the key in `WAYS`. client, server: each end's own view.
+    outcome: the news for the client's application.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Disconnection:
 
 
 class Scene:
-    """A numbered server, a cable, and a client that comes back."""
+    """A numbered server, a cable, and a client that reconnects."""
 
     def __init__(self, connect: Connect) -> None:
         self.feed = Feed(heartbeat=SERVER_BEAT)
@@ -67,7 +67,7 @@ class Scene:
         self.seen_by_server = ""
 
     async def noticed(self) -> None:
-        """Wait until the client knows; a cable that was frozen thaws, one that loses is mended."""
+        """Wait until the client knows; then thaw a frozen cable, and mend one that loses bytes."""
         await self.client.until(ClientState.WAITING, ClientState.FAILED)
         await self._closed()
         self.cable.mend()
@@ -81,7 +81,7 @@ class Scene:
             self.seen_by_server = close()
 
     async def restart(self, log: Log | None, **options: Any) -> None:
-        """Stop the server, and start another one in its place."""
+        """Stop the server, and start a new one in its place."""
         await self.server.stop(0.1)
         await self._closed()
         self.feed = Feed(log, heartbeat=SERVER_BEAT)
@@ -102,7 +102,7 @@ class Scene:
         await asyncio.wrap_future(self.server.thread.submit(each()))
 
     async def heard(self, text: str) -> str:
-        """Wait until a message that was sent has come back; return what happened to it."""
+        """Wait until a sent message has come back; return its fate."""
         lost = ""
         async for event in self.client:
             match event:
@@ -149,10 +149,10 @@ async def _fails(scene: Scene) -> None:
 
 async def _killed(scene: Scene) -> None:
     await scene.on_server(lambda connection: connection.transport.abort())
-    await scene.restart(None)  # what was in its memory is gone
+    await scene.restart(None)  # its memory is gone
 
 
-# (kind, way): what to do.
+# By (kind, way), the function that does it.
 WAYS: dict[tuple[str, str], Do] = {
     ("front end", "a box on the way closes the connection (FIN)"): _cable("cut"),
     ("front end", "a box on the way resets the connection (RST)"): _cable("reset"),
@@ -169,9 +169,9 @@ WAYS: dict[tuple[str, str], Do] = {
 
 
 async def disconnect(kind: str, way: str, *, connect: Connect = library_connect) -> Disconnection:
-    """Do one of `WAYS` to a connection in use; return what was seen at both ends.
+    """Do one of `WAYS` to a connection in use; return the view of both ends.
 
-    connect: as for `ReconnectingClient`. Raises KeyError for a way that is not there.
+    connect: as for `ReconnectingClient`. Raises KeyError for an unknown way.
     """
     do = WAYS[kind, way]
     scene = Scene(connect)
@@ -183,7 +183,7 @@ async def disconnect(kind: str, way: str, *, connect: Connect = library_connect)
         await scene.noticed()
         outcome = await scene.heard("amid")
         endings = [change.ending for change in client.changes if change.ending is not None]
-        await client.close()  # without waiting for what a server has refused for good
+        await client.close()  # without waiting for a server that refuses for good
         await scene.server.stop(0.1)
     seen = endings[0].text
     if client.state is ClientState.FAILED:

@@ -1,13 +1,17 @@
-"""A small numbered server: what anybody says reaches everybody, and nothing is lost or doubled.
+"""A small numbered server. Each message reaches everybody, and none is lost or doubled.
 
     feed = Feed()                              # or Feed(log): a successor that remembers
     server = lab.serve(feed, name="feed")      # or serve_from_scratch
     feed.publish({"text": "Hello"})
 
-Clients send JSON objects. {"type": "say", "text": …} is published to all, as number n of the log;
-{"type": "note", "text": …} only takes effect, in `notes`; {"type": "beat"} is sent back, for a
-script that cannot ping. A client may resume (`wslab.kit.resume`). One that does not gets what is
-published from now on, without numbers. One that does not keep up is dropped, and may resume.
+Clients send JSON objects:
+
+    {"type": "say", "text": …}     is published to all, as number n of the log
+    {"type": "note", "text": …}    only takes effect, in `notes`
+    {"type": "beat"}               is sent back, for a script that cannot ping
+
+A client may resume (`wslab.kit.resume`). If it does not, it gets only new messages, without
+numbers. A client that does not keep up is dropped, and may resume.
 """
 
 from __future__ import annotations
@@ -28,10 +32,10 @@ BACKLOG = 1 << 20  # bytes that may wait for one client
 
 
 class Feed:
-    """The server's handler; `log` is what to hand to a successor.
+    """The server's handler. Hand its `log` to a successor.
 
-    heartbeat: when to give up on a silent client.
-    said, notes: the texts that took effect, in order. hub: the clients that are here.
+    heartbeat: the time after which a silent client is given up.
+    said, notes: the texts that took effect, in order. hub: the connected clients.
     """
 
     __name__ = "feed"
@@ -48,7 +52,7 @@ class Feed:
     def publish(self, fields: Mapping[str, Any]) -> None:
         """Publish a message to everybody, as it is now; from any thread.
 
-        Raises TypeError or ValueError for what JSON cannot write.
+        Raises TypeError or ValueError if JSON cannot write it.
         """
         text, loop = encoded(dict(fields)), self._loop
         if loop is None or loop.is_closed():
@@ -69,9 +73,8 @@ class Feed:
         session = Session(self.log)
         self.hub.add(ws, PLAIN)
         try:
-            async with watched(ws, self.heartbeat) as watchdog:
+            async with watched(ws, self.heartbeat):
                 async for data in ws:
-                    watchdog.sign()
                     self._receive(ws, session, decoded(data))
         except ResumeError as error:
             self._reply(ws, error.message)
@@ -111,7 +114,7 @@ class Feed:
         return session.applied(message, self._publish(encoded({"text": text})))
 
     def _begin(self, ws: Any, session: Session) -> None:
-        """Send numbers from now on, and close the connection that this client had before."""
+        """Send numbers from now on, and close this client's earlier connection."""
         self.hub.unsubscribe(ws, PLAIN)
         self.hub.subscribe(ws, NUMBERED)
         if session.client is not None:

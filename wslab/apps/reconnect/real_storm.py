@@ -1,4 +1,4 @@
-"""A reconnection storm with sockets: does the simulation in `storm` tell the truth?"""
+"""A reconnection storm with sockets, which shows whether the simulation in `storm` is right."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["real_storm"]
 async def real_storm(
     clients: int, policy: Policy, *, outage: float = 2.0, bin: float = 0.25, seed: int = 1
 ) -> Storm:
-    """Stop a server of the lab, start it again on its port, and count who comes when.
+    """Stop a server of the lab, start it again on its port, and count the attempts over time.
 
-    clients: a few hundred at most, they share this machine with the server. The rest is as for
-    `storm`.
+    clients: a few hundred at most, because they share this machine with the server. The others are
+    as for `storm`. The seconds are those of the running loop.
     """
     server = lab.serve(_hold, name="storm", ping_interval=None)
     url, port = server.url, server.port
@@ -56,7 +56,7 @@ async def _hold(ws: object) -> None:
 
 
 class _Client:
-    """One of the crowd. attempts: when it made them, in seconds from the loss."""
+    """One client of the crowd. attempts: their times, in seconds from the loss."""
 
     def __init__(self, url: str, policy: Policy, rng: random.Random) -> None:
         self.url, self.waits = url, delays(policy, rng=rng)

@@ -1,8 +1,8 @@
-"""A reconnection storm (重连风暴): a server comes back, and everybody else with it.
+"""In a reconnection storm (重连风暴), a server comes back, and all its clients with it.
 
-`storm` plays it in virtual time with NumPy, for up to a million clients: all lose their connection
-at the same moment, and each tries again by its policy until it succeeds. The same with sockets:
-`wslab.apps.reconnect.real_storm`.
+`storm` plays it in virtual time with NumPy, for up to a million clients. All lose their connection
+at the same moment, and each tries again by its policy until it succeeds.
+`wslab.apps.reconnect.real_storm` does the same with sockets.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Series = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 STEP = 0.05  # seconds in which the simulated server's capacity is counted
-LISTEN_FOR = 600.0  # seconds after the server's return, after which a storm counts as endless
+LISTEN_FOR = 600.0  # a storm counts as endless so many seconds after the server's return
 
 
 @dataclass(frozen=True)
 class Storm:
-    """What happened, counted in bins.
+    """The attempts and connections of a storm, counted in bins.
 
-    clients: how many there were. outage: seconds that nothing listened. bin: seconds of one bin.
-    attempts, connected: how many in each bin, from the moment on when the connections were lost.
+    clients: their number. outage: seconds without a server. bin: seconds of one bin.
+    attempts, connected: the numbers in each bin, beginning with the loss of the connections.
     """
 
     policy: str
@@ -43,30 +43,30 @@ class Storm:
     def counted(
         cls, policy: Policy, clients: int, outage: float, attempts: Counter, connected: Counter
     ) -> Storm:
-        """Make it from what was counted."""
+        """Make it from the counters."""
         size = max(attempts.size, connected.size)
         series = attempts.counts(size), connected.counts(size)
         return cls(policy.name, clients, outage, attempts.bin, *series)
 
     @property
     def times(self) -> Floats:
-        """When each bin begins, in seconds."""
+        """The beginning of each bin, in seconds."""
         return np.arange(len(self.attempts), dtype=np.float64) * self.bin
 
     @property
     def burst(self) -> int:
-        """The most attempts in a bin while nothing listens: the price of a fast first retry."""
+        """The most attempts in a bin while nothing listens, the price of a fast first retry."""
         before = self.attempts[self.times < self.outage]
         return int(before.max()) if len(before) else 0
 
     @property
     def peak(self) -> int:
-        """The most attempts in a bin from the server's return on: what it has to withstand."""
+        """The most attempts in a bin after the server's return, which it has to withstand."""
         return int(self.attempts[self.times >= self.outage].max(initial=0))
 
     @property
     def total(self) -> int:
-        """How many attempts it took in all."""
+        """The number of all attempts."""
         return int(self.attempts.sum())
 
     def recovered(self, share: float = 0.99) -> float:
@@ -89,18 +89,18 @@ def storm(
     """Simulate a storm.
 
     clients: at least 1. outage: seconds from the loss of all connections to the server's return.
-    capacity: connections that it can accept in a second, and that may wait to be accepted; whoever
-    comes on top is refused, and makes another attempt. refusal: what refusing one costs, as a part
-    of what accepting one does: with enough of them the server does nothing else.
+    capacity: connections that it can accept in a second, and that may wait for that. Others are
+    refused, and try again. refusal: what that costs, as a part of the cost of an acceptance. With
+    enough refusals the server does nothing else.
     notice: seconds within which the clients notice their loss, evenly spread; 0 for all at once.
     """
     if clients < 1 or outage < 0 or capacity <= 0 or not 0 <= refusal < 1:
-        raise ValueError("at least 1 client, outage ≥ 0 s, capacity > 0, 0 ≤ refusal < 1")
+        raise ValueError("it needs at least 1 client, outage ≥ 0 s, capacity > 0, 0 ≤ refusal < 1")
     crowd = _Crowd(clients, policy, notice, np.random.default_rng(seed))
     server = _Server(capacity, refusal, outage)
     attempts, connected = Counter(bin), Counter(bin)
     while len(crowd.next) and (first := crowd.next.min()) < outage + LISTEN_FOR:
-        if first < outage:  # nobody listens: no need to go in steps
+        if first < outage:  # nobody listens, so steps are not needed
             due = np.flatnonzero(crowd.next < outage)
             attempts.add(crowd.next[due])
             crowd.try_again(due)
@@ -117,7 +117,7 @@ def storm(
 
 
 class _Server:
-    """What it can still do; a second's worth of work at most is saved up."""
+    """The work that the server can still do, at most that of a second."""
 
     def __init__(self, capacity: float, refusal: float, now: float) -> None:
         self.capacity, self.refusal = capacity, refusal
@@ -132,7 +132,7 @@ class _Server:
         return start + STEP
 
     def accept(self, count: int) -> int:
-        """Return how many of so many attempts succeed: who is refused costs something too."""
+        """Return how many of these attempts succeed; refusals cost something too."""
         able = (self.budget - self.refusal * count) / (1 - self.refusal)
         accepted = int(max(0, min(count, able)))
         self.budget -= accepted + self.refusal * (count - accepted)
@@ -140,7 +140,7 @@ class _Server:
 
 
 class _Crowd:
-    """The clients that are not connected, as arrays. next: when each makes its next attempt."""
+    """The clients that are not connected, as arrays. next: the time of each one's next attempt."""
 
     def __init__(
         self, clients: int, policy: Policy, notice: float, rng: np.random.Generator
@@ -160,7 +160,7 @@ class _Crowd:
         self.number[which] += 1
 
     def leave(self, which: npt.NDArray[np.intp]) -> None:
-        """Forget these: they are connected."""
+        """Forget these, because they are connected."""
         if len(which):
             stay = np.ones(len(self.next), dtype=bool)
             stay[which] = False
@@ -177,7 +177,7 @@ class Counter:
 
     @property
     def size(self) -> int:
-        """How many bins there are."""
+        """The number of bins."""
         return len(self._counts)
 
     def add(self, moments: Floats) -> None:

@@ -1,11 +1,11 @@
-"""The chat that Socket.IO's own guide begins with: one event, answered to everybody.
+"""The chat with which Socket.IO's own guide begins. It answers one event to everybody.
 
     client → server   42["chat message","你好"]
     server → all      42["chat message","说：你好"]
 
-Here are its server, its page, and a client in Python; `python -m wslab serve socketio` runs it.
-A packet's size is limited, and what may be in it; not, by the library, how much waits for a client
-that does not read (until its ping goes unanswered): `wslab.apps.chat` bounds that.
+Here are its server, its page, and a client in Python. `python -m wslab serve socketio` runs it.
+A packet's size and content are limited. The library does not limit the bytes that wait for a client
+that does not read, until that misses a ping. `wslab.apps.chat` does.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat", "st
 EVENT = "chat message"
 PAGE = Path(__file__).parent / "page" / "index.html"
 MAX_PAYLOAD = 100_000  # bytes of a packet, or of a whole HTTP body; Socket.IO's default is 1 MB
-MAX_TEXT = 2_000  # characters that one person says at once
+MAX_TEXT = 2_000  # characters of one message
 
 
 def make_chat(**options: Any) -> socketio.AsyncServer:
-    """Make the chat's server, not yet running; for `serve_socketio`.
+    """Make the chat's server for `serve_socketio`, not yet running.
 
+    It passes on only texts, because the protocol does not say how to show anything else.
     options: for `socketio.AsyncServer`, such as ping_interval (seconds) or transports.
-    Only a text is passed on: what a page would show for anything else, nobody has said.
     """
     sio = socketio.AsyncServer(**{"max_http_buffer_size": MAX_PAYLOAD, **options})
 
@@ -69,7 +69,7 @@ def serve_chat(
 ) -> WebServer:
     """Start the chat beside the notebook, at once, with its page at `/`.
 
-    options: as for `make_chat`; the others as for `serve_socketio`.
+    options: as for `make_chat`. The others are as for `serve_socketio`.
     """
 
     async def page(_request: web.Request) -> web.FileResponse:
@@ -88,14 +88,14 @@ def start_socketio(options: argparse.Namespace) -> WebServer:
 
 
 class SocketIOChatClient:
-    """Somebody in the chat, by python-socketio's client.
+    """A member of the chat, by python-socketio's client.
 
         async with SocketIOChatClient(url) as client:
             await client.say("你好")
             await client.hear()  # "说：你好"
 
-    url: the server's, or a cable's to it.
-    transports: which to use, in order; by default polling first and then WebSocket.
+    url: the server's, or that of a cable to it.
+    transports: those to use, in order; by default polling first and then WebSocket.
     options: for `socketio.AsyncClient`.
     Raises `socketio.exceptions.ConnectionError` if it cannot connect.
     """
@@ -105,7 +105,7 @@ class SocketIOChatClient:
     ) -> None:
         self.url = url
         self.transports = transports
-        # handle_sigint would take Ctrl-C from whoever runs this, and a notebook's Stop with it.
+        # handle_sigint would take Ctrl-C from the program, and a notebook's Stop with it.
         self.sio = socketio.AsyncClient(**{"handle_sigint": False, "logger": False, **options})
         self.heard: asyncio.Queue[str] = asyncio.Queue()
         self.sio.on(EVENT, self.heard.put)
@@ -115,7 +115,7 @@ class SocketIOChatClient:
         await self.sio.emit(EVENT, text)
 
     async def hear(self, *, within: float = 5.0) -> str:
-        """Return the next thing said; TimeoutError after so many seconds."""
+        """Return the next text; TimeoutError after so many seconds."""
         async with asyncio.timeout(within):
             return await self.heard.get()
 

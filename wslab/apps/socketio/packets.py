@@ -1,14 +1,14 @@
 """Engine.IO and Socket.IO, the two layers of packets that Socket.IO puts on HTTP or WebSocket.
 
     42["chat message","Hello"]
-    │└ Socket.IO: what is meant: 2 is an event, and its name and arguments follow as JSON
-    └─ Engine.IO: what carries it: 4 is a message; others open, close, ping, pong and upgrade
+    │└ Socket.IO, the meaning: 2 is an event, and its name and arguments follow as JSON
+    └─ Engine.IO, the carrier: 4 is a message; others open, close, ping, pong and upgrade
 
 On WebSocket a text frame holds one packet, and a binary frame is a message of bytes. Over HTTP a
-body holds several, with the separator U+001E between them, and bytes in Base64 after a `b`.
+body holds several packets with the separator U+001E between them, and bytes in Base64 after a `b`.
 
 Sources: Engine.IO protocol 4 and Socket.IO protocol 5, those of Socket.IO 3 and 4. Neither is an
-RFC: both are descriptions beside the reference implementation.
+RFC. Both are descriptions beside the reference implementation.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _DIGITS = "0123456789"  # str.isdigit() knows more of them
 
 
 class EngineType(IntEnum):
-    """What an Engine.IO packet is for; its first character."""
+    """The type of an Engine.IO packet, its first character."""
 
     OPEN = 0
     CLOSE = 1
@@ -59,7 +59,7 @@ class EngineType(IntEnum):
 
 
 class SocketType(IntEnum):
-    """What a Socket.IO packet is for; its first character."""
+    """The type of a Socket.IO packet, its first character."""
 
     CONNECT = 0
     DISCONNECT = 1
@@ -82,7 +82,7 @@ def _leading_digits(text: str, start: int, limit: int, what: str) -> tuple[str, 
 
 @dataclass(frozen=True)
 class EnginePacket:
-    """An Engine.IO packet. data: what follows its type; bytes in a message only.
+    """An Engine.IO packet. data: the rest after its type; bytes only in a message.
 
     >>> EnginePacket.parse("2probe")
     EnginePacket(type=<EngineType.PING: 2>, data='probe')
@@ -95,7 +95,7 @@ class EnginePacket:
     def parse(cls, data: str | bytes) -> EnginePacket:
         """Read the payload of a WebSocket frame, or one packet of an HTTP body.
 
-        Raises PeerError if it is no packet.
+        Raises PeerError if that is not a packet.
         """
         if isinstance(data, bytes):
             return cls(EngineType.MESSAGE, data)
@@ -111,7 +111,7 @@ class EnginePacket:
         return cls(EngineType(int(data[0])), data[1:])
 
     def serialize(self, *, text: bool = False) -> str | bytes:
-        """Write it as the payload of a frame; text: bytes as Base64, for an HTTP body."""
+        """Write it as the payload of a frame; text: True writes bytes as Base64, for HTTP."""
         if isinstance(self.data, str):
             return f"{self.type:d}{self.data}"
         if self.type != EngineType.MESSAGE:
@@ -120,7 +120,7 @@ class EnginePacket:
 
 
 def parse_payload(body: str) -> list[EnginePacket]:
-    """Read the packets of an HTTP body; PeerError if one of them is none.
+    """Read the packets of an HTTP body; PeerError if a part is not a packet.
 
     >>> [packet.data for packet in parse_payload('42["a"]\\x1ebAQID')]
     ['2["a"]', b'\\x01\\x02\\x03']
@@ -137,9 +137,10 @@ def serialize_payload(packets: Iterable[EnginePacket]) -> str:
 class SocketPacket:
     """A Socket.IO packet, which an Engine.IO message carries.
 
-    data: a value of JSON; None if there is none. Of an event a list, its name and its arguments.
+    data: a JSON value, or None. An event's is a list of its name and its arguments.
+
     namespace: begins with "/". id: the number by which an acknowledgement finds its event.
-    attachments: how many messages of bytes follow; they belong where `data` has placeholders.
+    attachments: the number of messages of bytes that follow, for the placeholders in `data`.
 
     >>> SocketPacket(SocketType.EVENT, ["join", 7], namespace="/admin", id=3).serialize()
     '2/admin,3["join",7]'
@@ -155,7 +156,7 @@ class SocketPacket:
     def parse(cls, text: str) -> SocketPacket:
         """Read the text of an Engine.IO message: type, attachments-, /namespace, id, JSON.
 
-        Raises PeerError if it is no packet.
+        Raises PeerError if that is not a packet.
         """
         if not text or text[0] not in _DIGITS[: len(SocketType)]:
             raise PeerError(f"packet type is {text[:1]!r}, known are '0' to '6'", SOCKET_IO)
@@ -178,14 +179,14 @@ class SocketPacket:
         return packet
 
     def _check(self) -> None:
-        """Raise PeerError unless the data suits the type."""
+        """Raise PeerError unless the data fits the type."""
         data, kind = self.data, self.type
         match kind:
             case SocketType.EVENT | SocketType.BINARY_EVENT:
-                # The reference implementation lets numbers be names, too.
+                # In the reference implementation, a name may also be a number.
                 name = data[0] if isinstance(data, list) and data else None
                 if type(name) not in (str, int):
-                    raise PeerError(f"{kind.name} is no list that begins with a name", SOCKET_IO)
+                    raise PeerError(f"{kind.name} needs a list that begins with a name", SOCKET_IO)
             case SocketType.ACK | SocketType.BINARY_ACK:
                 if not isinstance(data, list) or self.id is None:
                     raise PeerError(f"{kind.name} needs an id and a list", SOCKET_IO)
@@ -218,16 +219,16 @@ def _load(text: str) -> Any:
         raise PeerError(f"not JSON: {text[:40]!r}", SOCKET_IO) from None
     try:
         encoded(value)
-    except ValueError:  # "\ud800" is JSON, and nobody could be sent it as UTF-8
-        raise PeerError("half a surrogate pair, which is no Unicode", SOCKET_IO) from None
+    except ValueError:  # "\ud800" is JSON, but cannot be sent on as UTF-8
+        raise PeerError("half a surrogate pair, which is not valid Unicode", SOCKET_IO) from None
     return value
 
 
-# Bytes inside JSON: they travel apart, and a placeholder stands where they belong.
+# Bytes inside JSON travel separately, and a placeholder marks their place.
 
 
 def detach(data: Any) -> tuple[Any, list[bytes]]:
-    """Take the bytes out of a value: what is left for JSON, and the attachments.
+    """Take the bytes out of a value; return the rest, for JSON, and the attachments.
 
     >>> detach(["file", b"abc"])
     (['file', {'_placeholder': True, 'num': 0}], [b'abc'])
@@ -248,7 +249,7 @@ def detach(data: Any) -> tuple[Any, list[bytes]]:
 
 
 def attach(data: Any, attachments: Sequence[bytes]) -> Any:
-    """Put attachments back where their placeholders stand; PeerError if one is not there."""
+    """Put attachments back in place of their placeholders; PeerError if one is missing."""
     if isinstance(data, list):
         return [attach(item, attachments) for item in data]
     if not isinstance(data, dict):

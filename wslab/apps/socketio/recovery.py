@@ -1,7 +1,7 @@
-"""Connection state recovery, Socket.IO's answer to a short loss: a small server that has it.
+"""A small server with connection state recovery, Socket.IO's answer to a short loss.
 
-python-socketio has no such thing, and npm's server has: so here are the packets of that one, on the
-plain `websockets` library. A session that is lost is kept for a while, with its rooms:
+npm's server has it, and python-socketio does not. So here are the packets of npm's server, on the
+plain `websockets` library. A lost session is kept for a while, with its rooms:
 
     server → client   40{"sid":"…","pid":"…"}                pid: the secret that gives it back
     server → client   42["chat message","说：one","7"]        the last argument: where in the log
@@ -10,9 +10,10 @@ plain `websockets` library. A session that is lost is kept for a while, with its
     server → client   42["chat message","说：two","8"]        what it has missed
     server → client   40{"sid":"…","pid":"…"}                the same sid as before, if it worked
 
-To be read, not to be run on the Internet: it asks for no pongs.
+Read it, but do not run it on the Internet, because it does not ask for pongs.
 
-Source: the server and the client of npm's socket.io 4.6 and later; Socket.IO protocol 5 is silent.
+Source: the server and the client of npm's socket.io 4.6 and later, as Socket.IO protocol 5 does not
+mention it.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ ALL = ""  # the room that everybody is in
 class RecoverableSession:
     """A client that may come back.
 
-    pid: what it must know to do so. rooms: those it is in. data: whatever the server keeps for it.
-    left: when its connection was lost, as its clock says; None while there is one.
+    pid: the secret that it needs for that. rooms: those it is in. data: the server's own notes.
+    left: the time at which its connection was lost, None while it is connected.
     """
 
     sid: str
@@ -56,10 +57,10 @@ class RecoverableSession:
 
 
 class SessionStore:
-    """What a server remembers: the events of late, and the sessions that were lost of late.
+    """A server's memory of recent events and recently lost sessions.
 
-    log: the events, each with its room and its time; an offset is a number of the log.
-    patience: seconds for which both are kept. clock: seconds, on any scale that only goes up.
+    log: the events, each with its room and its time. An offset is a number of the log.
+    patience: seconds for which both are kept. clock: gives seconds, on any scale that only goes up.
     new_id: makes the ids of sessions, which nobody can guess.
     """
 
@@ -77,7 +78,7 @@ class SessionStore:
         self.log = Log(KEPT)
 
     def open(self) -> RecoverableSession:
-        """Make a session for a client that is new."""
+        """Make a session for a new client."""
         return RecoverableSession(self.new_id(), self.new_id())
 
     def leave(self, session: RecoverableSession) -> None:
@@ -87,7 +88,7 @@ class SessionStore:
         self.sessions[session.pid] = session
 
     def add(self, room: str, event: list[Any]) -> list[Any]:
-        """Put an event on the log; return it as it is sent, its offset added."""
+        """Put an event on the log; return it with its offset added, as it is sent."""
         return _sent(self.log.publish({"room": room, "at": self.clock(), "event": event}))
 
     def restore(
@@ -95,9 +96,9 @@ class SessionStore:
     ) -> tuple[RecoverableSession, list[list[Any]]] | None:
         """Give a session back, with the events that it has missed.
 
-        offset: of the last event that the client has got.
-        Returns None if the session is not known (any more), or the log does not reach back to the
-        offset; the client then is a new one.
+        offset: that of the last event that the client has got.
+        Returns None if the session is not known (any more), or if the log does not reach back to
+        the offset. Then the client is a new one.
         """
         oldest = self._forget()
         if not isinstance(pid, str) or pid not in self.sessions:
@@ -112,7 +113,7 @@ class SessionStore:
         return session, [_sent(each) for each in later if each["room"] in session.rooms]
 
     def _forget(self) -> float:
-        """Forget the sessions that were lost too long ago; return what that means now."""
+        """Forget the sessions that were lost too long ago; return the time of the oldest kept."""
         oldest = self.clock() - self.patience
         self.sessions = {
             pid: session
@@ -127,11 +128,11 @@ def _sent(message: Message) -> list[Any]:
 
 
 class RecoveringChat:
-    """A chat with recovery, on WebSocket only: a handler for `lab.serve`.
+    """A chat with recovery, a handler for `lab.serve`. It speaks WebSocket only.
 
-    Its events: `chat message` (text) goes to all as `说：…`; `join` (room) joins a room, and
-    `to room` (room, text) goes to those in it as `room message`.
-    recovery: what it remembers. ping_interval, ping_timeout: seconds, as it tells its clients.
+    `chat message` (text) goes to all as `说：…`. `join` (room) joins a room. `to room` (room, text)
+    goes to its members as `room message`.
+    recovery: its memory. ping_interval, ping_timeout: seconds, which it sends to its clients.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class RecoveringChat:
 
     def _receive(self, connection: ServerConnection, engine: EnginePacket) -> None:
         if engine.type != EngineType.MESSAGE or not isinstance(engine.data, str):
-            return  # a pong, or nothing that this small server knows
+            return  # a pong, or a packet that this small server does not know
         packet = SocketPacket.parse(engine.data)
         if packet.namespace != "/":
             if packet.type == SocketType.CONNECT:
@@ -190,7 +191,7 @@ class RecoveringChat:
             self._connect(connection, packet.data or {})
         elif packet.type == SocketType.DISCONNECT:
             if (session := self.members.pop(connection, None)) is not None:
-                self.hub.unsubscribe(connection, *session.rooms)  # on purpose: nothing to restore
+                self.hub.unsubscribe(connection, *session.rooms)  # a goodbye needs no recovery
         elif packet.type == SocketType.EVENT and connection in self.members:
             self._event(connection, packet.data)
 

@@ -1,4 +1,4 @@
-"""What Engine.IO's and Socket.IO's packets say, in a transcript."""
+"""Descriptions of Engine.IO's and Socket.IO's packets, for transcripts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EngineIO:
     """The dissector of Engine.IO, and of the Socket.IO in it."""
 
     def recognises(self, request: bytes) -> bool:
-        """Tell whether a request is one of Engine.IO's."""
+        """Tell whether a request is Engine.IO's."""
         return asks_for_engineio(request)
 
     def body(self, payload: bytes, *, is_complete: bool) -> str:
@@ -36,19 +36,19 @@ class EngineIO:
 
 
 def asks_for_engineio(head: bytes) -> bool:
-    """Tell whether the request with this header is Engine.IO's: so are its body, and the answer's.
+    """Tell whether a request is Engine.IO's, by its header. Then both bodies are Engine.IO's too.
 
     >>> asks_for_engineio(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
     True
     """
-    # Every request of it says so in its query, whatever its path.
+    # Every request of Engine.IO says so in its query, with any path.
     return re.match(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]", head) is not None
 
 
 def describe_body(body: bytes, *, is_complete: bool) -> str:
-    """Say what an HTTP body of packets says, a line for each; the separator begins a line."""
+    """Describe an HTTP body of packets, with a line for each; the separator begins a line."""
     text = decoded_so_far(body, is_complete=is_complete)[0]
-    if text in ("OK", "ok"):  # the answer to a POST: there is no packet that says so
+    if text in ("OK", "ok"):  # the answer to a POST, which is not a packet
         return printable(text)
     parts = text.split(SEPARATOR)
     whole = [is_complete or part is not parts[-1] for part in parts]
@@ -56,7 +56,7 @@ def describe_body(body: bytes, *, is_complete: bool) -> str:
 
 
 def describe_packet(payload: bytes, *, is_text: bool, is_complete: bool) -> str:
-    """Say what a frame's packet says."""
+    """Describe the packet in a frame."""
     if not is_text:
         more = "" if is_complete else " …"
         return f"{len(payload)} bytes{more} · message: attachment"
@@ -70,7 +70,7 @@ def _line(text: str, is_complete: bool) -> str:
 
 
 def _names(text: str, is_complete: bool) -> str:
-    """Name a packet's layers, such as "message: EVENT"; what it is not, if it is none."""
+    """Name a packet's layers, such as "message: EVENT"; or say why it is not a packet."""
     try:
         engine = EnginePacket.parse(text if is_complete else text[:1])
     except PeerError as error:

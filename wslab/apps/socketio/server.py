@@ -1,10 +1,10 @@
-"""Socket.IO servers beside the notebook: python-socketio's, on aiohttp, on the lab's thread.
+"""Socket.IO servers of python-socketio beside the notebook, on aiohttp and the lab's thread.
 
     sio = socketio.AsyncServer()
     server = serve_socketio(sio)
 
-What the library would print to stderr goes on the server's record instead, and handlers' errors to
-its `errors`; when the server stops, clients get a goodbye and nothing goes on in the background.
+The library's log goes on the server's record, not to stderr, and handlers' errors go to its
+`errors`. When the server stops, clients get a goodbye, and nothing goes on in the background.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from wslab.lab.servers.origin import Origins
 
 __all__ = ["CLIENT_SCRIPT", "serve_socketio"]
 
-# The browser's client, as npm distributes it: shipped, since lessons run offline and a page must
-# not load code from elsewhere. Its first lines have its version and its licence.
+# The browser's client, as npm distributes it. It is shipped, because lessons run offline and a page
+# must not load code from elsewhere. Its first lines have its version and its licence.
 CLIENT_SCRIPT = Path(__file__).parent / "page" / "socket.io.min.js"
 
-# Whose code reads what a peer sent, or calls who does: an exception from there is no handler's.
+# The code of these packages reads a peer's data. An exception from there is not a handler's.
 _READERS = (asyncio, aiohttp, engineio, json, socketio)
 _FOLDERS = tuple(str(Path(module.__file__ or "?").parent) for module in _READERS)
 JOIN = 10.0  # seconds that a session has to join a namespace
-POSTED = 30.0  # seconds that a request with a body has to arrive and to be handled
-WAITING = 100  # sessions that may wait to join, the newest ones
+POSTED = 30.0  # seconds in which a request with a body has to arrive and to be handled
+WAITING = 100  # sessions that may wait to join; the newest ones stay
 
 _number: ContextVar[int] = ContextVar("wslab_socketio_connection", default=0)
 
@@ -50,10 +50,10 @@ def _is_peers_fault(error: BaseException) -> bool:
 
 
 class _Bridge(logging.Handler):
-    """Stands between python-socketio and the lab's server.
+    """A bridge between python-socketio and the lab's server.
 
-    The library logs what handlers raise, or leaves it in a task that nobody awaits: here it goes on
-    the server's record. What it raises itself is no handler's fault: a peer sent nonsense.
+    The library logs a handler's exception, or leaves it in a task that nobody awaits. Here it goes
+    on the server's record. If the library itself raises, a peer sent nonsense.
     """
 
     def __init__(self, sio: socketio.AsyncServer, origins: Origins) -> None:
@@ -65,13 +65,13 @@ class _Bridge(logging.Handler):
         self.server: WebServer | None = None
         self.monitor: bool = sio.eio.start_service_task
         self.tasks: set[asyncio.Future[Any]] = set()
-        logger = logging.Logger("wslab.socketio", logging.ERROR)  # of no family: nothing above it
+        logger = logging.Logger("wslab.socketio", logging.ERROR)  # it has no parent logger
         logger.addHandler(self)
         sio.logger = sio.eio.logger = logger
         sio.eio.start_background_task = self.start_task
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take an exception; what is logged without one has been answered with a status."""
+        """Take an exception. Entries without one have been answered with a status."""
         if record.exc_info and record.exc_info[1] is not None:
             self.report(record.exc_info[1])
 
@@ -88,7 +88,7 @@ class _Bridge(logging.Handler):
     def start_task(
         self, target: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
     ) -> asyncio.Future[Any]:
-        """Start what the library runs in the background, as it does, and watch how it ends."""
+        """Start a background task as the library does, and watch how it ends."""
         task = asyncio.ensure_future(target(*args, **kwargs))
         self.tasks.add(task)
         task.add_done_callback(self.end_task)
@@ -102,7 +102,7 @@ class _Bridge(logging.Handler):
 
     @web.middleware
     async def answer(self, request: web.Request, handler: HttpHandler) -> web.StreamResponse:
-        """Remember the request's connection, for the handlers too; leave no session half open."""
+        """Remember the request's connection, for the handlers too; leave no half-open session."""
         if self.server is not None:
             _number.set(self.server.number_of(request))
         if "EIO" in request.query and "sid" not in request.query:
@@ -120,28 +120,29 @@ class _Bridge(logging.Handler):
                 await client.close(wait=False, abort=True, reason=self.sio.reason.TRANSPORT_ERROR)
                 await client.queue.put(None)  # ends the task that writes
             if request.transport is not None:
-                request.transport.close()  # a WebSocket connection: there is no status to send
+                request.transport.close()  # a WebSocket connection, which cannot get a status
             raise ConnectionResetError("closed for what the client sent") from None
         finally:
             if late is not None:
                 late.cancel()
         client = self.session(request)
         if request.method == "POST" and client is not None and client.closed:
-            # It said goodbye; python-engineio would leave its other request, the poll, unanswered.
+            # The client said goodbye. python-engineio would leave its poll, the other request,
+            # unanswered.
             await client.queue.put(engineio.packet.Packet(engineio.packet.NOOP))
         return response
 
     def is_welcome(self, origin: str | None, environ: dict[str, Any]) -> bool:
-        """Tell whether a page may connect; origin: None for a program, which has none."""
+        """Tell whether a page may connect; origin: None for a program, which sends none."""
         if origin is None or self.origins is None:
             return True
         return self.origins.welcomes(origin, environ.get("HTTP_HOST", ""))
 
     def admit(self, request: web.Request) -> None:
-        """Look at a request that begins a session; HTTPForbidden if a page may not.
+        """Look at a request that begins a session; HTTPForbidden if the page may not.
 
-        A session that does not join a namespace ends soon: what asks once, and never comes back,
-        would leave it behind until its ping is not answered.
+        A session that does not join a namespace ends soon. Otherwise a client that asks once, and
+        never comes back, would leave its session behind until that misses a ping.
         """
         if self.origins is not None and self.origins.refuses(request.headers):
             origin = request.headers.get("Origin", "elsewhere")
@@ -179,7 +180,7 @@ class _Bridge(logging.Handler):
         return self.sio.eio.sockets.get(request.query.get("sid") or next(begun, None))
 
     async def say_goodbye(self, _app: web.Application) -> None:
-        """Close every client's session, and end what goes on in the background."""
+        """Close every client's session, and end the background tasks."""
         if self.server is not None:
             recorder.set(HandlerRecord(self.server, 0))
         for client in list(self.sio.eio.sockets.values()):
@@ -188,7 +189,7 @@ class _Bridge(logging.Handler):
         self.sio.eio.start_service_task = self.monitor  # for when it is served again
 
     async def clean_up(self, _app: web.Application) -> None:
-        """End what is left, such as the pauses between pings."""
+        """End the tasks that are left, such as the pauses between pings."""
         for task in list(self.tasks):
             task.cancel()
 
@@ -204,19 +205,21 @@ def serve_socketio(
 ) -> WebServer:
     """Start a Socket.IO server beside the notebook, at once; clients find it at `url`.
 
-    sio: a `socketio.AsyncServer`. Its handlers run on the lab's thread, and so must every `emit`:
-    call it in handlers only. Their prints go to `events`, their exceptions to `errors`, and a
-    packet that the library cannot read is a "violation" among the events.
+    It also serves the browser's client, at the usual address of Socket.IO's servers.
+
+    sio: a `socketio.AsyncServer`. Its handlers run on the lab's thread. Call `emit` only in them,
+    because it must run there too. Prints go to `events`, and exceptions to `errors`. A packet that
+    the library cannot read is a "violation" among the events.
+
     name, host, port: as for `serve`; the name is "Socket.IO" if left out.
     app: an application that has not run, for pages beside it; by default an empty one.
-    origins: pages that may connect besides this machine's, as "https://hub.example"; not looked at
-    if `sio` was made with `cors_allowed_origins`.
-    It also serves the browser's client, at the address that Socket.IO's servers have for it.
-    Raises TypeError for anything else than a server of that kind on aiohttp, OSError if the port
-    is taken.
+
+    origins: pages that may connect besides this machine's, as "https://hub.example"; not used if
+    `sio` was made with `cors_allowed_origins`.
+    Raises TypeError for a different kind of server, and OSError if the port is taken.
     """
     if not isinstance(sio, socketio.AsyncServer) or sio.async_mode != "aiohttp":
-        raise TypeError(f"expected is a socketio.AsyncServer on aiohttp, this is {sio!r:.60}")
+        raise TypeError(f"sio is {sio!r:.60}, it must be a socketio.AsyncServer on aiohttp")
     app = web.Application() if app is None else app
     bridge = _Bridge(sio, Origins(origins))
     app.middlewares.append(bridge.answer)

@@ -1,7 +1,8 @@
 """Lesson 01: the same news by polling, long polling, a stream and WebSocket, and the costs.
 
-`polling` has the feed and its servers, `listeners` the clients; `comparison` measures, `journeys`
-counts crossings of the network, and `charts` draws (by itself: it needs matplotlib).
+`polling` has the feed and its servers, and `listeners` has the clients. `comparison` measures, and
+`journeys` counts crossings of the network. `charts` draws. It is not imported here, because it
+needs matplotlib.
 """
 
 from wslab.apps.transports.comparison import (
@@ -13,7 +14,6 @@ from wslab.apps.transports.comparison import (
 from wslab.apps.transports.journeys import journeys
 from wslab.apps.transports.listeners import listening
 from wslab.apps.transports.polling import NewsFeed, application, websocket_handler
-from wslab.apps.transports.scale import scale
 
 __all__ = [
     "LEAST_TO_CLIENT",
@@ -24,6 +24,5 @@ __all__ = [
     "journeys",
     "listening",
     "measure",
-    "scale",
     "websocket_handler",
 ]

@@ -1,7 +1,7 @@
-"""What a real browser sends with each kind of request, recorded (browser_headers.json).
+"""The headers of a real browser for each kind of request, recorded (browser_headers.json).
 
-The file says which browser, when and how; tests/browser/test_browser_headers.py records it again
-and compares.
+The file also has the browser, the time and the way. tests/browser/test_browser_headers.py records
+it again and compares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["browser_headers", "recorded"]
 
-# What every client sends by itself, whatever it is.
+# Every client sends these by itself.
 OWN = {"host", "upgrade", "sec-websocket-key", "sec-websocket-version"}
 
 
@@ -26,10 +26,9 @@ def recorded() -> dict[str, Any]:
 
 
 def browser_headers(kind: str, address: str) -> dict[str, str]:
-    """Return what Chromium sends with a request beyond what any client must.
+    """Return the headers that Chromium adds to those of any client, without a site's cookies.
 
-    kind: "fetch", "EventSource" or "WebSocket". address: "host:port" that its page came from.
-    The cookies of a site would come on top.
+    kind: "fetch", "EventSource" or "WebSocket". address: the "host:port" of its page.
     """
     own = OWN | {"connection"} if kind == "WebSocket" else OWN
     pairs = recorded()["requests"][kind]

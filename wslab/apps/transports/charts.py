@@ -1,6 +1,6 @@
-"""Pictures of what was measured, one message each, and a table.
+"""Pictures of the measurements, with one message each, and a table.
 
-label: what there is to see, for those who cannot see it; without numbers that vary.
+label: describes the picture for readers who cannot see it, without numbers that vary.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["bars", "bytes_per_event", "delay_and_bytes", "table"]
 
 MARKS = {"long polling": "s", "SSE": "^", "WebSocket": "*"}
 HATCHES = ("", "//", "..")  # colour is never the only mark
-PAYLOAD = 33  # bytes, what `measure` sends by default
+PAYLOAD = 33  # bytes that `measure` sends by default
 
 
 def delay_and_bytes(curve: Sequence[TransportCost], others: Sequence[TransportCost] = ()) -> Figure:
     """Draw polling at several intervals as a curve, and each of the others as a mark.
 
-    To the left is prompt, below is cheap; both scales are logarithmic. The dotted line is an event
+    Left means prompt, and low means cheap. Both scales are logarithmic. The dotted line is an event
     with the smallest header of a frame.
     """
     cheap = sorted(others, key=lambda run: -run.bytes_per_event)
@@ -45,7 +45,7 @@ def _points(runs: Sequence[TransportCost]) -> tuple[list[float], list[float]]:
 
 
 def bytes_per_event(groups: Mapping[str, Mapping[str, TransportCost]], *, label: str) -> Figure:
-    """Draw columns side by side: {"bare client": {"polling": …, …}, …}, with the same names."""
+    """Draw columns side by side, from {"bare client": {"polling": …, …}, …}, with equal names."""
     figure = Figure(figsize=(7.5, 3), layout="tight", label=label)
     axes = figure.add_subplot(ylabel="bytes per event")
     width, names = 0.8 / len(groups), list(next(iter(groups.values())))
@@ -73,7 +73,7 @@ def bars(values: Mapping[str, float], *, unit: str, label: str) -> Figure:
 
 
 def table(runs: Mapping[str, TransportCost]) -> Table:
-    """List costs by name, the bytes as a multiple of the last one's; rounded, so as not to vary."""
+    """List costs by name, with bytes as a multiple of the last one's, rounded so as not to vary."""
     *_, least = [run.bytes_per_event for run in runs.values()]
     head = ["transport", "bytes per event", "requests per event", "bytes to set up"]
     return Table(

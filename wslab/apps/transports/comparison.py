@@ -1,7 +1,7 @@
-"""What an event costs on each transport: bytes, requests, delay, and CPU time of the server.
+"""The costs of an event on each transport, in bytes, requests, delay and the server's CPU time.
 
 `measure` plays the same events over one of the four transports of `polling`, through a cable that
-counts. `scale` tells what that comes to for many clients, `charts` draws it.
+counts. `charts` draws it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from wslab import lab
@@ -20,7 +21,6 @@ from wslab.apps.transports import listeners
 from wslab.apps.transports.browser_headers import browser_headers
 from wslab.apps.transports.listeners import Arrival
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
-from wslab.apps.transports.scale import Load, scale
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.http import serve_app
 from wslab.net.clock import now
@@ -37,7 +37,7 @@ __all__ = [
     "moments",
 ]
 
-# Each transport, with the way in which a browser's page uses it.
+# Each transport, with the API that a browser's page uses for it.
 TRANSPORTS = {
     "polling": "fetch",
     "long polling": "fetch",
@@ -45,7 +45,7 @@ TRANSPORTS = {
     "WebSocket": "WebSocket",
 }
 
-# The least that WebSocket adds to a message: the header of an empty frame (RFC 6455 §5.2).
+# WebSocket adds at least the header of an empty frame to a message (RFC 6455 §5.2).
 LEAST_TO_CLIENT = len(Frame(Opcode.TEXT, b"").serialize())
 LEAST_TO_SERVER = len(Frame(Opcode.TEXT, b"", mask=bytes(4)).serialize())
 
@@ -53,7 +53,7 @@ NewClient = Callable[[float], AsyncGenerator[Arrival, None]]  # starts at a `now
 
 PHASES = 8  # an event falls into each eighth of its period in turn
 PATIENCE = 10.0  # seconds beyond the schedule that a measurement may take
-ROWS = 1_000_000  # that the cable keeps: all of them, since they are counted
+ROWS = 1_000_000  # rows that the cable keeps, more than there are, because all are counted
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,27 @@ class Delivery:
     arrived: float
 
 
+class Load(NamedTuple):
+    """A server's load from many clients, both directions together."""
+
+    bytes_per_second: float
+    requests_per_second: float
+
+    @property
+    def megabits_per_second(self) -> float:
+        """The bytes in the unit in which networks are sold."""
+        return self.bytes_per_second * 8 / 1e6
+
+
 @dataclass(frozen=True)
 class TransportCost:
-    """What one transport took to deliver the events; TCP's and IP's own headers not counted.
+    """The costs of one transport for the events, without TCP's and IP's own headers.
 
-    events: how many were published; each of the clients got them all. period: seconds from event
-    to event. setup: bytes of both sides before the first event could come, the opening handshake;
-    0 where every request stands alone. to_server, to_client: the bytes after that.
-    requests: HTTP requests after the set-up. empty: those that were answered with nothing.
-    cpu: seconds of CPU time of the lab's server thread.
+    events: the number published; each client got them all. period: seconds from event to event.
+    setup: bytes of both sides for the opening handshake; 0 if every request stands alone.
+
+    to_server, to_client: the bytes after that. requests: HTTP requests after the set-up.
+    empty: those with an empty answer. cpu: seconds of CPU time of the lab's server thread.
     """
 
     transport: str
@@ -110,20 +122,20 @@ class TransportCost:
 
     @property
     def delay(self) -> float:
-        """The median of all delays, in periods: one slow moment of the machine does not show."""
+        """The median of all delays, in periods, so that one slow moment does not show."""
         return statistics.median(self.delays)
 
     def load(self, *, events_per_second: float, clients: int) -> Load:
-        """Multiply one client's cost: see `scale`."""
-        each = (self.bytes_per_event, self.requests_per_event)
-        return scale(*each, events_per_second=events_per_second, clients=clients)
+        """Multiply the costs; for polling, the interval must keep its relation to the period."""
+        deliveries = events_per_second * clients
+        return Load(self.bytes_per_event * deliveries, self.requests_per_event * deliveries)
 
 
 def moments(events: int) -> Iterator[float]:
-    """Yield when each event happens, in periods: one a period, each time in another eighth of it.
+    """Yield the time of each event, in periods, one a period, and each in a different eighth of it.
 
-    So polls meet events at every point of their interval, whatever part of a period that is, and of
-    eight events the mean distance to the next poll is half an interval.
+    So polls meet events at every point of their interval, for any interval. For eight events, the
+    mean distance to the next poll is half an interval.
 
     >>> list(moments(3))
     [0.5625, 1.1875, 2.8125]
@@ -154,7 +166,7 @@ def _check(transport: str, headers: str, **positive: float) -> None:
 
 @dataclass(frozen=True)
 class _Count:
-    """All that is counted, at one moment; the names are those of `TransportCost`."""
+    """All counters at one moment, with the names of `TransportCost`."""
 
     to_server: int
     to_client: int
@@ -170,7 +182,7 @@ async def _thread_time() -> float:
 class Bench:
     """A feed, its server and a cable to it, for one measurement.
 
-    transport: one of `TRANSPORTS`. events: how many the feed remembers.
+    transport: one of `TRANSPORTS`. events: the number that the feed remembers.
     """
 
     def __init__(self, transport: str, events: int) -> None:
@@ -186,18 +198,17 @@ class Bench:
 
     @property
     def stays_connected(self) -> bool:
-        """Whether a client connects once, before the first event, and only listens from then on."""
+        """Whether a client connects once, before the first event, and only listens after that."""
         return self.transport in ("SSE", "WebSocket")
 
     def client(self, headers: str, interval: float, start: float) -> AsyncGenerator[Arrival, None]:
-        """Make a client; the first of its short polls comes an interval after the start."""
+        """Make a client. Its first short poll comes an interval after the start."""
         url, sent = self.cable.url, None
         if headers == "browser":
             sent = browser_headers(TRANSPORTS[self.transport], urlsplit(url).netloc)
         match self.transport:
             case "polling":
-                first = start + interval
-                return listeners.poll(url, interval=interval, headers=sent, start=first)
+                return listeners.poll(url, interval=interval, headers=sent, start=start + interval)
             case "long polling":
                 return listeners.long_poll(url, headers=sent)
             case "SSE":
@@ -208,22 +219,20 @@ class Bench:
     async def count(self) -> _Count:
         """Read all the counters."""
         seen = self.cable.transcript
-        bodies = seen.server.only(kind="body")
-        thread_time = self.server.thread.submit(_thread_time())
         return _Count(
             seen.sent["client"],
             seen.sent["server"],
             len(seen.client.http),
-            sum(body.payload == b"[]" for body in bodies),
-            await asyncio.wrap_future(thread_time),
+            sum(body.payload == b"[]" for body in seen.server.only(kind="body")),
+            await asyncio.wrap_future(self.server.thread.submit(_thread_time())),
         )
 
     async def deliver(
         self, schedule: Sequence[tuple[float, str]], new_client: NewClient, clients: int
     ) -> tuple[_Count, _Count, list[Arrival]]:
-        """Play the events to so many clients; return the counts before and after, and what arrived.
+        """Play the events to so many clients; return the counts before and after, and the arrivals.
 
-        Those that stay connected are connected before it begins. Nobody closes before the end.
+        Clients that stay connected connect before it begins. Nobody closes before the end.
         """
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
 
@@ -259,13 +268,14 @@ async def measure(
     payload: int = 33,
     clients: int = 1,
 ) -> TransportCost:
-    """Deliver events over one transport and count what it takes; one measurement at a time.
+    """Deliver events over one transport and count the costs; one measurement at a time.
 
-    transport: one of `TRANSPORTS`. events: published one a period, at `moments`.
+    transport: one of `TRANSPORTS`. events: their number, one a period, at `moments`.
     period: seconds. interval: from one short poll to the next, in periods.
-    headers: "bare", the least that HTTP allows, or "browser", what a browser's page sends.
-    payload: bytes of each event's JSON. clients: each with a connection of its own.
-    Raises ValueError for what cannot be, TimeoutError if the events do not arrive.
+
+    headers: "bare", the least that HTTP allows, or "browser", those of a browser's page.
+    payload: bytes of each event's JSON. clients: their number, each with its own connection.
+    Raises ValueError for impossible values, TimeoutError if the events do not arrive.
     """
     _check(transport, headers, events=events, period=period, interval=interval, clients=clients)
     texts = list(_texts(events, payload))

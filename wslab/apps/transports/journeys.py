@@ -1,4 +1,4 @@
-"""How often a message has to cross the network before an event is there."""
+"""Count how often messages cross the network before an event arrives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Journeys", "journeys"]
 class Journeys:
     """The way of the second of two events.
 
-    count: journeys that it took. transcript: what passed until it was there.
+    count: its journeys. transcript: everything that passed until it arrived.
     """
 
     count: int
@@ -27,9 +27,9 @@ class Journeys:
 async def journeys(transport: str, *, seconds: float = 0.3) -> Journeys:
     """Publish two events, one right after the other, and follow the second on a slow network.
 
-    transport: "long polling", "SSE" or "WebSocket"; how long short polling takes is up to its
-    interval. seconds: that a journey takes, in either direction.
-    Raises ValueError for another transport, TimeoutError if the events do not arrive.
+    transport: "long polling", "SSE" or "WebSocket". Short polling depends on its interval.
+    seconds: the time of a journey, in either direction.
+    Raises ValueError for a different transport, TimeoutError if the events do not arrive.
     """
     if transport not in (known := ("long polling", "SSE", "WebSocket")):
         raise ValueError(f"transport is {transport!r}, known here are {', '.join(known)}")
@@ -41,7 +41,7 @@ async def journeys(transport: str, *, seconds: float = 0.3) -> Journeys:
         asyncio.timeout(PATIENCE + 4 * seconds),
         listening(client) as inbox,
     ):
-        # A long poll is not answered yet, the others have a connection by then.
+        # By then a long poll waits for its answer, and the others have a connection.
         side = "server" if bench.stays_connected else "client"
         await cable.settle(lambda: cable.transcript.only(side, "HTTP"))
         cable.delay(seconds)
@@ -53,8 +53,8 @@ async def journeys(transport: str, *, seconds: float = 0.3) -> Journeys:
         await inbox.get()
         await inbox.get()
         seen = cable.transcript
-        # Without the next question, which may or may not be on its way.
+        # Leave out the next question, which might be on its way or not.
         end = max(place for place, row in enumerate(seen, 1) if row.who == "server")
-        # What goes the same way travels together; each turn is another journey.
+        # Messages in the same direction travel together. Each turn is a new journey.
         turns = groupby(row.who for row in seen[noted:end])
         return Journeys(sum(1 for _ in turns), seen[:end])

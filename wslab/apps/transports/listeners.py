@@ -1,11 +1,11 @@
 """The clients of a feed, one for each transport.
 
-Each yields what arrives until it is closed, or its connection fails. If it is called again with
-the last number as `after`, it goes on without a gap. `listening` runs one while you do something
-else. The servers are in `polling`.
+Each yields the events that arrive, until it is closed or its connection fails. If it is called
+again with the last number as `after`, it goes on without a gap. `listening` runs one while you do
+something else. The servers are in `polling`.
 
-url: everywhere the server's, or that of a cable to it. headers: what is sent with every request
-beyond what must be there; nothing by default, the least that HTTP allows.
+url: the server's, or that of a cable to it. headers: added to every request; none by default, which
+is the least that HTTP allows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Arrival", "listening", "long_poll", "poll", "read_stream", "stream",
 
 
 class Arrival(NamedTuple):
-    """An event that has arrived; arrived: `now()` of that moment."""
+    """An event that has arrived. arrived: the `now()` of that moment."""
 
     number: int
     text: str
@@ -37,7 +37,7 @@ def _arrival(value: Any) -> Arrival:
 
 
 def _session(headers: Mapping[str, str] | None) -> aiohttp.ClientSession:
-    """Make an HTTP client that sends these headers and Host, nothing else."""
+    """Make an HTTP client that sends only these headers and Host."""
     return aiohttp.ClientSession(
         headers=headers,
         skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
@@ -60,7 +60,7 @@ async def poll(
     headers: Mapping[str, str] | None = None,
     start: float | None = None,
 ) -> AsyncGenerator[Arrival, None]:
-    """Ask at every tick for what is new.
+    """Ask for news at every tick.
 
     interval: seconds between ticks. start: the first one, a `now()`, None for now.
     """
@@ -73,7 +73,7 @@ async def poll(
             for arrival in await _ask(session, f"{url}poll?after={after}"):
                 yield arrival
                 after = arrival.number
-            tick += interval  # so a late one is made up for, and the rate holds
+            tick += interval  # so a late tick does not delay the later ones
 
 
 async def long_poll(
@@ -101,10 +101,10 @@ async def stream(
 
 
 async def read_stream(lines: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    """Yield the data of each event in a `text/event-stream`: an empty line ends an event.
+    """Yield the data of each event in a `text/event-stream`, where an empty line ends an event.
 
-    Data of several lines is joined again. What else there may be (id, event, retry, comments) is
-    not needed here. Source: HTML Standard §9.2.6, but for lines that end in CR alone.
+    Data of several lines is joined again. Other fields (id, event, retry, comments) are not needed
+    here. Source: HTML Standard §9.2.6, except for lines that end in CR alone.
     """
     data: list[str] = []
     async for line in lines:
@@ -128,7 +128,7 @@ async def websocket(
         user_agent_header=None,
         compression=None,
         proxy=None,
-        ping_interval=None,  # they would count among the events' bytes; lesson 07 has the keepalive
+        ping_interval=None,  # pings would count as bytes of events; lesson 07 has the keepalive
     )
     try:
         async for message in connection:
@@ -141,7 +141,7 @@ async def websocket(
 async def listening(
     arrivals: AsyncGenerator[Arrival, None],
 ) -> AsyncIterator[asyncio.Queue[Arrival]]:
-    """Let a client run for the length of the block; what arrives is in the queue.
+    """Let a client run for the length of the block; its arrivals are in the queue.
 
     If the client fails, the block is cancelled and the failure raised in an ExceptionGroup.
     """

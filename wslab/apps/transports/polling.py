@@ -1,13 +1,13 @@
-"""The same numbered events over four transports: who has to ask, and how often.
+"""The same numbered events over four transports, which differ in who asks, and how often.
 
     short polling        GET /poll?after=7     answers at once, with a list that may be empty
     long polling         GET /wait?after=7     answers when there is something, or when time is up
     server-sent events   GET /stream           one response that never ends, a chunk per event
     WebSocket            ws://…/?after=7       one connection, a frame per event
 
-An event is the same JSON text on all of them. Whoever comes back says which number it has seen
-last, and gets what it has missed. Here are the feed and its servers; who listens is in
-`listeners`, and what each of them costs in `comparison`.
+An event is the same JSON text on all of them. A client that comes back sends the number that it has
+seen last, and gets the events that it has missed. Here are the feed and its servers. The clients
+are in `listeners`, and the costs in `comparison`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from wslab.protocol.http import split_target
 
 __all__ = ["NewsEvent", "NewsFeed", "application", "websocket_handler"]
 
-KEPT = 1000  # events that a feed remembers for those who come back
+KEPT = 1000  # events that a feed remembers for clients that come back
 PATIENCE = 25.0  # seconds that a long poll waits; proxies tend to give up after 30 or 60
 
 
 @dataclass(frozen=True)
 class NewsEvent:
-    """Something that happened. number: 1, 2, …; published: `now()` of that moment."""
+    """An event. number: 1, 2, …. published: the `now()` of that moment."""
 
     number: int
     text: str
@@ -44,7 +44,7 @@ class NewsEvent:
 
     @cached_property
     def json(self) -> str:
-        """What goes over the wire, on every transport.
+        """The text on the wire, for every transport.
 
         >>> NewsEvent(7, "Hello", 0.0).json
         '{"number":7,"text":"Hello"}'
@@ -55,13 +55,13 @@ class NewsEvent:
 class NewsFeed:
     """The events, numbered in the order in which they are published.
 
-    kept: how many its log remembers.
-    Any thread may publish; those who wait share one loop, that of the servers.
+    kept: the number that its log remembers.
+    Any thread may publish. The servers and all that wait share one loop.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
         self.log = Log(kept)
-        self.hub = Hub()  # those to whom it is pushed
+        self.hub = Hub()  # the connections that get pushes
         self._pushed = 0  # the number of the newest event that went to them
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
@@ -72,7 +72,7 @@ class NewsFeed:
         return self.log.last
 
     def publish(self, text: str) -> NewsEvent:
-        """Add an event, and wake up everybody who waits for one. ValueError if it is no Unicode."""
+        """Add an event, and wake up everybody who waits. ValueError for invalid Unicode."""
         encoded(text)
         event = _event(self.log.publish({"text": text, "published": now()}))
         if self._loop is not None and not self._loop.is_closed():
@@ -97,18 +97,18 @@ class NewsFeed:
         """Return the events after this number as soon as there are any."""
         self._settle_in()
         while True:
-            changed = self._changed  # first this, then the look: what comes in between sets it
+            changed = self._changed  # taken before the look, so that no event gets lost in between
             if events := self.since(after):
                 return events
             await changed.wait()
 
     def push(self, connection: ServerConnection, after: int) -> None:
-        """Send a connection the events after this number, as long as it lasts; waits for none."""
+        """Send a connection the events after this number, as long as it lasts, without waiting."""
         self._settle_in()
         self._wake()
         self.hub.add(connection)
         for event in self.since(after):
-            if event.number <= self._pushed:  # the later ones come with the next push to all
+            if event.number <= self._pushed:  # later ones come with the next push to all
                 self.hub.send(connection, event.json, asked=True)
 
     def _settle_in(self) -> None:
@@ -136,7 +136,7 @@ def _event(message: Message) -> NewsEvent:
 
 
 def _number(value: str, name: str) -> int:
-    """Read the number of the last event that a client has; ValueError if it is none."""
+    """Read the number of the last event that a client has; ValueError if it is not a number."""
     if not re.fullmatch(r"[0-9]{1,15}", value):
         raise ValueError(f"{name} must be the number of an event, or 0; it is {value[:20]!a}")
     return int(value)
@@ -146,7 +146,7 @@ def _number(value: str, name: str) -> int:
 
 
 def _after(request: web.Request) -> int:
-    """Return the last number that the client has seen; a stream's reader says it in a header."""
+    """Return the last number that the client has seen; EventSource sends it in a header."""
     try:
         if (last := request.headers.get("Last-Event-ID")) is not None:
             return _number(last, "Last-Event-ID")
@@ -156,7 +156,7 @@ def _after(request: web.Request) -> int:
 
 
 def _json_list(events: Iterable[NewsEvent]) -> web.Response:
-    # no-store: a cache on the way must not answer the same question twice (RFC 9111 §5.2.2.5)
+    # With no-store, no cache on the way answers the next request (RFC 9111 §5.2.2.5)
     return web.Response(
         text=f"[{','.join(event.json for event in events)}]",
         content_type="application/json",
@@ -165,10 +165,10 @@ def _json_list(events: Iterable[NewsEvent]) -> web.Response:
 
 
 def application(feed: NewsFeed, *, patience: float = PATIENCE) -> web.Application:
-    """Make the HTTP server of a feed: `/poll`, `/wait` and `/stream`; for `lab.serve_app`.
+    """Make the HTTP server of a feed, for `lab.serve_app`, with `/poll`, `/wait` and `/stream`.
 
+    It answers an invalid number with 400.
     patience: seconds after which a long poll is answered with an empty list.
-    A number that is none is answered with 400.
     """
     if patience <= 0:
         raise ValueError(f"patience is {patience} s, it must be positive")
@@ -200,9 +200,9 @@ def application(feed: NewsFeed, *, patience: float = PATIENCE) -> web.Applicatio
 
 
 def websocket_handler(feed: NewsFeed) -> Callable[[ServerConnection], Awaitable[None]]:
-    """Make the WebSocket server of a feed: a handler for `lab.serve`.
+    """Make the WebSocket server of a feed, a handler for `lab.serve`.
 
-    It closes with 1008 (policy violation) where `?after=` is no number.
+    It closes with 1008 (policy violation) if `?after=` is not a number.
     """
 
     async def events(connection: ServerConnection) -> None:
@@ -214,7 +214,7 @@ def websocket_handler(feed: NewsFeed) -> Callable[[ServerConnection], Awaitable[
             await connection.close(1008, str(error)[:123])
             return
         feed.push(connection, after)
-        async for _ in connection:  # has nothing to say; ends when the client leaves
+        async for _ in connection:  # the client sends nothing, and the loop ends when it leaves
             pass
 
     return events

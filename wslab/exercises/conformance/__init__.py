@@ -1,8 +1,8 @@
-"""The conformance table: one row for each MUST of RFC 6455 that an endpoint can break.
+"""The conformance table has one row for each MUST of RFC 6455 that an endpoint can break.
 
-Of the rules for an open connection: §5 to §8 and §10.4. Exercise 04 runs it against a learner's
-endpoint; the course's own implementation is tested with it, and the `websockets` library is its
-oracle. Compression and what is negotiated have their rows in the tests.
+It has the rules for an open connection, §5 to §8 and §10.4. Exercise 04 runs it against a learner's
+endpoint. The tests run it against the course's own implementation and against its oracle, the
+`websockets` library. The tests also have the rows for compression and negotiation.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from wslab.exercises.conformance.framing import CONTROL, FRAGMENTS, FRAMING
 
 __all__ = ["GROUPS"]
 
-# In the order in which one meets them.
+# The order is that in which a learner meets them.
 GROUPS = {
     "frames, §5.1 and §5.2": FRAMING,
     "fragments, §5.4": FRAGMENTS,

@@ -1,4 +1,4 @@
-"""Rows about the end, about text, and about too much (RFC 6455 §5.5.1, §7.4, §8.1, §10.4)."""
+"""Rows about closing, text and limits (RFC 6455 §5.5.1, §7.4, §8.1, §10.4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, _ = Opcode
 END, CODES, UTF_8, LIMIT = (f"RFC 6455 §{number}" for number in ("5.5.1", "7.4", "8.1", "10.4"))
 
 CLOSING = [
-    # A Close is answered with one, and the code is echoed; one that answers ours is not.
+    # A Close is answered with a Close that echoes its code. A Close that answers ours gets none.
     *(
         Case(
             f"CLOSE with {quantity(len(payload), 'byte')}",
@@ -41,22 +41,22 @@ CLOSING = [
         replies=(closing(1000),),
     ),
     Case(
-        "CLOSE amid a fragmented message",
+        "CLOSE inside a fragmented message",
         "RFC 6455 §5.4, §5.5.1",
         (fragment(b"Hel"), closing(1000)),
         replies=(closing(1000),),
         differs="the library fails with 1002; §5.4 lets control frames in between, and no rule "
         "makes an exception of Close",
     ),
-    # After a Close, a peer does not send any more data; what comes all the same is discarded.
+    # After a Close, a peer does not send any more data. If data comes all the same, it is dropped.
     Case(
         "frames after CLOSE",
         "RFC 6455 §5.5.1, §1.4",
         (closing(1000), Frame(TEXT, b"late"), Frame(PING, b"late"), raw("ffff")),
         replies=(closing(1000),),
     ),
-    # The first two bytes of a body are the code. 0 to 999 are not used, 1004 to 1006 and 1015 are
-    # not sent, 1016 to 2999 are undefined, and the range ends with 4999.
+    # The first two bytes of the payload are the code. 0 to 999 are not used, 1004 to 1006 and 1015
+    # are not sent, 1016 to 2999 are undefined, and the range ends with 4999.
     breach("CLOSE with one byte", END, Frame(CLOSE, b"\x03")),
     *(
         breach(f"CLOSE with code {code}", CODES, closing(code))
@@ -84,7 +84,7 @@ CLOSING = [
         for after, calls, replies in (
             ("our Close", (("close", 1000),), ()),
             (
-                "our Close amid a message",
+                "our Close inside a message",
                 (("send_text", "Hel", {"fin": False}), ("close", 1000)),
                 (fragment(b"Hel"),),
             ),
@@ -93,7 +93,7 @@ CLOSING = [
     ),
 ]
 
-# Text that is not valid UTF-8 fails the connection, when it is known and not only at its end.
+# Text that is not valid UTF-8 fails the connection at once, and not only when the text has ended.
 UTF8 = [
     *(
         breach(f"text {payload.hex(' ')}", UTF_8, Frame(TEXT, payload), code=1007)
@@ -127,7 +127,8 @@ UTF8 = [
         UTF_8,
         *(fragment(raw("ceba")), fragment(raw("ff"), CONTINUATION)),
         code=1007,
-        differs="the library decodes whole messages; when to notice is left open, sooner is safer",
+        differs="the library decodes whole messages; the RFC leaves the moment open, and sooner is "
+        "safer",
     ),
     *(
         breach(
@@ -157,7 +158,7 @@ UTF8 = [
     ),
 ]
 
-# There are limits on the size of frames and of messages after reassembly; 1009 says so.
+# Frames, and messages after reassembly, have limits in size. The code for too much is 1009.
 TOO_MUCH = [
     *(
         breach("a frame over the limit, announced", LIMIT, start, code=1009, roles=roles)

@@ -14,12 +14,12 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 MASKED, BASE, FRAGMENTED, CONTROLS = (f"RFC 6455 §5.{number}" for number in (1, 2, 4, 5))
 
 _TWO_ENCODINGS = (
-    "the library takes any encoding; the rule binds the sender, and an endpoint that takes two "
-    "encodings for one may be read differently by a firewall"
+    "the library takes any encoding, because the rule binds the sender; but a firewall might read "
+    "the second encoding differently"
 )
 
 FRAMING = [
-    # A client masks all frames that it sends, a server none; the other side closes if not.
+    # A client masks all its frames, and a server none. If not, the other side closes.
     breach("a client's frame is not masked", MASKED, raw("81 05 48656c6c6f"), roles=SERVER),
     breach("a server's frame is masked", MASKED, raw("81 85 37fa213d 7f9f4d5158"), roles=CLIENT),
     Case(
@@ -61,14 +61,14 @@ FRAMING = [
             BASE,
             raw(start),
             roles=roles,
-            differs="the library answers 1009: too long it is as well",
+            differs="the library answers 1009, because the length is also over the limit",
         )
         for roles, start in (
             (SERVER, "82 ff 8000000000000000 37fa213d"),
             (CLIENT, "82 7f 8000000000000000"),
         )
     ),
-    # Every length is received and sent in its own encoding.
+    # Each length is received and sent in its own encoding.
     *(
         Case(
             f"a payload of {quantity(size, 'byte')}",
@@ -108,7 +108,7 @@ FRAGMENTS = [
     # The fragments of one message are not interleaved with those of another.
     *(
         breach(
-            f"{opcode.name} amid a fragmented message, FIN {fin:d}",
+            f"{opcode.name} inside a fragmented message, FIN {fin:d}",
             FRAGMENTED,
             *(fragment(b"Hel"), Frame(opcode, b"new", fin=fin)),
         )
@@ -130,7 +130,7 @@ FRAGMENTS = [
         ),
     ),
     Case(
-        "we would send binary amid a text message",
+        "we would send binary inside a text message",
         FRAGMENTED,
         calls=(("send_text", "Hel", {"fin": False}), ("send_binary", b"new")),
         refused=True,
@@ -171,5 +171,10 @@ CONTROL = [
         delivers=(Ping(b"1"),),
         replies=(closing(1000), Frame(PONG, b"1")),
     ),
-    Case("PONG out of the blue", "RFC 6455 §5.5.3", (Frame(PONG, b"1"),), delivers=(Pong(b"1"),)),
+    Case(
+        "a PONG that nobody asked for",
+        "RFC 6455 §5.5.3",
+        (Frame(PONG, b"1"),),
+        delivers=(Pong(b"1"),),
+    ),
 ]

@@ -1,4 +1,4 @@
-"""The table, run against somebody's own endpoint, and how far it gets: a grid of ✓ and ✗."""
+"""The table, run against a learner's own endpoint, gives a grid of ✓ and ✗."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from wslab.protocol.connection import Role
 
 __all__ = ["Grid", "Result", "run_grid"]
 
-SMALL = 1000  # bytes: a row that sends no more is also run byte by byte
-WHOLE = 1 << 20  # bytes: more than any row sends
-HOW = {None: "", WHOLE: "all at once: "}  # frame by frame goes without saying
+SMALL = 1000  # bytes; a row that sends at most so many is also run byte by byte
+WHOLE = 1 << 20  # bytes, more than any row sends
+HOW = {None: "", WHOLE: "all at once: "}  # nothing for frame by frame, the usual way
 SHOWN = 8  # failures in the text
 
 
 @dataclass(frozen=True)
 class Result:
-    """One row, played with one role. complaint: what was wrong, "" if nothing."""
+    """One row, played with one role. complaint: the fault, "" if there is none."""
 
     group: str
     row: Case
@@ -30,13 +30,13 @@ class Result:
 
     @property
     def mark(self) -> str:
-        """✓ kept, ✗ broken; – where the `websockets` library does otherwise too: not required."""
+        """✓ kept, ✗ broken, – broken but not required, because the library breaks it too."""
         return "✓" if not self.complaint else "–" if self.row.differs else "✗"
 
 
 @dataclass(frozen=True, repr=False)
 class Grid:
-    """What became of every row; prints as lines of signs."""
+    """The result of every row; prints as lines of signs."""
 
     results: tuple[Result, ...]
 
@@ -49,7 +49,7 @@ class Grid:
 
     @property
     def caption(self) -> str:
-        """Count them."""
+        """The numbers of rows that are kept, broken, and broken but not required."""
         count = Counter(result.mark for result in self.results)
         text = f"Conformance: {count['✓']} of {len(self.results)} rows ✓, {count['✗']} ✗"
         return text + (f", {count['–']} – (not required)" if count["–"] else "")
@@ -62,7 +62,7 @@ class Grid:
         return [(group, role, cells) for (group, role), cells in found.items()]
 
     def failures(self, limit: int = SHOWN) -> list[list[str]]:
-        """Return the first rules that are broken, as rows of a table."""
+        """Return the first broken rules, as rows of a table."""
         broken = [result for result in self.results if result.mark == "✗"]
         rows = [[str(one.row), one.role.value, one.complaint] for one in broken[:limit]]
         more = len(broken) - limit
@@ -77,9 +77,9 @@ class Grid:
 
 
 def run_grid(make: Make, note: Callable[[str], object] = lambda text: None) -> Grid:
-    """Run the rows of RFC 6455 in both roles, whole and chopped.
+    """Run the rows of RFC 6455 in both roles, with whole and with cut bytes.
 
-    note: told which row comes next, in case it is the last.
+    note: called with the name of each row before that is run.
     """
     results = []
     for group, rows in GROUPS.items():

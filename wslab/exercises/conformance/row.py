@@ -1,9 +1,8 @@
-"""What an endpoint must do: one row for each MUST, and how to run it.
+"""The duties of an endpoint, one row for each MUST, and a function that runs a row.
 
-A `Case` says what the peer sends, or what the application calls, and how the endpoint must react.
-`complaints` runs one against anything that has `receive` and `data_to_send`, as
-`wslab.protocol.connection.Connection` does; learners' own endpoints too. `differs` says where the
-`websockets` library reacts otherwise, and who is right.
+A `Case` has the frames that the peer sends, or the calls of the application, and the reaction that
+the endpoint must show. `complaints` runs one against any endpoint that has `receive` and
+`data_to_send`, such as `wslab.protocol.connection.Connection` or a learner's own.
 """
 
 from __future__ import annotations
@@ -24,34 +23,38 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 MASK = bytes.fromhex("37fa213d")
 BOTH, SERVER, CLIENT = (Role.SERVER, Role.CLIENT), (Role.SERVER,), (Role.CLIENT,)
 
-# Enough for every row, small enough to test: an endpoint is made with these.
+# An endpoint is made with these limits, which are enough for every row and small enough to test.
 LIMITS = Limits(frame=70_000, message=70_000, fragments=10)
 
 
 class TestedEndpoint(Protocol):
-    """What is tested; rows with `calls` also need the methods that they name."""
+    """An endpoint to test; rows with `calls` also need the methods that they name."""
 
     def receive(self, data: bytes, /) -> Iterable[object]:
-        """Take bytes from the peer; return what happened: Text, Binary, Ping, Pong, …."""
+        """Take bytes from the peer; return the events, which are Text, Binary, Ping, Pong, …."""
         ...
 
     def data_to_send(self) -> bytes:
-        """Return what is to be written."""
+        """Return the bytes to write."""
         ...
 
 
 @dataclass(frozen=True)
 class Case:
-    """One rule and how to try it.
+    """One rule, and a way to try it.
 
-    name: what happens. section: where the rule is written.
-    sends: what the peer sends: frames, masked by the runner if the peer is a client, or raw bytes.
-    calls: what the application does first: names of methods and their arguments.
+    name: the situation. section: the source of the rule.
+
+    sends: the peer's frames, which the runner masks if the peer is a client, or its raw bytes.
+    calls: the application's calls before that, as names of methods and their arguments.
+
     refused: True if the last of these calls must raise and write nothing.
     delivers: the events for the application, of the kinds Text, Binary, Ping and Pong.
+
     replies: the frames that the endpoint writes, without masks; of a Close only the code counts.
-    fails: the close code if the rule is broken by the peer. Whatever follows must be ignored.
-    roles: of the endpoint.
+    fails: the close code if the peer breaks a rule. The endpoint must ignore everything after that.
+
+    roles: those that the endpoint plays. differs: the library's own reaction, and which is right.
     """
 
     name: str
@@ -69,7 +72,7 @@ class Case:
         return f"{self.section} {self.name}"
 
     def written(self, data: bytes, role: Role, *, rsv: int = 0) -> Iterator[Frame]:
-        """Read the frames that the endpoint wrote; ValueError if one is cut off or masked wrongly.
+        """Read the endpoint's frames; ValueError if one is cut off or masked wrongly.
 
         rsv: the RSV bits that were agreed on.
         """
@@ -77,7 +80,7 @@ class Case:
         while index < len(data):
             parsed = Frame.parse(data, index, rsv=rsv)
             if parsed is None:
-                raise ValueError(f"wrote a part of a frame: {data[index:]!r}")
+                raise ValueError(f"wrote only a part of a frame: {data[index:]!r}")
             frame, index = parsed
             if (frame.mask is not None) != (role is Role.CLIENT):
                 raise ValueError(
@@ -90,10 +93,10 @@ Make = Callable[[Role, Case], TestedEndpoint]
 
 
 def complaints(row: Case, role: Role, make: Make, *, chunk: int | None = None) -> list[str]:
-    """Run a row against an endpoint; return what is wrong with the reaction, at best nothing.
+    """Run a row against an endpoint; return the faults of its reaction, at best none.
 
     make: makes the endpoint, with LIMITS, for a role and a row.
-    chunk: bytes to give it at once; None for one frame at a time.
+    chunk: the number of bytes to give it at once; None for one frame at a time.
     """
     endpoint = make(role, row)
     found = _call(row, endpoint)
@@ -132,7 +135,7 @@ def _call(row: Case, endpoint: Any) -> list[str]:
 
 
 def _still_alive(row: Case, role: Role, endpoint: TestedEndpoint) -> list[str]:
-    """After a violation, and after both Close frames, nothing is read and nothing written."""
+    """Return a fault if it reads or writes after a violation, or after both Close frames."""
     if row.fails is None and not any(
         isinstance(item, Frame) and item.opcode == CLOSE for item in row.sends
     ):
@@ -140,7 +143,9 @@ def _still_alive(row: Case, role: Role, endpoint: TestedEndpoint) -> list[str]:
     late = (Frame(TEXT, b"late"), Frame(PING, b"late"), Frame(CLOSE))
     events = [event for frame in late for event in endpoint.receive(_wire(frame, role))]
     written = endpoint.data_to_send()
-    return [f"afterwards: {events}, {written!r}"] if events or written else []
+    if not events and not written:
+        return []
+    return [f"after the end it still delivered {events} and wrote {written!r}"]
 
 
 def _wire(item: Frame | bytes, role: Role) -> bytes:
@@ -164,23 +169,23 @@ def _essence(frame: Frame) -> tuple[object, ...]:
 
 
 def breach(name: str, section: str, *sends: Frame | bytes, code: int = 1002, **more: Any) -> Case:
-    """Return a row in which the peer breaks a rule; code: the endpoint fails the connection with.
+    """Return a row in which the peer breaks a rule.
 
-    more: other fields of the row.
+    code: the close code with which the endpoint fails the connection. more: other fields.
     """
     return Case(name, section, sends, fails=code, **more)
 
 
 def raw(text: str) -> bytes:
-    """Return the bytes that are written as hexadecimal numbers."""
+    """Return the bytes of a text of hexadecimal digits."""
     return bytes.fromhex(text)
 
 
 def fragment(data: bytes, opcode: Opcode = TEXT) -> Frame:
-    """Return a frame that is not its message's last."""
+    """Return a frame that is not the last of its message."""
     return Frame(opcode, data, fin=False)
 
 
 def closing(code: int, reason: bytes = b"") -> Frame:
-    """Return a Close frame with any code whatever."""
+    """Return a Close frame with any code, valid or not."""
     return Frame(CLOSE, code.to_bytes(2, "big") + reason)

@@ -1,1 +1,1 @@
-"""How a task is tried: answers run within bounds, a verdict says what differs."""
+"""The engine of the exercises runs an answer within bounds, and a verdict says what differs."""

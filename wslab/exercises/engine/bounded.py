@@ -1,8 +1,8 @@
-"""Run somebody else's code for a limited time, on a thread that may be thrown away.
+"""Run somebody else's code for a limited time, on a thread that can be abandoned.
 
-A loop that never ends is interrupted: CPython can raise an exception in another thread, between
-two of its bytecodes. A call that never comes back, such as `time.sleep` or a lock, has no next
-bytecode. Its thread is left behind, a daemon that ends with the process, or when the call does.
+A loop that never ends is interrupted, because CPython can raise an exception in another thread
+between two of its bytecodes. A call that never returns, such as `time.sleep` or a lock, has no next
+bytecode. Its thread is left behind. It is a daemon, and ends with the process or with the call.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["RunEnd", "TimeUp", "own_frames", "run_bounded"]
+__all__ = ["RunEnd", "TimeUp", "is_own", "own_frames", "run_bounded"]
 
-PRINTED = 2000  # characters of what the code prints that are kept
-CLEANING = 3.0  # seconds in all, if what comes after the learner's code takes them
-NUDGE = 0.05  # seconds between two interrupts: code that swallows one gets the next
+PRINTED = 1000  # characters of the code's output that are kept
+CLEANING = 3.0  # seconds at most, for the clean-up after the learner's code
+NUDGE = 0.05  # seconds between two interrupts; code that swallows one gets the next
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _sleep = time.sleep
 
 
 class TimeUp(SystemExit):
-    """Raised in the code whose time is over.
+    """Raised in code whose time is over.
 
-    A SystemExit, since that passes through `except Exception` and through an event loop.
+    It is a SystemExit, because that passes through `except Exception` and through an event loop.
     """
 
 
@@ -44,11 +44,12 @@ _NOTHING: Any = ctypes.py_object()
 
 @dataclass
 class RunEnd:
-    """How a bounded run ended.
+    """The end of a bounded run.
 
-    error: what the code raised, None if it returned. late: whether the time was over first.
-    abandoned: whether its thread is still running. at: where it was when its time was over, as
-    "line 3, in parse: while True:", "" if in nobody's own code. printed: what it printed.
+    error: the exception of the code, None if it returned. late: True if the time was over first.
+    abandoned: True if its thread is still running.
+    at: its line when its time was over, as "line 3, in parse: while True:"; "" in foreign code.
+    printed: its output.
     """
 
     error: BaseException | None = None
@@ -59,7 +60,7 @@ class RunEnd:
 
 
 class _Kept(io.TextIOBase):
-    """A file that keeps the beginning of what is written to it."""
+    """A file that keeps the beginning of the text written to it."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -77,7 +78,7 @@ class _Kept(io.TextIOBase):
 
 @dataclass
 class _Run:
-    """The thread's side: runs the function, keeps what it raised."""
+    """The thread's side. It runs the function and keeps its exception."""
 
     function: Callable[[], object]
     error: BaseException | None = None
@@ -90,7 +91,7 @@ class _Run:
             except BaseException as error:
                 self.error = error
             self.done.set()
-        except TimeUp:  # the interrupt came as the function ended
+        except TimeUp:  # the interrupt came just as the function ended
             self.done.set()
 
 
@@ -102,13 +103,15 @@ def run_bounded(
     release: Callable[[], object] = lambda: None,
     wake: Callable[[], object] = lambda: None,
 ) -> RunEnd:
-    """Run a function on a thread of its own until it ends or its time is over.
+    """Run a function on its own thread until it ends or its time is over.
 
-    seconds: how long it may take. grace: how long an interrupt may take to have an effect.
-    release: called from here when the time is over, or by Stop: closes what the function may be
-    waiting for, such as sockets. wake: called if it then waits in code that is not its own, such
-    as an event loop: has to make that raise TimeUp.
-    What is printed meanwhile, by whatever thread, is kept and not shown.
+    Any output in that time, from any thread, is kept and not shown.
+
+    seconds: the time that it may take. grace: seconds that an interrupt may take to have an effect.
+    release: called from here when the time is over, or by Stop. It closes the sockets and the like
+    that the function might be waiting for.
+    wake: called if the function then waits in foreign code, such as an event loop. It has to make
+    that code raise TimeUp.
     """
     run, printed, ending = _Run(function), _Kept(), RunEnd()
     thread = threading.Thread(target=run, name="wslab-check", daemon=True)
@@ -132,7 +135,7 @@ def _interrupt(
 ) -> bool:
     """Raise TimeUp in a thread as long as it is in the learner's code; tell whether it has ended.
 
-    What cleans up after that is ours: it is not interrupted, and has some time more.
+    The clean-up after that is our code. It is not interrupted, and has some more time.
     """
     begin = now = time.monotonic()
     woken = False
@@ -146,26 +149,26 @@ def _interrupt(
             return True
         now = time.monotonic()
     if not woken:
-        wake()  # for the time when a call that blocks comes back
+        wake()  # takes effect when a call that blocks returns
     return done.is_set()
 
 
 def _nudge(thread: threading.Thread) -> None:
-    """Raise TimeUp in a thread; one that is in C gets it when it comes back."""
+    """Raise TimeUp in a thread. A thread that is in C gets it when it returns to Python."""
     _set_exception(ctypes.c_ulong(thread.ident or 0), _TIME_UP)
 
 
 def _is_traced() -> bool:
-    """Tell whether a debugger or coverage is looking, in a Python that minds."""
+    """Tell whether a debugger or coverage traces this Python, and that matters to it."""
     return sys.version_info < (3, 13) and sys.gettrace() is not None
 
 
 def _nudge_traced(thread: threading.Thread) -> None:
-    """Do as `_nudge` does, but take back what was not taken.
+    """Do as `_nudge` does, but take back an exception that the thread has not taken.
 
-    CPython 3.11 notes "somebody has an exception to take" in one place for all threads, and only a
-    thread that takes one clears the note. While it stands, a thread that is traced cannot enter a
-    function written in Python: it goes round and round. So another thread has to take one.
+    CPython 3.11 notes "a thread has an exception to take" in one place for all threads. Only a
+    thread that takes an exception clears the note. Until then a traced thread cannot enter a
+    function written in Python, and tries again for ever. So a helper thread takes an exception.
     """
     ready, taken = threading.Lock(), threading.Lock()
     ready.acquire()
@@ -185,12 +188,12 @@ def _nudge_traced(thread: threading.Thread) -> None:
     target, other = ctypes.c_ulong(thread.ident or 0), ctypes.c_ulong(helper.ident or 0)
     trace = sys.gettrace()  # a function, or an object as coverage's
     tracer = (getattr(trace, "__module__", None) or type(trace).__module__).partition(".")[0]
-    for _ in range(100):  # the tracer's own code may hold a lock: not there
+    for _ in range(100):  # do not interrupt the tracer's own code, because it may hold a lock
         frame = sys._current_frames().get(thread.ident or 0)
         if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] != tracer:
             break
         _sleep(0.001)
-    # From here on nothing but C is called.
+    # From here on only C is called.
     _set_exception(target, _TIME_UP)
     _sleep(NUDGE)
     _set_exception(target, _NOTHING)
@@ -199,7 +202,7 @@ def _nudge_traced(thread: threading.Thread) -> None:
 
 
 def _where(thread: threading.Thread) -> str:
-    """Say which line of the learner's code a thread is in."""
+    """Return the line of the learner's code that a thread is in."""
     frame = sys._current_frames().get(thread.ident or 0)
     own = own_frames(frame)
     if not own:
@@ -208,12 +211,12 @@ def _where(thread: threading.Thread) -> str:
 
 
 def own_frames(start: FrameType | TracebackType | None) -> list[traceback.FrameSummary]:
-    """Return the frames that are neither ours nor a library's, the innermost last."""
+    """Return the frames of the learner's own code, the innermost last."""
     if isinstance(start, FrameType):
         frames: Iterable[traceback.FrameSummary] = traceback.extract_stack(start)
     else:
         frames = traceback.extract_tb(start)
-    return [frame for frame in frames if _is_own(frame.filename)]
+    return [frame for frame in frames if is_own(frame.filename)]
 
 
 _FOREIGN = tuple(
@@ -225,5 +228,6 @@ _FOREIGN = tuple(
 )
 
 
-def _is_own(filename: str) -> bool:
+def is_own(filename: str) -> bool:
+    """Tell whether a file is the learner's own, not ours or a library's."""
     return not filename.startswith((*_FOREIGN, "<frozen"))

@@ -1,8 +1,8 @@
-"""What a learner has solved: a file of the learner's own, one line for each thing that happened.
+"""The learner's progress, in a file of the learner's own with one line for each event.
 
-It is `progress.jsonl` in the user's data folder (on Linux `~/.local/share/wslab`); the variable
-WSLAB_PROGRESS names another file, or is "off". Nothing is sent anywhere. Lines are only appended,
-so two notebooks can write at once, and a line that cannot be read costs itself only.
+The file is `progress.jsonl` in the user's data folder (on Linux `~/.local/share/wslab`). The
+variable WSLAB_PROGRESS names a different file, or is "off". Nothing is sent anywhere. Lines are
+only appended, so two notebooks can write at once, and an unreadable line spoils no other line.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ __all__ = ["Standing", "forget", "location", "note", "note_prediction", "predict
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a learner is with one task: the best outcome so far, and when it was reached."""
+    """The best outcome of one task so far, and the day on which it was reached."""
 
     outcome: Outcome
     day: str
 
 
 def location() -> Path | None:
-    """Return where progress is kept; None if it is switched off."""
+    """Return the file that keeps the progress; None if that is switched off."""
     named = os.environ.get("WSLAB_PROGRESS", "")
     if named.lower() == "off":
         return None
     if named:
         return Path(named)
-    from platformdirs import user_data_path  # needed by those only who solve something
+    from platformdirs import user_data_path  # needed only if something is solved
 
     return user_data_path("wslab", appauthor=False) / "progress.jsonl"
 
 
 def note(task: str, outcome: Outcome) -> None:
-    """Keep an outcome if it says more than what is known; a file that cannot be written is left."""
+    """Keep an outcome if it is the first one, or better; a file that cannot be written is left."""
     if outcome is Outcome.NOT_ATTEMPTED or (path := location()) is None:
         return
     known = standings().get(task)
@@ -56,7 +56,7 @@ def forget(task: str) -> None:
 
 
 def note_prediction(question: str, is_right: bool) -> None:
-    """Keep that a prediction was made, and whether it came out so."""
+    """Keep that a prediction was made, and whether it was right."""
     if (path := location()) is not None:
         _append(path, {"prediction": question, "right": is_right})
 
@@ -67,10 +67,10 @@ def _append(path: Path, entry: dict[str, str | bool | None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
-            # A last line that was cut off must not take this one with it.
+            # If the last line was cut off, begin a new one, so that this entry can be read.
             file.write(b"\n" * _is_cut_off(path) + line.encode())
     except OSError:
-        pass  # a check must not fail because a disk is full; the table says what was kept
+        pass  # a check must not fail because a disk is full; the table shows the entries kept
 
 
 def _is_cut_off(path: Path) -> bool:
@@ -79,7 +79,7 @@ def _is_cut_off(path: Path) -> bool:
 
 
 def _entries() -> Iterator[dict[str, Any]]:
-    """Yield what each line that can be read says."""
+    """Yield the entry of each line that can be read."""
     path = location()
     try:
         lines = path.read_bytes().splitlines() if path else []
@@ -95,7 +95,7 @@ def _entries() -> Iterator[dict[str, Any]]:
 
 
 def standings() -> dict[str, Standing]:
-    """Return what is known of each task that was tried."""
+    """Return the standing of each task that was tried."""
     found: dict[str, Standing] = {}
     for entry in _entries():
         try:

@@ -1,4 +1,4 @@
-"""All exercises: where the sets are, and the table of what is solved."""
+"""All sets of exercises, and the table of the solved tasks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wslab.exercises import sets
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.task import Task, TaskSet
-from wslab.exercises.engine.verdict import Outcome, stars
+from wslab.exercises.engine.verdict import Outcome, Verdict, stars
 from wslab.exercises.predictions.question import questions
 from wslab.lab.tables import text_table
 
@@ -21,13 +21,13 @@ __all__ = ["Checks", "Progress", "check", "grid", "progress"]
 
 
 class Checks:
-    """Every set of exercises, as attributes: each is a module of `wslab.exercises.sets`."""
+    """Every set of exercises, as an attribute. Each is a module of `wslab.exercises.sets`."""
 
     def __getattr__(self, name: str) -> TaskSet:
-        """Return a set by its name, loaded when it is first used."""
+        """Return a set by its name. It is loaded on first use."""
         if name not in dir(self):
             known = ", ".join(dir(self))
-            raise AttributeError(f"no set of exercises {name!r}; there are {known}")
+            raise AttributeError(f"there is no set of exercises {name!r}; there are {known}")
         found: TaskSet = importlib.import_module(f"{sets.__name__}.{name}").SET
         return found
 
@@ -49,7 +49,7 @@ def all_sets() -> list[TaskSet]:
 
 @dataclass(frozen=True, repr=False)
 class Progress:
-    """What is solved; prints as a table."""
+    """The learner's progress; prints as a table."""
 
     tasks: tuple[Task, ...]
     standings: dict[str, journal.Standing]
@@ -59,19 +59,19 @@ class Progress:
 
     @property
     def solved(self) -> int:
-        """How many tasks are solved."""
+        """The number of solved tasks."""
         return sum(one.outcome is Outcome.SOLVED for one in self.standings.values())
 
     @property
     def caption(self) -> str:
-        """What was predicted and solved, and whether it is kept."""
-        kept = "" if journal.location() else "; WSLAB_PROGRESS is off, nothing is kept"
+        """The numbers of predictions and solved tasks, and a note if nothing is kept."""
+        kept = "" if journal.location() else "; WSLAB_PROGRESS is off, so nothing is kept"
         made, right = len(self.predictions), sum(self.predictions.values())
-        predicted = f"Predicted: {made} of {len(questions())}, {right} came out so"
+        predicted = f"Predicted: {made} of {len(questions())}, {right} right"
         return f"{predicted}. Solved: {self.solved} of {len(self.tasks)}{kept}"
 
     def rows(self) -> list[list[str]]:
-        """Return the table's cells; the state has a sign, so it needs no colour."""
+        """Return the table's cells; the state has a sign, and does not need colour."""
         found = []
         for task in self.tasks:
             standing = self.standings.get(task.id)
@@ -89,9 +89,9 @@ class Progress:
 
 
 def progress(only: str | None = None) -> Progress:
-    """Return what you have solved so far, task by task.
+    """Return your progress, task by task.
 
-    only: the name of a set, such as "framing"; None for all of them.
+    only: the name of a set, such as "framing"; None for all sets.
     """
     found = all_sets() if only is None else [getattr(check, only)]
     tasks = tuple(task for one in found for task in one.tasks.values())
@@ -100,10 +100,11 @@ def progress(only: str | None = None) -> Progress:
     return Progress(tasks, solved, journal.predictions())
 
 
-def grid(endpoint: object) -> Grid:
-    """Run the conformance table against an endpoint of your own, as in exercise 04.
+def grid(endpoint: object) -> Grid | Verdict:
+    """Run the conformance table against your own endpoint, as in exercise 04.
 
-    Raises NotSolved if it cannot be run to its end.
+    If you have not written one yet, the verdict says so.
+    Raises NotSolved if the table cannot be run to its end.
     """
     from wslab.exercises.sets.connection import SET, table
 

@@ -1,11 +1,11 @@
-"""A task: what it asks for, its hints, and the check that tries an answer.
+"""A task has a title, hints, and a check that tries an answer.
 
     @SET.task("Compute the accept key", level=1, section="RFC 6455 §4.2.2", takes=("key",), …)
     def accept_key(trial, answer):
         trial.same(trial.call(answer, key), expected, "the accept value is wrong")
 
-The function says nothing if the answer is right, and calls `trial.wrong` if not. It runs on a
-thread of its own, for a limited time, so it may trust an answer to be anything.
+The function returns if the answer is right, and calls `trial.wrong` if not. It runs on its own
+thread for a limited time, so an answer can do anything.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from typing import Any, NoReturn, TypeVar
 
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.bounded import RunEnd, own_frames, run_bounded
+from wslab.exercises.engine.readymade import made_of, watching
 from wslab.exercises.engine.trial import Late, Trial
 from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict, Wrong
 from wslab.lab.record import HandlerError
+from wslab.lab.tables import shortened
 
 __all__ = ["Hint", "Task", "TaskSet"]
 
 T = TypeVar("T")
 CheckFunction = Callable[[Trial, Any], None]
+
+SENTENCE, DETAIL = 300, 1000  # characters of a verdict's message, and of each detail
 
 
 class Hint(str):
@@ -39,12 +43,13 @@ class Hint(str):
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a set; call it with an answer to have that checked.
+    """One task of a set. Call it with an answer to check that.
 
-    set, name: make its identity, such as "framing.parse". level: 1 to 3 stars.
-    section: where most of its rules are written. hints: from a nudge to nearly all.
-    takes: the parameters of what is to be written. form: "def", "async def" or "class".
-    seconds: how long the check may take.
+    set, name: its identity, as in "framing.parse". level: 1 to 3 stars.
+    section: the source of most of its rules. hints: each says more than the one before.
+    takes: the parameters of the answer. form: "def", "async def" or "class".
+    may_call: names that an answer may call from packages that speak WebSocket, as in `watching`.
+    seconds: the time that the check may take.
     """
 
     set: str
@@ -56,6 +61,7 @@ class Task:
     check: CheckFunction = field(repr=False)
     takes: tuple[str, ...] = ()
     form: str = "def"
+    may_call: tuple[Any, ...] = field(default=(), repr=False)
     seconds: float = 3.0
 
     @property
@@ -63,40 +69,51 @@ class Task:
         """Its name among all tasks."""
         return f"{self.set}.{self.name}"
 
-    def __call__(self, answer: object, *, seed: int = 0) -> Verdict:
-        """Check an answer: return the verdict if it is right, else raise it as NotSolved.
+    def __call__(self, answer: object, *, seed: int | None = None) -> Verdict:
+        """Check an answer; return the verdict, or raise it as NotSolved if the answer is wrong.
 
-        seed: draws other cases of the same kind.
+        A missing answer is not wrong, so its verdict is returned.
+        seed: draws different cases of the same kind, as grading does. Then a missing answer raises
+        NotAttempted.
         """
-        verdict = self.judge(answer, seed=seed)
+        verdict = self.judge(answer, seed=seed or 0)
         journal.note(self.id, verdict.outcome)
-        if verdict.solved:
+        if verdict.solved or (seed is None and verdict.outcome is Outcome.NOT_ATTEMPTED):
             return verdict
         self._refuse(verdict)
 
     def judge(self, answer: object, *, seed: int = 0, seconds: float | None = None) -> Verdict:
-        """Return the verdict, whatever it is, and note nothing.
+        """Return the verdict, right or wrong, and keep nothing.
 
-        seconds: another time limit than the task's own.
+        seconds: the time limit; None for the task's own.
         """
         return self._try(answer, self.check, seed, self.seconds if seconds is None else seconds)
 
-    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T:
-        """Return what another check of the same answer makes of it; NotSolved if it cannot."""
+    def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T | Verdict:
+        """Return the result of a different check, or the verdict that the answer is missing.
+
+        Raises NotSolved if that check cannot be run to its end.
+        """
         made: list[T] = []
         verdict = self._try(
             answer, lambda trial, it: made.append(check(trial, it)), 0, self.seconds
         )
-        if not made:
-            self._refuse(verdict)
-        return made[0]
+        if made:
+            return made[0]
+        if verdict.outcome is Outcome.NOT_ATTEMPTED:
+            return verdict
+        self._refuse(verdict)
 
     def _try(self, answer: object, check: CheckFunction, seed: int, limit: float) -> Verdict:
         trial = Trial(self.name, random.Random(seed))
 
         def run() -> None:
             trial.must_take(answer, self.takes, form=self.form)
-            check(trial, answer)
+            with watching(*self.may_call) as found:
+                check(trial, answer)
+            if name := made_of(answer, *self.may_call) or next(iter(found), ""):
+                trial.doing = ""
+                trial.wrong(f"your code calls the ready-made `{name}`; write that part yourself")
 
         try:
             ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)
@@ -114,14 +131,14 @@ class Task:
         raise (NotAttempted if unattempted else NotSolved)(verdict) from None
 
     def hint(self, number: int = 1) -> Hint:
-        """Return a hint; the first says least. Raises IndexError if there is no such hint."""
+        """Return a hint; the first says least. Raises IndexError for an unknown number."""
         if not 1 <= number <= len(self.hints):
             raise IndexError(f"{self.id} has hints 1 to {len(self.hints)}, not {number}")
         more = f" (next: hint({number + 1}))" if number < len(self.hints) else " (the last hint)"
         return Hint(self.hints[number - 1] + more)
 
     def reset(self) -> None:
-        """Forget the progress on this task; the notebook keeps your code."""
+        """Forget your progress on this task; the notebook keeps your code."""
         journal.forget(self.id)
 
     # From what happened to a verdict
@@ -149,16 +166,16 @@ class Task:
     ) -> Verdict:
         hint = f"check.{self.id}.hint(1)" if self.hints else ""
         where = section or self.section
-        return Verdict(self.id, self.level, outcome, message, where, details, hint)
+        message = shortened(message, SENTENCE, "not shown")
+        shown = tuple((label, shortened(text, DETAIL, "not shown")) for label, text in details)
+        return Verdict(self.id, self.level, outcome, message, where, shown, hint)
 
     def _late(self, trial: Trial, ending: RunEnd, message: str) -> Verdict:
         details = [("tried", trial.doing), ("your code was at", ending.at)]
         if ending.abandoned:
-            what = (
-                "it cannot be interrupted: it blocks, or a bare `except:` catches the interrupt.\n"
-            )
-            what += "Its thread was left behind; restart the kernel if it disturbs."
-            details.append(("note", what))
+            note = "It cannot be interrupted, because it blocks, or a bare `except:` catches the\n"
+            note += "interrupt. Its thread is still running. If that disturbs, restart the kernel."
+            details.append(("note", note))
         kept = [pair for pair in details if pair[1]]
         return self._failed(Outcome.TIMED_OUT, message, "", *kept)
 
@@ -173,7 +190,7 @@ class Task:
 class TaskSet:
     """The tasks of one lesson, as attributes.
 
-    name: also its module's. lesson: the notebook's name, such as "03_framing".
+    name: its own, and its module's. lesson: the notebook's name, such as "03_framing".
     """
 
     name: str
@@ -184,12 +201,12 @@ class TaskSet:
     def task(
         self, title: str, *, level: int, section: str, hints: tuple[str, ...], **options: Any
     ) -> Callable[[CheckFunction], Task]:
-        """Make a task of the check that follows; the arguments are `Task`'s."""
+        """Make a task from the check that follows; the arguments are `Task`'s."""
 
         def make(check: CheckFunction) -> Task:
             name = check.__name__
-            if name in object.__dir__(self):  # found first, so the task could not be reached
-                raise ValueError(f"every set has {name!r} already: give the task another name")
+            if name in object.__dir__(self):  # Python finds that first, and not the task
+                raise ValueError(f"every set has {name!r} already; give the task a different name")
             task = Task(self.name, name, title, level, section, hints, check, **options)
             self.tasks[name] = task
             return task
@@ -202,7 +219,9 @@ class TaskSet:
             return self.tasks[name]
         except KeyError:
             known = ", ".join(self.tasks)
-            raise AttributeError(f"no task {self.name}.{name}; there are {known}") from None
+            raise AttributeError(
+                f"there is no task {self.name}.{name}; there are {known}"
+            ) from None
 
     def __dir__(self) -> list[str]:
         return list(self.tasks)

@@ -1,6 +1,6 @@
-"""What a check has in its hands while it tries an answer: calls, comparisons, a network.
+"""The tools of a check while it tries an answer, which are calls, comparisons and a network.
 
-Whatever opens a socket does so here, so that it can be closed from outside when an answer hangs.
+All sockets are opened here, so that they can be closed from outside when an answer hangs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SHOWN_BYTES = 16
 
 
 class Late(Exception):
-    """Something did not come in time; the message says what."""
+    """Something did not happen in time, as the message says."""
 
 
 def shown(value: object) -> str:
-    """Write a value so that it can be pasted into a cell, or the beginning of a long one.
+    """Write a value so that it can be pasted into a cell; of a long one only the beginning.
 
     >>> print(shown(b"\\x81\\x05Hello"))
     bytes.fromhex("81 05 48 65 6c 6c 6f")
@@ -47,8 +47,7 @@ def shown(value: object) -> str:
 class Trial:
     """One run of one check.
 
-    name: of what the learner wrote, for messages. rng: draws the cases; the same seed, the same
-    cases.
+    name: the task's name, for messages. rng: draws the cases, the same ones for the same seed.
     """
 
     def __init__(self, name: str, rng: random.Random) -> None:
@@ -61,12 +60,12 @@ class Trial:
 
     @property
     def doing(self) -> str:
-        """What is being tried at the moment, for the verdict."""
+        """The case that is being tried, as the verdict will show it."""
         return self._doing
 
     @doing.setter
     def doing(self, what: str) -> None:
-        """Note it. Raises TimeUp if a call that blocked has come back: nobody waits any more."""
+        """Note it. Raises TimeUp if a call that blocked returns after the trial is over."""
         if self._over:
             raise TimeUp
         self._doing = what
@@ -74,7 +73,7 @@ class Trial:
     # Calls
 
     def call(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
-        """Call what the learner wrote, and note the call in case it goes wrong."""
+        """Call the learner's function, and note the call in case it goes wrong."""
         given = [shown(value) for value in arguments]
         given += [f"{name}={shown(value)}" for name, value in options.items()]
         name = getattr(function, "__name__", self.name)
@@ -82,50 +81,55 @@ class Trial:
         return function(*arguments, **options)
 
     def must_take(self, answer: object, takes: tuple[str, ...], *, form: str) -> None:
-        """Refuse an answer that cannot be called as the task says; form: "def" or another."""
+        """Refuse an answer that cannot be called as the task says; form: as in `Task`."""
         wanted, awaitable = f"{form} {self.name}({', '.join(takes)})", form == "async def"
         if not callable(answer):
-            self.wrong(f"this is {shown(answer)}, and the check wants it itself: {wanted}")
+            self.wrong(f"the answer is {shown(answer)}; give the check the thing itself: {wanted}")
         if inspect.iscoroutinefunction(answer) != awaitable:
-            self.wrong(f"the check wants {wanted}, {'with' if awaitable else 'without'} async")
+            self.wrong(f"the answer has to be {wanted}, {'with' if awaitable else 'without'} async")
         try:
             inspect.signature(answer).bind(*takes)
         except TypeError as error:
-            self.wrong(f"the check wants {wanted}, in this one: {error}")
+            self.wrong(f"the answer has to be {wanted}; Python says of yours: {error}")
         except ValueError:
-            pass  # a built-in function that does not say what it takes
+            pass  # a built-in function that does not name its parameters
 
     # Comparisons
 
     def wrong(self, message: str, section: str = "", **details: object) -> NoReturn:
-        """End the check: the answer is wrong."""
+        """End the check, because the answer is wrong.
+
+        details: more to show, such as got=…; a text as it is, any other value by `shown`.
+        """
         pairs = [("tried", self.doing)] if self.doing else []
-        pairs += [(label, str(text)) for label, text in details.items()]
+        pairs += [(k, v if isinstance(v, str) else shown(v)) for k, v in details.items()]
         raise Wrong(message, section, *pairs)
 
     def want(self, condition: object, message: str, section: str = "", **details: object) -> None:
-        """Go on if this holds; if not, the answer is wrong."""
+        """Go on if the condition holds; if not, the answer is wrong."""
         if not condition:
             self.wrong(message, section, **details)
 
-    def of_type(self, got: object, *types: type) -> None:
-        """Refuse a result of another type."""
+    def of_type(
+        self, got: object, *types: type, message: str = "the result is", section: str = ""
+    ) -> None:
+        """Refuse a value of a different type; message: how the sentence about it begins."""
         if not isinstance(got, types) or (isinstance(got, bool) and bool not in types):
             names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in types)
-            self.wrong(f"the result is {type(got).__name__}, not {names}", got=shown(got))
+            self.wrong(f"{message} {type(got).__name__}, not {names}", section, got=shown(got))
 
     def same(self, got: object, expected: object, message: str, section: str = "") -> None:
-        """Refuse a result that is not the expected one."""
+        """Refuse a value that is not the expected one, or not of its type."""
         if type(expected) in (bytes, bytearray) and isinstance(got, bytes | bytearray):
             self.same_bytes(bytes(got), bytes(expected), message, section)  # type: ignore[call-overload]
         elif got != expected:
             if expected is not None:
-                self.of_type(got, type(expected))
+                self.of_type(got, type(expected), message=f"{message}:", section=section)
             self.wrong(message, section, expected=shown(expected), got=shown(got))
 
     def same_bytes(self, got: object, expected: bytes, message: str, section: str = "") -> None:
         """Refuse bytes that are not the expected ones, and show the first that differs."""
-        self.of_type(got, bytes, bytearray)
+        self.of_type(got, bytes, bytearray, message=f"{message}:", section=section)
         assert isinstance(got, bytes | bytearray)
         if got == expected:
             return
@@ -135,6 +139,8 @@ class Trial:
         )
 
         def around(data: bytes | bytearray) -> str:
+            if not data:
+                return "no bytes"
             one = f"{data[at]:02x}" if at < len(data) else "nothing"
             rest = data[max(0, at - 4) : at + 8]
             return f"{one} at byte {at} (… {rest.hex(' ')} …), {quantity(len(data), 'byte')} in all"
@@ -143,7 +149,7 @@ class Trial:
 
     @contextmanager
     def must_raise(self, kind: type[Exception], message: str, section: str) -> Iterator[list[Any]]:
-        """Refuse code that lets something pass; the list gets the exception."""
+        """Refuse code that does not raise an exception of this kind; the list gets it."""
         caught: list[Any] = []
         try:
             yield caught
@@ -158,7 +164,7 @@ class Trial:
     # A network
 
     def run(self, scenario: Coroutine[Any, Any, object]) -> None:
-        """Run a scenario on a loop of its own; what a handler raised beside it counts first."""
+        """Run a scenario on its own loop; an exception of a handler beside it counts first."""
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             self._loop.set_exception_handler(lambda loop, context: None)
@@ -170,18 +176,18 @@ class Trial:
         self.raise_first()
 
     def raise_first(self) -> None:
-        """Raise what a handler has raised beside the check, if it has: that explains the rest."""
+        """Raise a handler's first exception, if there is one, because it explains the rest."""
         if self.raised:
             raise self.raised[0]
 
     def listen(self) -> socket.socket:
-        """Return a listening socket on a free port of this machine, to be closed by `close`."""
+        """Return a listening socket on a free port of this machine; `close` closes it."""
         listener = listen(LOOPBACK, 0)
         self._sockets.append(listener)
         return listener
 
     def closed_port(self) -> int:
-        """Return a port on which nobody listens, nor can until `close`."""
+        """Return a port on which nobody listens, and nobody can listen until `close`."""
         kept = socket.socket()
         kept.bind(("127.0.0.1", 0))
         self._sockets.append(kept)
@@ -221,7 +227,7 @@ class Trial:
 
     @asynccontextmanager
     async def within(self, seconds: float, what: str) -> AsyncIterator[None]:
-        """Wait no longer than this; what: what has not come then."""
+        """Wait at most this long; what: names the thing that is missing then."""
         scope = asyncio.timeout(seconds)
         try:
             async with scope:
@@ -232,7 +238,7 @@ class Trial:
             raise Late(f"{what} within {seconds:g} s") from None
 
     def close(self) -> None:
-        """End the trial, from any thread: nothing is left that listens or waits."""
+        """End the trial, from any thread; no socket is left that listens or waits."""
         self._over = True
         for one in self._sockets:
             with contextlib.suppress(OSError):
@@ -241,7 +247,7 @@ class Trial:
                 one.close()
 
     def wake(self) -> None:
-        """Make a loop that waits raise TimeUp; from any thread."""
+        """Make a loop that waits raise TimeUp, from any thread."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it is closed already
                 self._loop.call_soon_threadsafe(_time_is_up)
@@ -266,14 +272,14 @@ class Peer:
         self.trial, self.reader, self.writer = trial, reader, writer
 
     async def send(self, *pieces: bytes) -> None:
-        """Send pieces, each in a TCP segment of its own as far as that can be had."""
+        """Send pieces, each in its own TCP segment as far as possible."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
             await asyncio.sleep(0)
 
     async def read(self, until: bytes, what: str, seconds: float = 1.0) -> bytes:
-        """Return what arrives up to this mark, or up to the end; Late if neither comes."""
+        """Return the bytes up to this mark, or up to the end; Late if neither comes."""
         async with self.trial.within(seconds, f"no {what}"):
             try:
                 return await self.reader.readuntil(until)
@@ -283,7 +289,7 @@ class Peer:
                 return b""
 
     async def read_to_end(self, what: str, seconds: float = 1.0) -> bytes:
-        """Return all that arrives until the other side closes; Late if it does not."""
+        """Return all bytes until the other side closes; Late if it does not."""
         data = b""
         async with self.trial.within(seconds, f"no {what}"):
             with contextlib.suppress(ConnectionError):

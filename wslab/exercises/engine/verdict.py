@@ -1,45 +1,44 @@
-"""What a check finds out: one value, and one exception that carries it.
+"""The result of a check, as one value, and one exception that carries it.
 
-There are five outcomes, and "not attempted" is none of the wrong ones. What is wrong says where:
-the first byte, event or header that differs, and the section that has the rule.
+There are five outcomes, and "not attempted" does not count as wrong. A wrong answer gets the first
+byte, event or header that differs, and the section that has the rule.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
 __all__ = ["NotAttempted", "NotSolved", "Outcome", "Verdict", "Wrong", "stars"]
 
 
 class Outcome(Enum):
-    """How a check ends; the value is what a learner reads."""
+    """The end of a check; a learner reads the value."""
 
     SOLVED = "solved"
     WRONG = "wrong"
-    NOT_ATTEMPTED = "not attempted"
+    NOT_ATTEMPTED = "not attempted yet"
     RAISED = "your code raised"
     TIMED_OUT = "timed out"
 
     @property
     def mark(self) -> str:
-        """A sign that does not need colour."""
+        """A sign that can be told without colour."""
         return {"SOLVED": "✓", "NOT_ATTEMPTED": "○"}.get(self.name, "✗")
 
 
 def stars(count: int) -> str:
-    """Write how hard a task is: ★, ★★ or ★★★."""
+    """Write a task's level as ★, ★★ or ★★★."""
     return "★" * count
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one answer.
+    """The verdict on one answer.
 
-    task: such as "framing.parse". level: 1 to 3. message: what was seen, as one sentence.
-    section: where the rule is written. details: pairs of a label and a text, which may have
-    several lines. hint: the call that gives a first hint, "" if there is none to give.
+    task: such as "framing.parse". level: 1 to 3. message: one sentence about the answer.
+    section: the source of the rule. details: pairs of a label and a text of one or more lines.
+    hint: the call that gives a first hint, or "".
     """
 
     task: str
@@ -57,12 +56,12 @@ class Verdict:
 
     @property
     def title(self) -> str:
-        """The first line: the outcome, the task, and where the rule is."""
+        """The first line, with the outcome, the task, and the source of the rule."""
         where = f" ({self.section})" if self.section else ""
         return f"{self.outcome.mark} {self.outcome.value}: {self.task} {stars(self.level)}{where}"
 
     def __repr__(self) -> str:
-        """Render as text, a line for each thing to know."""
+        """Render as text, with a line for each detail."""
         lines = [self.title, *filter(None, [self.message])]
         for label, text in self.details:
             first, *rest = text.rstrip("\n").split("\n")
@@ -73,32 +72,26 @@ class Verdict:
         return "\n".join(lines)
 
     def with_details(self, *more: tuple[str, str]) -> Verdict:
-        """Return the same with further details after its own."""
+        """Return the same verdict with further details after its own."""
         return replace(self, details=(*self.details, *more))
 
 
 class Wrong(Exception):
-    """The answer is wrong: raised by a check, made a verdict by the engine.
+    """The answer is wrong. A check raises this, and the engine makes it a verdict.
 
-    section: where the rule is written, if it is not the task's own section.
-    details: pairs of a label and a text. grid: the conformance grid, if there is one to show.
+    section: the source of the rule, if it is not the task's own section.
+    details: pairs of a label and a text.
     """
 
-    def __init__(
-        self, message: str, section: str = "", *details: tuple[str, str], grid: Any = None
-    ) -> None:
+    def __init__(self, message: str, section: str = "", *details: tuple[str, str]) -> None:
         super().__init__(message)
         self.message = message
         self.section = section
         self.details = details
-        self.grid = grid
 
 
 class NotSolved(Exception):
-    """A check did not find the answer right; shows its verdict and no traceback.
-
-    verdict: what was found.
-    """
+    """The answer is not right. Shows the verdict, and no traceback."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(repr(verdict))
@@ -110,4 +103,4 @@ class NotSolved(Exception):
 
 
 class NotAttempted(NotSolved):
-    """Nobody has written an answer yet."""
+    """Grading finds that nobody has written an answer."""

@@ -25,11 +25,11 @@ __all__ = [
     "until",
 ]
 
-# What goes wrong is in the verdict.
+# The verdict says what goes wrong.
 _SILENT = logging.Logger("wslab-check", logging.CRITICAL + 1)
 
 SMALL = 8 * 1024  # bytes that the kernel is asked to keep
-CLOSING = 0.5  # seconds for the closing handshake: a check must not wait for a dead peer
+CLOSING = 0.5  # seconds for the closing handshake, so that no check waits for a dead peer
 
 
 @asynccontextmanager
@@ -68,7 +68,7 @@ async def client(url: str, **options: Any) -> AsyncIterator[ClientConnection]:
 
 
 async def until(trial: Trial, condition: Callable[[], object], what: str) -> None:
-    """Wait until this holds, or a handler has raised; what: has not happened if it does not."""
+    """Wait until the condition holds, or a handler has raised; what: the message if it is late."""
     async with trial.within(1, what):
         while not condition():
             trial.raise_first()
@@ -76,7 +76,7 @@ async def until(trial: Trial, condition: Callable[[], object], what: str) -> Non
 
 
 async def heard(trial: Trial, connection: ClientConnection, who: str) -> str | bytes:
-    """Return the next message that a member gets, who has to get one."""
+    """Return the next message that a member gets; the answer is wrong if none comes."""
     try:
         async with trial.within(1, f"{who}, who reads, hears nothing"):
             return await connection.recv()
@@ -86,7 +86,7 @@ async def heard(trial: Trial, connection: ClientConnection, who: str) -> str | b
 
 
 async def small_socket(url: str) -> socket.socket:
-    """Connect a socket for which the kernel keeps little, so that who sends to it has to wait."""
+    """Connect a socket for which the kernel keeps little, so that its sender has to wait."""
     kernel = socket.socket()
     kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
     kernel.setblocking(False)

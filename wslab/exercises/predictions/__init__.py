@@ -1,10 +1,10 @@
-"""Predictions: a question before a cell, its answer and the reasons after it.
+"""A prediction asks a question before a cell; the answer and the reasons come after it.
 
     from wslab import predict
 
     predict("00.bytes")          the cell before the one that shows the answer
 
-The questions of a lesson are one readable file beside this one, `NN_topic.toml`.
+The questions of a lesson are in one readable file beside this one, `NN_topic.toml`.
 """
 
 from wslab.exercises.predictions.prediction import Prediction, predict

@@ -1,4 +1,4 @@
-"""The widget of a question: choose, run the next cell, and read what each choice overlooks."""
+"""The widget of a question. You choose, run the next cell, and read the reason for each choice."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FILES = ("browser/dom.js", "exercises/predictions/predict.js", "exercises/predic
 
 
 class Prediction:
-    """A question in the page. It reveals nothing before the next cell has run, or without a choice.
+    """A question in the page. It needs a choice and a run of the next cell to reveal the answer.
 
-    choice: the place of the choice made last; None before. is_revealed: whether it is answered.
+    choice: the place of the choice made last; None before.
     """
 
     def __init__(self, question: Question) -> None:
         self.question = question
         self.choice: int | None = None
-        self._cells = -1  # that have run since; the first to end is the one that made this
+        self._cells = -1  # cells that have run since; the first to end is the one that made this
         self._widget = make_widget(*FILES, state=self.view(), on_message=self._on_message)
 
     @property
@@ -34,11 +34,12 @@ class Prediction:
         return self.choice is not None and self._cells > 0
 
     def choose(self, choice: int) -> None:
-        """Note a choice; IndexError if there is none in this place."""
+        """Note a choice, by its place; IndexError if the question has fewer."""
         if self.is_revealed:
             return
         if not 0 <= choice < len(self.question.choices):
-            raise IndexError(f"choice {choice} of {len(self.question.choices)}")
+            last = len(self.question.choices) - 1
+            raise IndexError(f"there is no choice {choice}; there are 0 to {last}")
         self.choice = choice
         self._show()
 
@@ -49,7 +50,7 @@ class Prediction:
             self._show()
 
     def view(self) -> dict[str, Any]:
-        """Return what the page may know, as JSON: no answer before it is revealed."""
+        """Return the page's view as JSON, without the answer before it is revealed."""
         question = self.question
         view: dict[str, Any] = {
             "id": question.id,
@@ -72,7 +73,7 @@ class Prediction:
         self.choose(int(message["choice"]))
 
     def __repr__(self) -> str:
-        """Write the question: what is shown where nothing can show the widget."""
+        """Write the question, for places that cannot show the widget."""
         return str(self.question)
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
@@ -80,10 +81,10 @@ class Prediction:
 
 
 def predict(id: str) -> Prediction:
-    """Ask a question of the lesson's; the next cell that runs answers it.
+    """Ask one of the lesson's questions; the next cell that runs answers it.
 
-    id: the lesson's number and the question's name, such as "00.bytes". ValueError if there is no
-    such question.
+    id: the lesson's number and the question's name, such as "00.bytes". Raises ValueError for an
+    unknown question.
     """
     if id not in questions():
         same = [known for known in questions() if known[:2] == id[:2]]

@@ -1,4 +1,4 @@
-"""A question with two to four choices, read from a lesson's file.
+"""A question with two to four choices, as a lesson's file has it.
 
 [bytes]                              the name; the question's id is "00.bytes"
 question = "How many bytes …?"
@@ -9,7 +9,7 @@ why = "That is the payload alone. …"
 
 [[bytes.choices]]
 text = "about 300"
-shows = "'client': 2\\d\\d"            only the right choice has it: what the next cell shows
+shows = "'client': 2\\d\\d"            the output of the next cell; only the right choice has it
 why = "…"
 """
 
@@ -27,10 +27,9 @@ __all__ = ["Choice", "Question", "questions"]
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer. why: why it is right, or why it is tempting and wrong.
+    """One answer. why: the reason why it is right, or why it is tempting and wrong.
 
-    shows: a pattern that the output of the next cell contains if this choice is right; empty for
-    a wrong choice.
+    shows: a pattern that the output of the next cell contains; "" for a wrong choice.
     """
 
     text: str
@@ -39,13 +38,13 @@ class Choice:
 
     @property
     def is_right(self) -> bool:
-        """Whether this is the answer."""
+        """Whether this choice is the right one."""
         return bool(self.shows)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a learner predicts. id: lesson and name, such as "00.bytes".
+    """A question to predict. id: lesson and name, such as "00.bytes".
 
     Raises ValueError unless there are two to four choices, exactly one of them right.
     """
@@ -58,8 +57,8 @@ class Question:
         right = sum(choice.is_right for choice in self.choices)
         if not 2 <= len(self.choices) <= 4 or right != 1:
             raise ValueError(
-                f"question {self.id} has {len(self.choices)} choices, {right} of them right; "
-                "it needs two to four, and exactly one with `shows`"
+                f"question {self.id} has {len(self.choices)} choices, {right} of them with `shows`;"
+                " it needs two to four choices, and exactly one with `shows`"
             )
 
     @property
@@ -73,7 +72,7 @@ class Question:
         return next(i for i, choice in enumerate(self.choices) if choice.is_right)
 
     def agrees_with(self, output: str) -> bool:
-        """Tell whether what a cell shows makes the right choice right."""
+        """Tell whether a cell's output proves the right choice."""
         return re.search(self.choices[self.right].shows, output) is not None
 
     def __str__(self) -> str:

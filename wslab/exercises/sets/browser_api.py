@@ -19,7 +19,7 @@ SET = TaskSet("browser_api", "05_browser_api", "The browser's API")
 
 ANSWER = 1.0  # seconds that `ask` waits in all
 PATIENCE = 0.3  # seconds that `login` waits for a token
-NOW = 1_000_000.0  # the time at which checks take place, in seconds
+NOW = 1_000_000.0  # the time of all checks, in seconds
 
 
 # ★ May a page close like this?
@@ -45,7 +45,7 @@ def may_close(trial: Trial, judge: Any) -> None:
     trial.rng.shuffle(cases)
     for code, reason in cases:
         expected = code == 1000 or 3000 <= code <= 4999
-        why = "1000 and 3000 to 4999 are a page's, all others are not"
+        why = "a page may use 1000 and 3000 to 4999, and no other code"
         if expected and len(reason.encode()) > 123:
             expected, why = False, f"this reason is {len(reason.encode())} bytes, limit 123"
         trial.same(trial.call(judge, code, reason), expected, why)
@@ -61,26 +61,26 @@ def may_close(trial: Trial, judge: Any) -> None:
     takes=("origin", "accepted"),
     hints=(
         "An origin is scheme, host and port. Which part may differ?",
-        "None: compare the whole. And what did the lesson say of programs, which send no Origin, "
-        'and of "null"?',
+        "No part may differ, so compare the whole. And what did the lesson say about programs, "
+        'which send no Origin, and about "null"?',
     ),
 )
 def may_connect(trial: Trial, judge: Any) -> None:
-    """Try the shop's own pages, and those that look like them."""
+    """Try the shop's own pages, and pages that look like them."""
     shop = f"https://shop{trial.rng.randrange(10, 99)}.example"
     cases: list[tuple[str | None, list[str | None], bool, str]] = [
-        (shop, [shop], True, "the shop's own page"),
-        (shop, ["https://other.example", shop], True, "one of two"),
-        (f"{shop}.evil.example", [shop], False, "it begins like the shop's, and is another host"),
-        (shop.replace("://", "://evil-"), [shop], False, "it ends like the shop's"),
-        (shop.replace("https", "http"), [shop], False, "another scheme: anybody on the way can be"),
-        (f"{shop}:8443", [shop], False, "another port"),
-        ("https://evil.example", [shop], False, "a stranger's page"),
-        (None, [shop], False, "no Origin, and None is not accepted"),
-        (None, [shop, None], True, "a program, and None is accepted"),
-        ("null", [shop, None], False, '"null" is not None: any page can have that origin'),
-        ("null", [shop, "null"], False, '"null" is nobody\'s origin, even on the list'),
-        ("", [shop], False, "an empty one"),
+        (shop, [shop], True, "this is the shop's own page"),
+        (shop, ["https://other.example", shop], True, "this is one of the two accepted origins"),
+        (f"{shop}.evil.example", [shop], False, "the host is different, and only begins like it"),
+        (shop.replace("://", "://evil-"), [shop], False, "the host is different"),
+        (shop.replace("https", "http"), [shop], False, "the scheme is different, and not secure"),
+        (f"{shop}:8443", [shop], False, "the port is different"),
+        ("https://evil.example", [shop], False, "this is a stranger's page"),
+        (None, [shop], False, "there is no Origin, and None is not accepted"),
+        (None, [shop, None], True, "this is a program, and None is accepted"),
+        ("null", [shop, None], False, '"null" is not None, because any page can have that origin'),
+        ("null", [shop, "null"], False, '"null" never may connect, even if it is on the list'),
+        ("", [shop], False, "the Origin is empty"),
     ]
     trial.rng.shuffle(cases)
     for origin, accepted, expected, why in cases:
@@ -110,12 +110,12 @@ async def _ask_scenario(trial: Trial, ask: Any) -> None:
         trial.doing = "a server whose handshake takes a while"
         async with trial.within(2, "no result although the server has answered"):
             got = await ask(url, question)
-        trial.want(heard, "the server did not get the question", got=repr(got))
-        trial.same(heard[0], question, "the server got something else")
+        trial.want(heard, "the server did not get the question", got=shown(got))
+        trial.same(heard[0], question, "the server got a different question")
         trial.same(got, answer, "the result is not the first message")
-        async with trial.within(1, "the socket was not closed: the server still waits"):
+        async with trial.within(1, "the socket was not closed"):
             await ended.wait()
-        trial.same(heard[1], 1000, "the server should get close code 1000")
+        trial.same(heard[1], 1000, "the server should get close code 1000", "RFC 6455 §7.4.1")
 
 
 async def _silence_scenario(trial: Trial, ask: Any) -> None:
@@ -137,11 +137,13 @@ async def _silence_scenario(trial: Trial, ask: Any) -> None:
         }
         for what, (where, code) in cases.items():
             trial.doing = what
-            async with trial.within(2.5 * ANSWER, f"no result, {ANSWER:g} s are the limit"):
+            late = f"no result (the limit is {ANSWER:g} s), not even"
+            async with trial.within(2.5 * ANSWER, late):
                 got = await ask(where, "anybody?")
-            trial.want(got is None, "without an answer the result is None", got=repr(got))
+            trial.want(got is None, "without an answer the result is None", got=shown(got))
             await wire.until(trial, lambda: left, "the socket was not closed")
-            trial.same(left.pop(), code, "the server should get another close code")
+            wrong = f"the server should get close code {code}"
+            trial.same(left.pop(), code, wrong, "RFC 6455 §7.4.1")
 
 
 async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
@@ -164,7 +166,7 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
             trial.doing = f"a server that does not answer: {what}"
             async with trial.within(0.8 * ANSWER, "no result although the connection is over"):
                 got = await ask(url, "anybody?")
-            trial.want(got is None, "without an answer the result is None", got=repr(got))
+            trial.want(got is None, "without an answer the result is None", got=shown(got))
 
 
 @SET.task(
@@ -172,20 +174,21 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     level=2,
     section="WHATWG WebSockets §3.1",
     takes=("url", "question"),
+    may_call=("wslab.browser",),
     form="async def",
     seconds=10.0,
     hints=(
-        "Nothing can be sent before `open`: do it in `onopen`.",
-        "`open` never comes if the connection fails, but `close` always does: answer to either.",
-        "A future is a bridge from callbacks to `await`: the running loop's `create_future()` "
+        "Nothing can be sent before `open`, so send in `onopen`.",
+        "`open` never comes if the connection fails, but `close` always comes. Handle both.",
+        "A future is a bridge from callbacks to `await`. The running loop's `create_future()` "
         "makes one. Set its result in `onmessage`, or to None in `onclose`, whichever comes first "
-        "(`done()` tells), await it, and close the socket.",
+        "(`done()` tells). Await it, and close the socket.",
         f"`async with asyncio.timeout({ANSWER:g})` around the `await` limits the wait. Catch the "
         "TimeoutError, and close the socket all the same.",
     ),
 )
 def ask(trial: Trial, ask: Any) -> None:
-    """Meet servers that are slow, refuse, die, or say nothing."""
+    """Try servers that are slow, refuse, die, or say nothing."""
     trial.run(_ask_scenario(trial, ask))
     trial.run(_no_answer_scenario(trial, ask))
     trial.run(_silence_scenario(trial, ask))
@@ -231,14 +234,14 @@ async def _welcome(trial: Trial, url: str, token: str, name: str) -> None:
         await ws.send(token)
         try:
             async with trial.within(1, "no welcome"):
-                trial.same(await ws.recv(), f"Welcome, {name}", "another welcome")
+                trial.same(await ws.recv(), f"Welcome, {name}", "the welcome is wrong")
             for message in ("你好", b"\x00\xff", "", b"text as bytes", "你好"):
                 async with trial.within(1, "after the welcome a message gets no echo"):
                     await ws.send(message)
                     got = await ws.recv()
                 trial.want(
                     got == message,
-                    "the echo is not the message as it came, text as text and bytes as bytes",
+                    "the echo differs from the message; text comes back as text, bytes as bytes",
                     expected=shown(message),
                     got=shown(got),
                 )
@@ -254,13 +257,13 @@ async def _refused(trial: Trial, ws: Any, what: str, code: int) -> None:
         trial.raise_first()
         trial.want(
             ws.close_code == code,
-            f"{what} gets another close code",
+            f"{what} gets a wrong close code",
             "RFC 6455 §7.4.2",
             expected=code,
             got=ws.close_code,
         )
     else:
-        trial.wrong(f"{what} gets a message; it should get a close code only", got=repr(got))
+        trial.wrong(f"{what} gets a message; it should get only a close code", got=shown(got))
 
 
 @SET.task(
@@ -268,16 +271,18 @@ async def _refused(trial: Trial, ws: Any, what: str, code: int) -> None:
     level=3,
     section="RFC 6455 §10.5, §7.4.2",
     takes=("connection", "tokens", "now"),
+    may_call=("websockets",),
     form="async def",
     seconds=10.0,
     hints=(
-        f"`async with asyncio.timeout({PATIENCE})` around `recv()`; a TimeoutError is a refusal.",
-        "Not every message is text, and `tokens.get(token)` gives None for what it does not know. "
-        "`await connection.close(code, reason)` says it.",
-        "A client may be gone while you wait: `recv()` then raises ConnectionClosed, and the "
-        "library expects that to pass.",
+        f"Put `async with asyncio.timeout({PATIENCE})` around `recv()`. Refuse the client after a "
+        "TimeoutError.",
+        "Not every message is text. `tokens.get(token)` gives None for an unknown token. "
+        "`await connection.close(code, reason)` refuses the client.",
+        "A client may go while you wait. Then `recv()` raises ConnectionClosed, which you do not "
+        "have to catch.",
     ),
 )
 def login(trial: Trial, login: Any) -> None:
-    """Meet clients that may come in, that may not, that are silent, and that are gone."""
+    """Try clients that may come in, that may not, that are silent, and that are gone."""
     trial.run(_login_scenario(trial, login))

@@ -20,9 +20,9 @@ __all__ = ["SET"]
 SET = TaskSet("heartbeat", "07_heartbeat", "Heartbeat")
 
 HOUR = 3600.0  # seconds
-BEATS = [3.0, 6.0, 9.0]  # seconds of silence after which a beat is due
-DEATH = 12.0  # … and after which the peer is dead
-WITHIN = 1.5  # seconds that finding the dead may take
+BEATS = [3.0, 6.0, 9.0]  # a beat is due after so many seconds of silence
+DEATH = 12.0  # the peer is dead after so many seconds of silence
+WITHIN = 1.5  # seconds in which the answer has to find the dead
 SLOW = 0.2  # seconds that a slow peer takes to answer
 
 
@@ -32,11 +32,11 @@ SLOW = 0.2  # seconds that a slow peer takes to answer
 @SET.task(
     "When is it noticed?",
     level=1,
-    section="RFC 6455 §5.5.2",
+    section="Lesson 07, section 5",
     takes=("ping_interval", "ping_timeout", "close_timeout"),
     hints=(
-        "See lesson 07, section 5. A lucky client pinged just before the fault. An unlucky one was "
-        "just about to ping. Both wait for the Pong, and then for one thing more.",
+        "See lesson 07, section 5. A lucky client is about to ping when the cable freezes. An "
+        "unlucky one has just received a Pong. Both wait for a Pong, and then for one thing more.",
         "The two numbers differ by a whole `ping_interval`. Both contain the wait for the closing "
         "handshake.",
     ),
@@ -50,12 +50,12 @@ def noticed(trial: Trial, noticed: Any) -> None:
         got = trial.call(noticed, interval, timeout, close)
         trial.of_type(got, tuple)
         usual = {
-            (timeout, interval + timeout): "the closing handshake, which a dead peer does not "
-            "answer either, is missing",
+            (timeout, interval + timeout): "both numbers lack the closing handshake, which a dead "
+            "peer does not answer either",
             (timeout + close, interval + timeout): "the latest lacks the closing handshake",
             (interval + timeout + close, timeout + close): "the earliest has to come first",
-            (interval + timeout, interval + timeout + close): "a client that pinged just before "
-            "the fault does not wait for another interval",
+            (interval + timeout, interval + timeout + close): "a client that is about to ping when "
+            "the cable freezes does not wait for another interval",
             (timeout, interval + timeout + close): "the earliest lacks the closing handshake",
         }
         message = usual.get(got, "these are not the earliest and the latest time")
@@ -66,7 +66,7 @@ def noticed(trial: Trial, noticed: Any) -> None:
 
 
 class _Peers:
-    """Servers' sides of connections: some live, some do not."""
+    """The servers' ends of connections, whose peers are alive or dead."""
 
     def __init__(self) -> None:
         self.connections: list[ServerConnection] = []
@@ -95,7 +95,7 @@ async def _half_open_scenario(trial: Trial, half_open: Any) -> None:
             ends[what] = await peers.connect(url, stack)
         dead = [ends[what][0] for what in ends if what.startswith("dead")]
         for client in dead:
-            await (await client.ping())  # they were alive once
+            await (await client.ping())  # each was alive once
         connections = [client for client, _ in ends.values()]
         trial.rng.shuffle(connections)
         names = {client: what for what, (client, _) in ends.items()}
@@ -104,15 +104,15 @@ async def _half_open_scenario(trial: Trial, half_open: Any) -> None:
                 server.transport.pause_reading()  # a peer in a tunnel reads nothing
         await ends["closed"][0].close()
         await ends["talking"][1].send("still here")
-        trial.doing = "seven connections, three of which are dead, one of which is closed"
+        trial.doing = "seven connections, of which three are dead and one is closed"
         loop.call_later(SLOW, ends["slow"][1].transport.resume_reading)
-        async with trial.within(WITHIN, "it is not done"):
+        async with trial.within(WITHIN, "your code has not returned"):
             got = await half_open(list(connections))
         trial.of_type(got, list)
         _compare(trial, got, dead, names)
-        trial.doing = "afterwards"
-        async with trial.within(1, "what a living peer had sent is gone, because it was received"):
-            trial.same(await ends["talking"][0].recv(), "still here", "another message")
+        trial.doing = "receiving the living peer's message after your code has returned"
+        async with trial.within(1, "that message, which your code must not receive, did not come"):
+            trial.same(await ends["talking"][0].recv(), "still here", "the message is a wrong one")
         alive = [ends[what][0].close_code is None for what in ("well", "slow", "talking")]
         trial.want(all(alive), "a living connection was closed")
 
@@ -125,13 +125,13 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
         "closed": "a closed connection is not half-open, because both sides know of its end",
     }
     quick = [what for client in got if (what := names.get(client)) in ("well", "slow")]
-    message = "living peers that say nothing were taken for dead; they would answer a ping"
+    message = "silent peers were taken for dead, although they are alive and would answer a ping"
     trial.want(len(quick) < 2, message)
     for client in got:
         what = names.get(client) if client in names else None
         trial.want(what is not None, "an entry is not one of the connections", got=shown(client))
         trial.want(client in dead, reasons.get(str(what), ""))
-    found = f"{len(set(got))} of {len(dead)} dead connections found"
+    found = f"only {len(set(got))} of {len(dead)} dead connections were found"
     trial.want(len(set(got)) == len(dead), found)
     trial.want(len(got) == len(dead), "the list contains a connection twice")
 
@@ -141,11 +141,12 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
     level=2,
     section="RFC 6455 §5.5.2, §5.5.3",
     takes=("connections",),
+    may_call=("websockets",),
     form="async def",
     seconds=8.0,
     hints=(
         "Ping each of them. `pong = await ws.ping()` sends a Ping. Then await `pong` as well, but "
-        "under `asyncio.timeout`, because it may never come.",
+        "under `asyncio.timeout`, because it might never come.",
         "It takes too long to ask one after the other if several are dead. Write a coroutine for "
         "one connection and let `asyncio.gather` run all of them.",
         "TimeoutError means half-open. A closed connection raises ConnectionClosed; leave it out. "
@@ -161,9 +162,9 @@ def half_open(trial: Trial, half_open: Any) -> None:
 
 
 class _Play:
-    """A page and its peer on a clock of their own.
+    """A page and its peer, with their own clock.
 
-    answers: returns after how many seconds a beat is answered, None for never.
+    answers: returns the seconds after which the peer answers a beat, by its number; None for never.
     """
 
     def __init__(self, trial: Trial, watch: Any, answers: Callable[[int], float | None]) -> None:
@@ -189,11 +190,11 @@ class _Play:
         self.sign()
 
     def give_up(self) -> None:
-        """Take the verdict."""
+        """Note that the peer was given up."""
         self.deaths.append(round(self.timers.now, 3))
 
     def expect(self, beats: list[float], deaths: list[float]) -> None:
-        """Compare when beats were sent, and when the peer was given up."""
+        """Compare the times of the beats, and the time at which the peer was given up."""
         want = self.trial.want
         early = [at for at in self.deaths if at not in deaths]
         want(not (early and not deaths), "a living peer was given up", got=f"at {early[:3]} s")
@@ -201,18 +202,19 @@ class _Play:
             sent = self.beats[number] if number < len(self.beats) else None
             want(
                 sent == due,
-                f"beat {number + 1} is not sent when it is due",
+                f"beat {number + 1} is not sent at the right time",
                 expected=f"at {due:g} s",
                 got="no beat" if sent is None else f"at {sent:g} s",
             )
         want(not deaths or self.deaths, "a dead peer is never given up", expected=f"at {deaths} s")
         want(
             self.deaths[:1] == deaths[:1],
-            "the peer is not given up when it is due",
+            "the peer is not given up at the right time",
             expected=f"at {deaths} s",
             got=f"at {self.deaths[:1]} s",
         )
-        want(len(self.deaths) == len(deaths), "given up more than once", got=self.deaths[:3])
+        twice = "the peer is given up more than once"
+        want(len(self.deaths) == len(deaths), twice, got=f"at {self.deaths[:3]} s")
         extra = self.beats[len(beats) :]
         want(not extra, f"there are more than {len(beats)} beats", got=f"also at {extra[:3]} s")
 
@@ -227,7 +229,7 @@ def _silent(trial: Trial, watch: Any) -> None:
 def _too_late(trial: Trial, watch: Any) -> None:
     play = _Play(trial, watch, lambda number: None)
     play.timers.run(HOUR)
-    trial.doing = "a message that comes after giving up, and another hour"
+    trial.doing = "a message after the peer was given up, and another hour"
     play.sign()
     play.timers.run(2 * HOUR)
     play.expect(BEATS, [DEATH])
@@ -274,6 +276,7 @@ def _late_sign(trial: Trial, watch: Any) -> None:
     level=3,
     section="Lesson 07, section 4",
     takes=("timers", "send", "give_up"),
+    may_call=(Timers,),
     hints=(
         "The tutorial's timer runs once, and each start makes a new counter. In yours, a beat has "
         "to set the timer again, and the counter has to survive that.",
@@ -286,6 +289,6 @@ def _late_sign(trial: Trial, watch: Any) -> None:
     ),
 )
 def watch(trial: Trial, watch: Any) -> None:
-    """Play peers that are silent, slow, talkative and dying, hours in a moment."""
+    """Play hours in a moment, with peers that are silent, slow, talkative and dying."""
     for scenario in (_silent, _alive, _talking, _late_sign, _too_late):
         scenario(trial, watch)

@@ -13,13 +13,14 @@ from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
 from wslab.exercises.resuming import Newspaper, Shop
 from wslab.kit.retry import of_code
+from wslab.protocol.close import CloseCode
 
 __all__ = ["SET"]
 
 SET = TaskSet("reconnect", "08_reconnect", "Reconnect")
 
 CLIENTS = 4000  # in the storm
-PEAK = 400  # attempts in a second from the server's return on
+PEAK = 400  # attempts in any second after the server's return
 SECRET = "an example of a secret"
 
 
@@ -31,11 +32,12 @@ SECRET = "an example of a secret"
     level=1,
     section="Lesson 08, section 7",
     takes=("code",),
+    may_call=(CloseCode,),
     hints=(
-        "Lesson 08, section 7. Could the same request succeed later? What the server says about "
-        "itself may pass; what it says about you, or about what you sent, will not.",
-        "Seven of the protocol's codes are final: 1002, 1003, and five more. Of 3000 and above "
-        "there are two that refuse this person.",
+        "Lesson 08, section 7. Could the same request succeed later? A code about the server's "
+        "state may pass. A code about you, or about your messages, will not.",
+        "Seven of the protocol's codes are final: 1002, 1003, and five more. From 3000 on, two "
+        "codes refuse this person.",
     ),
 )
 def again(trial: Trial, again: Any) -> None:
@@ -54,7 +56,7 @@ def again(trial: Trial, again: Any) -> None:
 
 
 class _Learners:
-    """A learner's function as a policy of the simulation, which asks for many at once."""
+    """A learner's function as a policy of the simulation, which asks for many delays at once."""
 
     name = "yours"
 
@@ -67,7 +69,7 @@ class _Learners:
         return np.array([self.one(number, chance) for number, chance in pairs], dtype=float)
 
     def one(self, attempt: int, lot: float) -> float:
-        """Ask for one delay, and refuse what cannot be waited."""
+        """Ask for one delay, and refuse a value that nobody can wait."""
         try:
             got = self.function(attempt, lot)
         except Exception:
@@ -77,24 +79,24 @@ class _Learners:
             return float(got)
         self.trial.doing = f"delay({attempt}, {lot!r})"
         self.trial.of_type(got, int, float)
-        message = "nobody can wait so long"
-        self.trial.want(0 <= got < math.inf, message, got=shown(got), expected="seconds, from 0 on")
+        message = "the delay has to be a finite number of seconds, 0 or more"
+        self.trial.want(0 <= got < math.inf, message, got=shown(got))
         return float(got)
 
 
 def _one_client(trial: Trial, policy: _Learners) -> None:
-    """See what a single client does: it must not hammer, and not despair."""
+    """Try a single client, which must neither try too often nor wait too long."""
     for lot in (0.0, 0.5, 0.999):
         got = policy.one(100_000, lot)
         trial.doing = f"delay(100000, {lot})"
-        message = "after months without a server it waits too long to notice that it is back"
+        message = "after months without a server, the client waits too long for the next attempt"
         trial.want(got <= 300, message, expected="up to 300 seconds", got=shown(got))
     attempts, now = 0, 0.0
     while now < 60 and attempts < 200:
         now += policy.one(attempts, trial.rng.random())
         attempts += 1
     trial.doing = "one client, a minute without a server"
-    trial.want(attempts <= 60, "that is hammering", expected="up to 60 attempts", got=attempts)
+    trial.want(attempts <= 60, "it tries too often", expected="up to 60 attempts", got=attempts)
 
 
 def _storms(trial: Trial, policy: _Learners) -> None:
@@ -107,7 +109,7 @@ def _storms(trial: Trial, policy: _Learners) -> None:
         expected=f"up to {PEAK}",
         got=long.peak,
     )
-    slow = "it takes too long until 99 % are back"
+    slow = "it takes too long until 99 % of the clients are back"
     back = long.recovered()
     trial.want(back <= 35, slow, expected="up to 35 s", got=f"{back:g} s")
     trial.doing = f"{CLIENTS} clients, two seconds without a server"
@@ -122,13 +124,13 @@ def _storms(trial: Trial, policy: _Learners) -> None:
     takes=("attempt", "lot"),
     seconds=10.0,
     hints=(
-        "Lesson 08, section 8: longer and longer, up to a limit, and a random part of it. "
-        "`lot` is the die.",
-        "Every client tries once in (limit / 2) seconds, on average. How long has the limit to be "
-        f"if {CLIENTS} clients are to make fewer than {PEAK} attempts a second? How long may it be "
-        "if 99 % are to be back within 35 seconds?",
-        "A short outage wants the first delays short: begin with 1 second, let it grow. And "
-        "`2.0**100000` is too big for a float: limit the exponent, too.",
+        "See lesson 08, section 8. Let the delay grow up to a limit, and take a random part of it. "
+        "`lot` is the random number.",
+        "On average, every client tries once in (limit / 2) seconds. How long must the limit be "
+        f"so that {CLIENTS} clients make fewer than {PEAK} attempts a second? How long may it be "
+        "so that 99 % are back within 35 seconds?",
+        "After a short outage the first delays have to be short, so begin with 1 second and let "
+        "it grow. `2.0**100000` is too big for a float, so limit the exponent, too.",
     ),
 )
 def delay(trial: Trial, delay: Any) -> None:
@@ -150,22 +152,23 @@ async def _follow_scenario(trial: Trial, follow: Any) -> None:
         paper.log.publish({"text": text})
     async with wire.serving(trial, paper) as url:
         trial.doing = f"{len(texts)} messages, and a server whose connections break"
-        got = await paper.watch(trial, follow(url, len(texts)), "it has not got all messages")
+        got = await paper.watch(trial, follow(url, len(texts)), "your code has not returned")
         trial.of_type(got, list)
         _compare(trial, got, texts)
 
 
 def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
-    """Refuse lists that differ, and say how."""
+    """Refuse a list that differs, and say how it differs."""
     if got == texts:
         return
     doubled = next((text for text in got if got.count(text) > max(1, texts.count(text))), None)
-    trial.want(doubled is None, "a message is there twice", got=repr(doubled))
+    trial.want(doubled is None, "the list has a message twice", got=shown(doubled))
     missing = next((text for text in texts if got.count(text) < texts.count(text)), None)
     count = texts.count(missing or "")
     times = f", {count} times" if count > 1 else ""
     trial.want(missing is None, "a message is missing", expected=f"{missing!r}{times}")
-    trial.wrong("they are not in order, or not the texts", expected=texts[:3], got=shown(got))
+    wrong = "the messages are not in order, or the list has something else"
+    trial.wrong(wrong, expected=texts[:3], got=got)
 
 
 @SET.task(
@@ -173,19 +176,20 @@ def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
     level=2,
     section="wslab.kit.resume",
     takes=("url", "count"),
+    may_call=("websockets",),
     form="async def",
     seconds=12.0,
     hints=(
-        "A loop around `connect`, and in it `async for` over the messages. Two variables live "
-        "longer than a connection: the epoch, and the number of the newest message that you have.",
-        "Compare each `seq` with your number. The next one is new, and a smaller one you have. "
-        "Before a larger one something is missing, so leave this connection.",
-        "An aborted connection raises ConnectionClosed, one that cannot be made OSError. "
-        "`contextlib.suppress(ConnectionClosed, OSError)` inside the loop takes care of both.",
+        "Write a loop around `connect`, and in it `async for` over the messages. Two variables "
+        "outlive a connection, the epoch and the number of the newest message that you have.",
+        "Compare each `seq` with your number. The next number is new, and you have the smaller "
+        "ones. Before a larger one a message is missing, so leave this connection.",
+        "An aborted connection raises ConnectionClosed, and a failed `connect` raises OSError. "
+        "`contextlib.suppress(ConnectionClosed, OSError)` inside the loop catches both.",
     ),
 )
 def follow(trial: Trial, follow: Any) -> None:
-    """Break the connection in five ways; all has to arrive, once and in order."""
+    """Break the connection in five ways; each message has to arrive once, and in order."""
     trial.run(_follow_scenario(trial, follow))
 
 
@@ -198,11 +202,11 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
     texts[5] = texts[4]
     async with wire.serving(trial, shop) as url:
         trial.doing = "ten orders, and a server whose connections end before it has answered"
-        late = "it does not return"
+        late = "your code has not returned"
         await shop.watch(trial, deliver(url, list(texts), SECRET), late)
         count = len(shop.orders)
-        if count < len(texts):
-            trial.wrong(f"it is content, and {count} of {len(texts)} orders have taken effect")
+        early = f"your code returned when only {count} of {len(texts)} orders had taken effect"
+        trial.want(count >= len(texts), early)
         trial.want(count == len(texts), f"{len(texts)} orders have had {count} effects")
         trial.same(shop.orders, texts, "the orders that took effect are not those that were given")
 
@@ -212,15 +216,16 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
     level=3,
     section="wslab.kit.resume",
     takes=("url", "texts", "client"),
+    may_call=("websockets",),
     form="async def",
     seconds=12.0,
     hints=(
-        "Whatever has no acknowledgement may or may not have taken effect. The number makes it "
-        "harmless to send it again: the same text must have the same `id` on every connection.",
-        "`resumed` says in `seen` how many the server has; an `ack` says it in `id`. One variable "
-        "is enough: how many are done.",
-        "After each `resumed` send all that are not done, in order. You are ready when all are "
-        "done; if the connection ends before, connect again.",
+        "A text without an acknowledgement might have taken effect, or not. Its number makes it "
+        "harmless to send it again, if the same text has the same `id` on every connection.",
+        "`resumed` says in `seen` how many the server has, and an `ack` says it in `id`. One "
+        "variable is enough, the number of texts that are done.",
+        "After each `resumed` send all texts that are not done, in order. You are ready when all "
+        "are done. If the connection ends before that, connect again.",
     ),
 )
 def deliver(trial: Trial, deliver: Any) -> None:

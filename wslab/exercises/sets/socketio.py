@@ -22,9 +22,10 @@ __all__ = ["SET"]
 SET = TaskSet("socketio", "09_socketio", "Socket.IO")
 
 EVENT = "chat message"
+TYPES = (EngineType, SocketType)
 PING = 0.15  # seconds between the server's pings
 PATIENCE = 0.6  # seconds that it waits for a pong
-THINKING = 1.0  # seconds that the server takes to answer
+THINKING = 1.0  # seconds after which the server answers
 
 _SILENT = logging.Logger("wslab-check", logging.CRITICAL + 1)
 
@@ -40,6 +41,7 @@ def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> 
     level=1,
     section=SOCKET_IO,
     takes=("text",),
+    may_call=TYPES,
     hints=(
         "The first character belongs to Engine.IO. Only a message, `4`, has a second layer.",
         "`EngineType(int(text[0])).name` and `SocketType(int(text[1])).name`.",
@@ -56,14 +58,14 @@ def layers(trial: Trial, layers: Any) -> None:
         second = SocketType(int(text[1])).name if engine is EngineType.MESSAGE else None
         got = trial.call(layers, text)
         trial.of_type(got, tuple)
-        trial.want(len(got) == 2, "a pair is wanted", got=shown(got))
+        trial.want(len(got) == 2, "the result is not a pair", got=shown(got))
         trial.same(got[0], engine.name, "Engine.IO's type is wrong", ENGINE_IO)
-        message = "only a MESSAGE carries a packet of Socket.IO; for all others it is None"
+        message = "only a MESSAGE carries a packet of Socket.IO, so the second value is None"
         trial.same(got[1], second, message if second is None else "Socket.IO's type is wrong")
 
 
 def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
-    """Return texts, what they mean, and what is special about each."""
+    """Return texts, each with its meaning and a description."""
     rng = trial.rng
     number, channel = rng.randrange(10, 10_000), f"/room-{rng.randrange(100)}"
     good: list[tuple[list[Any], str, int | None, str]] = [
@@ -73,8 +75,8 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
         (["size", {"a": [1, None]}], channel, None, "a namespace"),
         (["version", "/, 1"], channel, number, "a namespace and an id"),
         ([EVENT, '你好, "you" ]'], "/", 0, "id 0, which is an id"),
-        ([EVENT, f"/tmp/{number}, please"], "/", None, "a slash and digits in the text only"),
-        ([f"move/{number}", "a/b,c"], "/", None, "a slash and digits in the event's name only"),
+        ([EVENT, f"/tmp/{number}, please"], "/", None, "a slash and digits only in the text"),
+        ([f"move/{number}", "a/b,c"], "/", None, "a slash and digits only in the event's name"),
         (["7 days"], "/", number, "an id, and digits in the event's name"),
     ]
     cases: list[tuple[str, tuple[Any, ...] | None, str]] = [
@@ -82,8 +84,8 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
         for data, namespace, id, what in good
     ]
     none = {
-        "2": "a ping of Engine.IO",
-        "3probe": "an answer of Engine.IO",
+        "2": "a ping of Engine.IO is not an event",
+        "3probe": "a pong of Engine.IO is not an event",
         "40": "CONNECT is not an event",
         '40{"sid":"42"}': "CONNECT is not an event",
         f'43{number}["42"]': "an acknowledgement is not an event",
@@ -108,16 +110,16 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
     ),
 )
 def event(trial: Trial, event: Any) -> None:
-    """Try events with everything that may stand before the JSON, and texts that are not events."""
+    """Try events with all parts that may come before the JSON, and texts that are not events."""
     cases = _events(trial)
     trial.rng.shuffle(cases)
     for text, expected, what in cases:
         got = trial.call(event, text)
         if expected is None:
-            trial.want(got is None, f"{what}: None", got=shown(got))
+            trial.want(got is None, f"{what}, so the result is None", got=shown(got))
             continue
         trial.of_type(got, tuple)
-        trial.want(len(got) == 3, "three values are wanted", got=shown(got))
+        trial.want(len(got) == 3, "the result does not have three values", got=shown(got))
         for part, one, other in zip(("namespace", "id", "data"), got, expected, strict=True):
             same = one == other and type(one) is type(other)
             message = f"{what}: the {part} is wrong"
@@ -129,32 +131,33 @@ def event(trial: Trial, event: Any) -> None:
     level=2,
     section=ENGINE_IO,
     takes=("text",),
+    may_call=TYPES,
     hints=(
-        "Three kinds of packets want an answer. They are in lesson 09, sections 3, 4 and 8.",
-        "`0{…}` says that Engine.IO is open. Now comes Socket.IO's own CONNECT. A ping is answered "
-        "with a pong, and the text behind its digit comes back, too.",
-        "`3probe` is the server's word that WebSocket works. Then the client says that it moves.",
+        "Three kinds of packets need an answer. They are in lesson 09, sections 3, 4 and 8.",
+        "`0{…}` says that Engine.IO is open. Next comes Socket.IO's own CONNECT. Answer a ping "
+        "with a pong that repeats the text after the digit.",
+        "With `3probe` the server says that WebSocket works. Then the client says that it moves.",
     ),
 )
 def reply(trial: Trial, reply: Any) -> None:
-    """Try everything that a server may say."""
+    """Try all kinds of packets that a server sends."""
     word = f"probe{trial.rng.randrange(1000)}"
     cases: dict[str, tuple[str | None, str]] = {
-        '0{"sid":"x","upgrades":[],"pingInterval":25000}': ("40", "Engine.IO is open: connect"),
-        "2": ("3", "a ping wants a pong"),
+        '0{"sid":"x","upgrades":[],"pingInterval":25000}': ("40", "Engine.IO is open, so connect"),
+        "2": ("3", "a ping needs a pong"),
         f"2{word}": (f"3{word}", "a pong repeats what the ping carries"),
         "2probe": ("3probe", "a pong repeats what the ping carries"),
-        "3probe": ("5", "the probe has succeeded: upgrade"),
+        "3probe": ("5", "the probe has succeeded, so upgrade"),
         "3": (None, "only the pong to the client's own probe is answered"),
         f"3{word}": (None, "only the pong to the client's own probe is answered"),
         '40{"sid":"y"}': (None, "CONNECT is the server's consent, which needs no answer"),
-        '42["2"]': (None, "an event that asks for nothing"),
-        '42["3probe"]': (None, "an event that asks for nothing"),
-        '42["probe"]': (None, "an event that asks for nothing"),
-        "1": (None, "the end"),
+        '42["2"]': (None, "this event asks for no answer"),
+        '42["3probe"]': (None, "this event asks for no answer"),
+        '42["probe"]': (None, "this event asks for no answer"),
+        "1": (None, "a CLOSE is the end, and needs no answer"),
         "6": (None, "a NOOP needs no answer"),
-        "41": (None, "a DISCONNECT is the end"),
-        '44{"message":"2"}': (None, "a refusal"),
+        "41": (None, "a DISCONNECT is the end, and needs no answer"),
+        '44{"message":"2"}': (None, "a CONNECT_ERROR is a refusal, and needs no answer"),
     }
     texts = list(cases)
     trial.rng.shuffle(texts)
@@ -179,8 +182,8 @@ def _is_connect(packet: Any) -> bool:
 class _Chat:
     """python-socketio's server, on the trial's own loop and socket.
 
-    said: the arguments of what clients have said.
-    has_answered: whether it has got so far. gone: set when somebody has left.
+    said: the arguments of the clients' events. is_known: True once a client has connected.
+    has_answered: True once it has sent the answer. gone: set when a client has left.
     """
 
     def __init__(self, trial: Trial, answer: str) -> None:
@@ -201,12 +204,12 @@ class _Chat:
         self.sio.on("disconnect", self.leave)
 
     async def connect(self, sid: str, environ: object) -> None:
-        """Greet somebody."""
+        """Greet a new client."""
         self.is_known = True
         await self.sio.emit("welcome", {"members": 1}, to=sid)
 
     async def hear(self, sid: str, *arguments: Any) -> None:
-        """Answer, after a while, and after something else."""
+        """Answer after a while, and after a different event."""
         self.said.append(arguments)
         await self.sio.emit("typing", "Ada", to=sid)
         await asyncio.sleep(THINKING)
@@ -214,7 +217,7 @@ class _Chat:
         await self.sio.emit(EVENT, self.answer, to=sid)
 
     async def leave(self, sid: str, reason: str) -> None:
-        """Note that somebody is gone."""
+        """Note that a client is gone."""
         self.gone.set()
 
     @asynccontextmanager
@@ -245,28 +248,29 @@ async def _join_scenario(trial: Trial, join: Any) -> None:
             _explain(trial, chat, text)
             raise
         if chat.is_known:
-            # Before the server itself gives up, for want of pongs.
-            async with trial.within(PATIENCE - 0.2, "it has returned, but not closed"):
+            # The client has to close before the server gives up because it gets no pongs.
+            unclosed = "your code has returned, but the connection was not closed"
+            async with trial.within(PATIENCE - 0.2, unclosed):
                 await chat.gone.wait()
         _explain(trial, chat, text, got)
         trial.same(got, answer, f"the result is not the text of the first {EVENT!r}")
 
 
 def _explain(trial: Trial, chat: _Chat, text: str, got: object = None) -> None:
-    """Refuse an answer that has not said what it should; what the server has seen tells why.
+    """Refuse an answer that did not send the right event, with the reason that the server saw.
 
-    got: what it has returned, None if nothing.
+    got: the result, None if there is none.
     """
     trial.want(chat.said, f"the server has not heard any event {EVENT!r}")
     trial.want(
         chat.said == [(text,)],
-        "the server has heard something else",
+        "the server has heard a different event",
         expected=json.dumps([text], ensure_ascii=False),
         got=shown(list(chat.said[0])),
     )
     if chat.gone.is_set() and not chat.has_answered:
-        why = "did every ping get its pong?" if got is None else "it has returned too early"
-        early = f"the connection ended before the server's answer: {why}"
+        why = "did every ping get its pong?" if got is None else "did your code return too early?"
+        early = f"the connection ended before the server answered; {why}"
         trial.wrong(early, ENGINE_IO, got=shown(got))
 
 
@@ -275,16 +279,17 @@ def _explain(trial: Trial, chat: _Chat, text: str, got: object = None) -> None:
     level=3,
     section=SOCKET_IO,
     takes=("url", "text"),
+    may_call=("websockets", *TYPES),
     form="async def",
     seconds=8.0,
     hints=(
         'The path and the query are in the lesson: `url + "socket.io/?EIO=4&transport=websocket"`.',
         "Go over the packets with `async for`. If `reply` returns a text, send it. After the "
-        "server's `40{…}` you may speak.",
-        "An event is `42` and a JSON list of its name and its argument; `json.dumps` writes the "
+        "server's `40{…}` you can send your event.",
+        "An event is `42` and a JSON list of its name and its argument. `json.dumps` writes the "
         "quotes correctly. Let `event` read each packet, and wait for the right name.",
     ),
 )
 def join(trial: Trial, join: Any) -> None:
-    """Meet python-socketio's own server."""
+    """Try it on python-socketio's own server."""
     trial.run(_join_scenario(trial, join))

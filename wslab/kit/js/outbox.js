@@ -1,21 +1,21 @@
-// The client's side of resume: what it has got, and what it does not know to have arrived.
-// Values without sockets and clock; the messages are specified in wslab/kit/resume.py, and
-// wslab/kit/outbox.py is the same in Python: tests/kit/twins.json holds for both.
+// The client's side of resume, with the messages that it has got and those that it must keep.
+// Values without sockets and clock. wslab/kit/resume.py specifies the messages. wslab/kit/outbox.py
+// is the same in Python, and tests/kit/twins.json holds for both.
 
-const WINDOW = 1000; // messages that may be on the way: for no more a server remembers its answers
+const WINDOW = 1000; // messages that may be on the way, because a server remembers no more answers
 
-/** A message of the server is missing on the way: connect and resume again. */
+/** A message of the server got lost on the way; connect and resume again. */
 export class SequenceGap extends Error {}
 
 const isNumber = (value, least = 0) => Number.isSafeInteger(value) && value >= least;
 
 function check(holds, what) {
-  if (!holds) throw new Error(`the server said what cannot be: ${what}`);
+  if (!holds) throw new Error(`the server said something impossible: ${what}`);
 }
 
 /** How far the client has got with the server's messages. */
 export class Inbox {
-  /** history: whether a newcomer wants all that the server still has, or only what is new. */
+  /** history: true if a newcomer wants all messages that the server still has, not only new ones. */
   constructor({ history = true } = {}) {
     this.epoch = null; // of the server's log
     this.last = history ? 0 : null; // the newest number it has
@@ -26,13 +26,13 @@ export class Inbox {
     return { type: "resume", epoch: this.epoch, after: this.last, client, acked };
   }
 
-  /** Go on where the server does; return what is lost in between: null, a number, or "epoch". */
+  /** Go on where the server does; return null, the number of lost messages, or "epoch". */
   resumed({ epoch, after, gap }) {
     check(typeof epoch === "string" && isNumber(after), `resumed after ${after}`);
     check(gap === null || gap === "epoch" || isNumber(gap), `gap ${gap}`);
     if (this.epoch !== null && gap === null && this.last !== null) {
       gap = after - this.last;
-      after = Math.max(after, this.last); // what comes again is dropped
+      after = Math.max(after, this.last); // messages that come again are dropped
     }
     [this.epoch, this.last] = [epoch, after];
     return gap === "epoch" || gap > 0 ? gap : null;
@@ -49,9 +49,9 @@ export class Inbox {
   }
 }
 
-/** What the client has sent, or is about to, and does not know to have taken effect. */
+/** The client's messages that are not yet sent, or not yet answered by the server. */
 export class Outbox {
-  /** saved: what `save` of an earlier one returned. */
+  /** saved: the value that an earlier outbox's `save` returned. */
   constructor({ saved = null } = {}) {
     this.limit = WINDOW; // how many messages it holds
     this.acked = saved?.acked ?? 0; // the highest id that was answered; the next one comes first
@@ -73,7 +73,7 @@ export class Outbox {
 
   /** Take a message to send; return its key, which stays the same whatever its id will be. */
   add(fields) {
-    if (this.held.length >= this.limit) throw new Error(`${this.limit} messages wait to be sent: try later`);
+    if (this.held.length >= this.limit) throw Object.assign(new Error(`${this.limit} messages wait to be sent: try later`), { name: "OutboxFull" });
     if ("id" in fields) throw new Error("a message gets its id from the outbox");
     this.held.push({ key: this.added + 1, text: JSON.stringify(fields) });
     return ++this.added;
@@ -92,15 +92,15 @@ export class Outbox {
     return numbered ? `${text.slice(0, -1)}${text === "{}" ? "" : ","}"id":${this.acked + this.sent}}` : text;
   }
 
-  /** Return the keys of what is answered with an id, by acknowledgement or refusal. */
+  /** Return the keys that an id answers, by acknowledgement or refusal. */
   acknowledged(id) {
     check(isNumber(id, 1) && id <= this.acked + this.sent, `an answer to message ${id}, which was not sent`);
     return this.drop(Math.max(0, id - this.acked)).map(([, key]) => key);
   }
 
-  /** Start on a new connection: `take` gives again what the server has not answered. Returns the
-   *  keys of what had arrived; of what was refused, [key, {error, text}]; and of what may take
-   *  effect twice, because the server has forgotten this client. */
+  /** Start on a new connection, on which `take` repeats the unanswered messages. Returns the keys of
+   *  those that had arrived, [key, {error, text}] for those that were refused, and the keys of those
+   *  that may take effect twice, because the server has forgotten this client. */
   resumed({ seen, refused = [] }, isNewEpoch) {
     check(isNumber(seen), `seen ${seen}`);
     check(Array.isArray(refused) && refused.every((each) => isNumber(each?.id, 1)), "refused without ids");

@@ -1,5 +1,5 @@
-// When to try again, whether to try again, and when to give a silent peer up: without sockets. In
-// Python these are wslab/kit/backoff.py, retry.py and keepalive.py.
+// When to try again, whether to try again, and when to give up a silent peer, without sockets. The
+// same in Python is in wslab/kit/backoff.py, retry.py and keepalive.py.
 
 export const TOO_BIG = 1009; // close code
 
@@ -17,14 +17,28 @@ export const FINAL_CODES = {
 };
 export const FINAL_STATUSES = { 401: "not authorised", 403: "forbidden", 404: "not there", 410: "gone for good" };
 
-/** How long to wait: exponential backoff with full jitter. attempt: 0 after a loss, then 1, 2, … */
+/** A connection's words about itself, for a person. A page in a different language has its own. */
+export const PHRASES = {
+  notStarted: "not started",
+  byPage: "by this page",
+  attempt: (number) => `attempt ${number}`,
+  noAnswer: "no answer",
+  noConnection: "no connection",
+  noSign: "no sign of life",
+  unusable: (error) => error, // about a message of the server
+  closed: (code, reason) => `closed with ${code}${reason && `, ${reason}`}`,
+  final: (code, reason) => `${FINAL_CODES[code]} (${code}${reason && `, ${reason}`})`,
+  refused: (status) => `refused with ${status}: ${FINAL_STATUSES[status]}`,
+};
+
+/** Return how long to wait, with exponential backoff and full jitter. attempt: 0 after a loss, then 1, … */
 export function delay(attempt, { first, factor, limit, quick }, random = Math.random) {
   return random() * Math.min(limit, first * factor ** Math.max(0, attempt - quick + 1));
 }
 
-/** Judges a peer by its signs of life, by the clock: timers of a hidden tab come late. Only complete
- *  messages are signs: a script sees neither arriving bytes nor Pongs, nor what of its own has
- *  arrived. So `timeout` must leave time for the largest message in either direction. */
+/** Judges a peer by its signs of life, by the clock, because timers of a hidden tab come late. Only
+ *  complete messages are signs. A script does not see arriving bytes, Pongs, or the arrival of its
+ *  own messages. So `timeout` must leave time for the largest message in either direction. */
 export class Watchdog {
   constructor({ interval, timeout }, now = () => performance.now()) {
     Object.assign(this, { interval, timeout, now });
@@ -35,12 +49,12 @@ export class Watchdog {
     [this.lastSign, this.asked] = [this.now(), null];
   }
 
-  /** Something was sent that will be answered: that is as good as a beat. */
+  /** Note that something was sent that will be answered, which is as good as a beat. */
   expect() {
     this.asked ??= this.now();
   }
 
-  /** Ask at the next look, and do not wait longer than for an answer. */
+  /** Ask at the next look; then wait only as long as an answer may take. */
   suspect() {
     if (this.asked === null) this.lastSign = this.now() - this.interval;
   }
@@ -49,7 +63,7 @@ export class Watchdog {
     return this.asked === null ? this.lastSign + this.interval : this.asked + this.timeout;
   }
 
-  /** Return what it is time for: "beat", "dead" or null. If it looks late, it asks once more. */
+  /** Return "beat", "dead" or null, as the time demands. If it looks late, it asks once more. */
   look() {
     const late = this.now() - this.wakeup;
     if (late < 0) return null;

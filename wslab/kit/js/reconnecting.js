@@ -1,31 +1,32 @@
-// A WebSocket that comes back, and loses nothing on the way: what `wslab/kit/client.py` is for
-// Python, as far as a page's script can do it. It cannot ping, so it asks with a message; it does
-// not learn why a handshake failed; and its close() may take a minute on a dead connection.
+// A WebSocket that comes back, and loses nothing on the way. It is `wslab/kit/client.py` for a page,
+// as far as a script can do that. It cannot ping, so it asks with a message. It does not learn why a
+// handshake failed. And its close() may take a minute on a dead connection.
 
 import { Inbox, Outbox } from "./outbox.js";
-import { FINAL_CODES, FINAL_STATUSES, TOO_BIG, Watchdog, delay } from "./policies.js";
+import { FINAL_CODES, FINAL_STATUSES, PHRASES, TOO_BIG, Watchdog, delay } from "./policies.js";
 
 const DEFAULTS = {
   backoff: { first: 1000, factor: 2, limit: 30_000, quick: 6 }, // milliseconds; quick: see delay()
   heartbeat: { interval: 20_000, timeout: 10_000 }, // milliseconds of silence, and for the answer
   openTimeout: 10_000, // for one attempt, up to `resumed`
-  plainAfter: null, // then a server that never says `resumed` counts as one that does not know it
-  stableAfter: 5000, // a connection that lasted as long was a success
-  setup: () => [], // messages that go first on each connection: what the server forgets with it
-  renew: null, // asked when an answer is final
+  plainAfter: null, // milliseconds after which a server without `resumed` counts as a plain one
+  stableAfter: 5000, // milliseconds that a connection must last to count as a success
+  setup: () => [], // messages that go first on each connection, to set it up again
+  renew: null, // called when an answer is final
   random: Math.random,
+  phrases: PHRASES, // the words of `text` and of a message that was too big
 };
 
 const NOTHING_MISSED = { gap: null, arrived: [], refused: [], doubtful: [] };
 
-/** Events, to be set as on a WebSocket: onstate(), onmessage(fields), onresumed(fields, {gap,
- *  arrived, doubtful}), onack(keys, fields), onrefused(key, {error, text}); error is "too_big" if the
- *  server closed with 1009.
- *  setup(resumed): returns messages that go before all others, without ids, on each connection: what
- *  belongs to one, such as the name in a chatroom, has to be said again.
- *  renew(code): called with a close code or status that is final, such as 4001; the URL that it
- *  returns or promises, with a new token perhaps, is tried next; null gives up.
- *  state: "connecting", "online", "waiting", "failed" or "closed"; text: why, for a person. */
+/** Set its events as on a WebSocket: onstate(), onmessage(fields), onresumed(fields, {gap, arrived,
+ *  doubtful}), onack(keys, fields), onrefused(key, {error, text}). error is "too_big" if the server
+ *  closed with 1009.
+ *  setup(resumed): returns messages that go before all others, without ids, on each connection.
+ *  Settings of a connection, such as the name in a chatroom, have to be sent again.
+ *  renew(code): called with a close code or status that is final, such as 4001. It returns or
+ *  promises the URL to try next, perhaps with a new token, or null to give up.
+ *  state: "connecting", "online", "waiting", "failed" or "closed". text: why, for a person. */
 export class ReconnectingWebSocket {
   /** url: the server's. client: the secret of this life. saved: an earlier outbox. */
   constructor(url, { client = secret(), history = true, saved = null, ...options } = {}) {
@@ -34,14 +35,14 @@ export class ReconnectingWebSocket {
     this.outbox = new Outbox({ saved });
     this.attempt = 0; // since the last success
     this.retryAt = null; // when the next attempt will be, by performance.now()
-    [this.state, this.text] = ["closed", "not started"];
+    [this.state, this.text] = ["closed", this.phrases.notStarted];
     this.onstate = this.onmessage = this.onresumed = this.onack = this.onrefused = () => {};
     this.wake = ({ type }) => this.look(type);
   }
 
-  // What a page does
+  // For the page
 
-  /** Begin, or try at once instead of waiting; also after a failure. */
+  /** Begin, or end a wait and try at once; works also after a failure. */
   connect() {
     if (this.state === "online" || this.state === "connecting") return;
     if (this.state !== "waiting") {
@@ -52,33 +53,33 @@ export class ReconnectingWebSocket {
     this.open();
   }
 
-  /** Take a message, an object; return its key. It goes out as soon as it can. */
+  /** Take a message, an object; return its key. It is sent when possible. */
   send(fields) {
     const key = this.outbox.add(fields);
     if (this.state === "online") this.flush();
     return key;
   }
 
-  /** End it: there is no attempt after this. */
+  /** End it; no attempt is made after this. */
   close() {
-    this.end("closed", "by this page");
+    this.end("closed", this.phrases.byPage);
   }
 
   // One connection
 
   open() {
     clearTimeout(this.timer);
-    this.enter("connecting", this.attempt ? `attempt ${this.attempt}` : "");
+    this.enter("connecting", this.attempt ? this.phrases.attempt(this.attempt) : "");
     let socket;
     try {
       socket = new WebSocket(this.url);
     } catch (error) {
-      return this.end("failed", error.message); // no URL, or forbidden on this page
+      return this.end("failed", error.message); // not a URL, or forbidden on this page
     }
     this.socket = socket;
     this.isPlain = this.wasOpen = false;
     this.began = null; // when it was online
-    this.timer = setTimeout(() => this.abandon("no answer"), this.openTimeout);
+    this.timer = setTimeout(() => this.abandon(this.phrases.noAnswer), this.openTimeout);
     socket.onopen = () => {
       this.wasOpen = true;
       socket.send(JSON.stringify(this.inbox.resume(this.client, this.outbox.acked)));
@@ -89,7 +90,7 @@ export class ReconnectingWebSocket {
       try {
         this.receive(JSON.parse(data));
       } catch (error) {
-        this.abandon(error.message, 4002);
+        this.abandon(this.phrases.unusable(error.message), 4002);
       }
     };
     socket.onclose = ({ code, reason }) => this.closed(code, reason);
@@ -106,28 +107,28 @@ export class ReconnectingWebSocket {
     const socket = this.socket;
     this.socket = null;
     if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null; // what it still has to say is old
+    socket.onopen = socket.onmessage = socket.onclose = null; // its later events are out of date
     socket.close(code);
   }
 
   async closed(code, reason) {
     const { wasOpen } = this;
     this.detach();
-    const how = `(${code}${reason && `, ${reason}`})`;
+    const { phrases } = this;
     const key = code === TOO_BIG ? this.outbox.tooBig() : null;
-    if (key !== null) this.onrefused(key, { error: "too_big", text: `${FINAL_CODES[code]} ${how}` });
-    else if (FINAL_CODES[code]) return this.giveUp(code, `${FINAL_CODES[code]} ${how}`);
-    this.lost(wasOpen ? `closed with ${code}${reason && `, ${reason}`}` : "no connection");
-    // A script is not told why a handshake failed; asking by HTTP costs the server too, so rarely.
+    if (key !== null) this.onrefused(key, { error: "too_big", text: phrases.final(code, reason) });
+    else if (FINAL_CODES[code]) return this.giveUp(code, phrases.final(code, reason));
+    this.lost(wasOpen ? phrases.closed(code, reason) : phrases.noConnection);
+    // A script is not told why a handshake failed. Asking by HTTP costs the server too, so it is rare.
     if (!wasOpen && this.attempt % 4 === 2) {
       const attempt = this.attempt;
       const status = await httpStatus(this.url);
       if (FINAL_STATUSES[status] && this.attempt === attempt && this.state === "waiting")
-        this.giveUp(status, `refused with ${status}: ${FINAL_STATUSES[status]}`);
+        this.giveUp(status, phrases.refused(status));
     }
   }
 
-  /** Another attempt would end like this one, unless the application knows a better URL. */
+  /** Give up, unless the application has a new URL: another attempt would end like this one. */
   async giveUp(code, text) {
     if (!this.renew) return this.end("failed", text);
     this.detach();
@@ -167,7 +168,7 @@ export class ReconnectingWebSocket {
   // Messages
 
   receive(message) {
-    if (message === null || typeof message !== "object") throw new Error("the server said what cannot be: no object");
+    if (message === null || typeof message !== "object") throw new Error("the server's message is not a JSON object");
     this.watchdog?.sign();
     const { type, id, error } = message;
     if (type === "resumed") {
@@ -176,7 +177,7 @@ export class ReconnectingWebSocket {
       this.isPlain = false;
       this.begin(`resumed after message ${this.inbox.last}`, message, { gap, ...recovery });
     } else if (this.state !== "online" || type === "beat") {
-      return; // what comes before `resumed` is no part of the log
+      return; // messages before `resumed` are not part of the log
     } else if (type === "ack") {
       this.onack(this.outbox.acknowledged(id), message);
     } else if (error !== undefined && id !== undefined) {
@@ -222,13 +223,13 @@ export class ReconnectingWebSocket {
   watch() {
     clearTimeout(this.watching);
     const verdict = this.watchdog.look();
-    if (verdict === "dead") return this.abandon("no sign of life");
+    if (verdict === "dead") return this.abandon(this.phrases.noSign);
     if (verdict === "beat") this.socket.send('{"type":"beat"}');
     const wait = Math.min(this.watchdog.wakeup - performance.now(), this.heartbeat.interval);
     this.watching = setTimeout(() => this.watch(), wait);
   }
 
-  /** The network came or went, or somebody looks at the tab again: do not wait for a timer. */
+  /** The network came or went, or somebody looks at the tab again, so do not wait for a timer. */
   look(type) {
     if (type === "visibilitychange" && document.hidden) return;
     if (this.state === "waiting" && type !== "offline") this.open();
@@ -239,12 +240,12 @@ export class ReconnectingWebSocket {
   }
 }
 
-/** Also on a page that came by http from elsewhere, where crypto.randomUUID is missing. */
+/** Works also on a page that came by http from elsewhere, where crypto.randomUUID is missing. */
 function secret() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What the server says to a plain request: its status; 0 for no answer, or another origin's. */
+/** Return the server's status for a plain request; 0 without an answer, or at a different origin. */
 async function httpStatus(url) {
   const address = url.replace(/^ws/i, "http");
   if (new URL(address).origin !== location.origin) return 0;

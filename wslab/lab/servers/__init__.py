@@ -1,1 +1,1 @@
-"""What listens: servers on the lab's thread, for WebSocket, HTTP and plain TCP."""
+"""Servers on the lab's thread, for WebSocket, HTTP and plain TCP."""

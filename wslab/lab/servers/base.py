@@ -1,4 +1,4 @@
-"""What all servers of the lab have in common: a name, a record, and an end that comes."""
+"""The common part of all servers of the lab, which is a name, a record, and an orderly stop."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar
 
 from wslab.lab.loop import LabThread, LoopStalled, lab_thread, settle
 from wslab.lab.masking import masked_target
 from wslab.lab.output import HandlerRecord, finish_line, record_loop, record_output, recorder
 from wslab.lab.record import Events, HandlerError, Record
-from wslab.lab.registry import accept_no_more, registry
+from wslab.lab.registry import Listener, accept_no_more, registry
 from wslab.net.address import authority, reachable
 from wslab.net.memory_loop import in_memory
 from wslab.protocol.errors import quantity
 
 __all__ = ["BaseServer", "check_handler"]
 
-ERRORS = 100  # how many of a server's errors are kept, the newest ones
+ERRORS = 100  # how many of a server's newest errors are kept
 
 
 def check_handler(handler: object, *parameters: str) -> None:
     """Raise TypeError unless handler is ``async def`` and takes these parameters."""
     wanted = f"async def handler({', '.join(parameters)})"
-    # A function, a method or a partial; or an object that is called like one.
+    # A function, a method, a partial, or an object that is called like one.
     calls = (handler, getattr(handler, "__call__", None))  # noqa: B004
     if not callable(handler) or not any(map(inspect.iscoroutinefunction, calls)):
-        raise TypeError(f"a handler is a function {wanted!r}, this is {handler!r:.60}")
+        raise TypeError(f"a handler is a function {wanted!r}, but this is {handler!r:.60}")
     try:
         inspect.signature(handler).bind(*parameters)
     except TypeError as error:
-        raise TypeError(f"a handler is a function {wanted!r}, in this one: {error}") from None
+        raise TypeError(f"a handler is a function {wanted!r}, but here: {error}") from None
 
 
 def servers_on(thread: LabThread) -> list[BaseServer]:
@@ -46,7 +46,7 @@ def servers_on(thread: LabThread) -> list[BaseServer]:
 
 
 def check_options(options: Iterable[str], allowed: Iterable[str]) -> None:
-    """Raise TypeError for the first option that is not allowed; it names the likely one."""
+    """Raise TypeError for the first option that is not allowed, with a guess at the right one."""
     known = [*allowed, "name", "host", "port"]
     for option in options:
         if option not in known:
@@ -55,75 +55,48 @@ def check_options(options: Iterable[str], allowed: Iterable[str]) -> None:
             raise TypeError(f"a server has no option {option!r}{meant}")
 
 
-class BaseServer:
-    """A server on the lab's server thread; what it speaks is its subclass's business.
+class BaseServer(Listener):
+    """A server on the lab's server thread; the subclass chooses the protocol.
 
-    events: what happened, in order, at most `Events.LIMIT`. connections: those that are open;
-    each has a `transport`. replaced: whether it took the place of a running server of its name.
+    events: the newest events in order, at most `Events.LIMIT`. connections: the open connections;
+    each has a `transport`. replaced: True if it replaced a running server of its name.
     """
 
     kind = "server"
     scheme = "tcp"
-    overlaps = True
-    peer_left: ClassVar[tuple[type[Exception], ...]] = (ConnectionError,)  # no handler's fault
+    peer_left: ClassVar[tuple[type[Exception], ...]] = (ConnectionError,)  # not a handler's fault
 
     def __init__(self, name: str, host: str) -> None:
-        self.name = name
-        self.host = host
+        super().__init__(name, host, lab_thread("servers"))
         self.events = Events()
         self._errors: list[HandlerError] = []
         self._errors_shown = 0  # how many of them `unseen_errors` has returned
-        self.connections: dict[Any, None] = {}  # a set that keeps the order
+        self.connections: dict[Any, None] = {}  # a set that keeps its order
         self.numbers = itertools.count(1)
         self.replaced = False
-        self.thread: LabThread = lab_thread("servers")
         self._activity = 0
         self._handlers: dict[asyncio.Task[Any], None] = {}
-        self._listener: socket.socket | None = None
 
-    # What a cell asks
-
-    @property
-    def listener(self) -> socket.socket:
-        """The socket that it listens on; RuntimeError if it is stopped."""
-        if self._listener is None:
-            raise RuntimeError(
-                f"server {self.name!r} is stopped: run the cell that starts it again"
-            )
-        return self._listener
-
-    @property
-    def port(self) -> int:
-        """The TCP port that it listens on; RuntimeError if it is stopped."""
-        return int(self.listener.getsockname()[1])
+    # For cells
 
     @property
     def url(self) -> str:
-        """Where a client connects to; RuntimeError if it is stopped."""
+        """The URL for clients; RuntimeError if it is stopped."""
         return f"{self.scheme}://{authority(reachable(self.host), self.port)}/"
-
-    def decode(self, *_: object) -> NoReturn:
-        """Refuse to be taken for a URL, as `connect(server)` does: it takes `server.url`."""
-        raise TypeError("connect() takes a URL, not a server: write connect(server.url)")
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it still listens."""
-        return self._listener is not None
 
     @property
     def errors(self) -> list[HandlerError]:
-        """The exceptions that its handler did not catch, the newest 100."""
+        """The newest 100 exceptions that its handler did not catch."""
         return self._errors.copy()
 
     def unseen_errors(self) -> list[HandlerError]:
-        """Return the errors that this has not returned before, for who shows each of them once."""
+        """Return the errors that this has not returned before, so that each is shown once."""
         unseen = self._errors[self._errors_shown :]
         self._errors_shown += len(unseen)
         return unseen
 
     def __repr__(self) -> str:
-        """Say where it listens, and whether it took the place of another."""
+        """Say where it listens, and whether it replaced an earlier server."""
         state = masked_target(self.url) if self.is_running else "stopped"
         note = ", replaces the earlier server of this name" if self.replaced else ""
         errors = f", {quantity(len(self._errors), 'error')}: see .errors" if self._errors else ""
@@ -138,9 +111,9 @@ class BaseServer:
     ) -> Events:
         """Wait until the server has nothing to do, and return its events.
 
-        until: a number of events, or a condition, to be reached first.
-        within: seconds to wait for it, then TimeoutError with what has happened so far.
-        quiet: seconds without any traffic that count as nothing to do.
+        until: a number of events, or a condition, to wait for first.
+        within: seconds before TimeoutError, which shows the events so far.
+        quiet: seconds without traffic that end the wait.
         Raises LoopStalled, with the place, if a handler blocks the server's loop.
         """
         await self._check_loop()
@@ -157,7 +130,7 @@ class BaseServer:
     async def stop(self, grace: float = 1.0) -> None:
         """Stop listening, close every connection, and end every handler.
 
-        grace: seconds for clients and handlers to finish; then they are cut off.
+        grace: seconds for clients and handlers to finish before they are cut off.
         """
         if self._listener is None:
             return
@@ -174,7 +147,7 @@ class BaseServer:
             self._close_listener()
 
     def stop_now(self, grace: float = 0.2) -> None:
-        """Stop from a thread that cannot await, as when a cell is run again."""
+        """Stop from a thread that cannot await, as when a cell runs again."""
         if self._listener is None:
             return
         try:
@@ -184,18 +157,10 @@ class BaseServer:
         finally:
             self._close_listener()
 
-    async def __aenter__(self) -> Self:
-        """Use `async with lab.serve(...) as server:`; it stops at the end of the block."""
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Stop."""
-        await self.stop()
-
-    # What its connections tell
+    # Called by its connections
 
     def activity(self) -> object:
-        """Return what changes with everything that happens."""
+        """Return a value that changes with everything that happens."""
         return self._activity
 
     def touch(self) -> None:
@@ -210,9 +175,9 @@ class BaseServer:
     async def run_handler(
         self, number: int, handler: Callable[..., Awaitable[None]], *arguments: object
     ) -> bool:
-        """Run a connection's handler, its prints and its errors recorded.
+        """Run a connection's handler, and record its prints and errors.
 
-        Returns False if it raised; that the peer left in the middle does not count.
+        Returns False if it raised, unless that was because the peer left.
         """
         recorder.set(HandlerRecord(self, number))
         task = asyncio.current_task()
@@ -221,7 +186,7 @@ class BaseServer:
         try:
             await handler(*arguments)
         except self.peer_left:
-            pass  # the peer left while the handler was at work: recorded as the close
+            pass  # the peer left while the handler was at work; that is recorded as the close
         except (Exception, SystemExit) as error:
             self.record_error(number, error)
             return False
@@ -233,10 +198,10 @@ class BaseServer:
     def record_error(
         self, connection: int, error: BaseException, what: str = "The handler"
     ) -> None:
-        """Add what a connection's handler raised, or what it started, to events and errors."""
+        """Add an exception of a connection's handler, or of its tasks, to events and errors."""
         self.record(connection, "error", f"{type(error).__name__}: {error}")
         self._errors.append(HandlerError.of(self.name, connection, error, what))
-        traceback.clear_frames(error.__traceback__)  # a server may run for long
+        traceback.clear_frames(error.__traceback__)  # saves memory in a server that runs for long
         if len(self._errors) > ERRORS:
             del self._errors[0]
             self._errors_shown = max(0, self._errors_shown - 1)
@@ -261,13 +226,13 @@ class BaseServer:
         raise NotImplementedError
 
     async def _close(self) -> None:
-        """Accept no more, say goodbye to those who are there, and wait until all is over."""
+        """Accept nobody new, say goodbye to every client, and wait until all is over."""
         raise NotImplementedError
 
     async def _stop(self, grace: float) -> None:
         await accept_no_more(self._listener)
         closed = asyncio.create_task(self._close())
-        for _ in range(3):  # a handler may swallow a cancellation
+        for _ in range(3):  # a handler might swallow a cancellation
             done, _ = await asyncio.wait([closed], timeout=grace)
             if done:
                 return
@@ -281,7 +246,7 @@ class BaseServer:
             task.cancel()
 
     def _abandon(self) -> None:
-        # Whoever shares the loop goes with it.
+        # Servers that share the loop go with it.
         for other in dict.fromkeys((self, *servers_on(self.thread))):
             other.record(0, "stalled", "the loop of the lab's servers did not answer: stopped")
             other._close_listener()

@@ -1,4 +1,4 @@
-"""The server's side of one connection: the library's, with a record and a guard."""
+"""The library's server connection, with a record and a guard."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from wslab.protocol.close import CloseCode
 __all__ = ["RecordedConnection", "WrongLoop", "describe_close"]
 
 
-# Bytes of replies, such as Pong, that may wait for a peer that asks for them but does not read.
+# Bytes of replies, such as Pong, that may wait for a peer that causes them but does not read.
 REPLY_LIMIT = 1 << 20
 
 
 class ConnectionLog(Protocol):
-    """What a connection tells its server."""
+    """The calls that a connection makes to its server."""
 
     numbers: Iterator[int]
     connections: dict[Any, None]
@@ -54,14 +54,14 @@ def _on_own_loop(name: str) -> Any:
 
 
 class RecordedConnection(ServerConnection):
-    """The library's server connection; refuses to be used from another loop than its own.
+    """The library's server connection; it can only be used on its own loop.
 
-    `send` from a cell would often work and sometimes tear the stream; `recv` would hang.
+    `send` from a cell would often work, and sometimes tear the stream. `recv` would hang.
     """
 
     lab: ConnectionLog
     number: int = 0
-    _replies = 0  # bytes that the library has written by itself while others waited
+    _replies = 0  # bytes that the library wrote by itself while others were waiting
 
     send = _on_own_loop("send")
     recv = _on_own_loop("recv")
@@ -79,7 +79,7 @@ class RecordedConnection(ServerConnection):
         self.lab.connections[self] = None
 
     def data_received(self, data: bytes) -> None:
-        """Note that the server is not idle, and bound its replies (asyncio's callback)."""
+        """Note that the server is not idle, and limit its replies (asyncio's callback)."""
         self.lab.touch()
         before = self.transport.get_write_buffer_size()
         super().data_received(data)

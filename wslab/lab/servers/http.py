@@ -1,7 +1,7 @@
-"""HTTP servers beside the notebook: for what was there before WebSocket, and still is.
+"""HTTP servers beside the notebook, to compare WebSocket with older techniques.
 
-`serve_app(app)` is to `aiohttp.web.run_app` what `serve` is to the library's: the same application,
-on the lab's thread, with a name, a record and an end that comes.
+`serve_app(app)` runs an application like `aiohttp.web.run_app`, but on the lab's thread, with a
+name, a record and an orderly stop.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer
 
-if TYPE_CHECKING:  # aiohttp is imported when first used: most lessons never need it
+if TYPE_CHECKING:  # aiohttp is imported when first used, because most lessons never need it
     from aiohttp import web
 
 __all__ = ["WebServer", "serve_app"]
 
 HttpHandler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
 
-SHUTDOWN = 0.1  # seconds that requests have to end when the server stops, then they are cancelled
-# Seconds that a request's head may take to arrive, and a connection may wait for the next request;
-# longer than the 15 s of aiohttp's client, which is then the one that closes.
+SHUTDOWN = 0.1  # seconds for requests to end when the server stops, before they are cancelled
+# Seconds that a request's head may take to arrive, and a connection may wait for the next request.
+# This is longer than the 15 s of aiohttp's client, so it is the client that closes.
 IDLE = 20.0
 SHOWN = 60  # characters of a request's path in the record
 
-# As for WebSocket servers: the record has it, and no cell's stderr.
+# As for WebSocket servers, messages go to the record, not to a cell's stderr.
 _logger = logging.getLogger("wslab.web")
 _logger.propagate = False
 _logger.setLevel(logging.CRITICAL + 1)
@@ -43,8 +43,8 @@ class WebServer(BaseServer):
     """
 
     scheme = "http"
-    overlaps = False  # an application starts and ends once at a time
-    peer_left = ()  # a handler may well have other connections: see `_respond`
+    overlaps = False  # an application can run only once at a time
+    peer_left = ()  # a ConnectionError may come from a handler's other connections, see `_respond`
 
     def __init__(self, name: str, app: web.Application, host: str) -> None:
         super().__init__(name, host)
@@ -54,7 +54,7 @@ class WebServer(BaseServer):
 
     @property
     def page(self) -> str:
-        """Where a browser finds it; see `page_url`."""
+        """The URL for a browser; see `page_url`."""
         return page_url(self.url)
 
     def number_of(self, request: web.Request) -> int:
@@ -95,7 +95,7 @@ class WebServer(BaseServer):
         return response
 
     def _cut_off(self) -> None:
-        # Those that wait for their next request, too; and a handler may outlive its connection.
+        # Also those that wait for their next request; and a handler may outlive its connection.
         server = self._runner.server if self._runner is not None else None
         known = [*self.connections, *(server.connections if server is not None else ())]
         self.connections = {one: None for one in known if one.transport is not None}
@@ -131,19 +131,19 @@ async def _respond(request: web.Request, handler: HttpHandler) -> web.StreamResp
 
     try:
         response = await handler(request)
-    except web.HTTPException as answer:  # such as 404: an answer, not an error
+    except web.HTTPException as answer:  # an answer such as 404, not an error
         return answer
     except ConnectionError:
         if request.transport is None or request.transport.is_closing():
             return None
         raise
     if not isinstance(response, web.StreamResponse):
-        raise TypeError(f"a handler returns a web.Response, this one returned {response!r}")
+        raise TypeError(f"a handler returns a web.Response, but this one returned {response!r}")
     return response
 
 
 class _Watch:
-    """The middleware by which a server hears of requests; an application keeps it for life."""
+    """The middleware that tells a server of requests; an application keeps it for life."""
 
     __middleware_version__ = 1  # what aiohttp's decorator `middleware` sets
 
@@ -155,7 +155,7 @@ class _Watch:
 
 
 def _watch(app: web.Application) -> _Watch:
-    """Return the application's middleware that reports to a server, also if it has run before."""
+    """Return the application's middleware that reports to a server; add it if it is missing."""
     for middleware in app.middlewares:
         if isinstance(middleware, _Watch):
             return middleware
@@ -169,20 +169,20 @@ def serve_app(
 ) -> WebServer:
     """Start an HTTP server beside the notebook, at once.
 
-    app: an `aiohttp.web.Application`. Its handlers' exceptions go to `errors`, their prints and
-    every request, when it has been answered, to `events`.
-    name, host, port: as for `serve`; the name is "web" if left out.
-    Raises TypeError for anything else than an application, OSError if the port is taken.
+    app: an `aiohttp.web.Application`. Its handlers' exceptions go to `errors`. Their prints, and
+    every request that has been answered, go to `events`.
+    name, host, port: as for `serve`; the default name is "web".
+    Raises TypeError unless app is an application, and OSError if the port is taken.
     """
     from aiohttp import web
 
     if not isinstance(app, web.Application):
-        raise TypeError(f"an application is an aiohttp.web.Application, this is {app!r:.60}")
+        raise TypeError(f"an application is an aiohttp.web.Application, but this is {app!r:.60}")
     server, served_by = WebServer(name or "web", app, host), _watch(app).server
     if served_by is not None and served_by.is_running and served_by.name != server.name:
         raise ValueError(
             f"this application is served by {served_by.name!r} already: stop that server, or make "
-            "another application"
+            "a new application"
         )
     server.replaced = replace(server, port)
     return server

@@ -1,9 +1,9 @@
-"""Which pages may come: the `Origin` of a request, and what a page of elsewhere can do to ours.
+"""The `Origin` of a request decides which pages may connect; headers protect our own pages.
 
 A browser lets any page on the web open a WebSocket to any address, and says in `Origin` which page
 it was (RFC 6455 §10.2, §4.1). Cookies and firewalls do not help against a page that the learner has
-opened, so the server looks: pages of this machine are welcome, and programs that send no Origin at
-all; those of elsewhere only if they were allowed.
+opened, so the server looks at the Origin. It accepts pages of this machine, and programs that send
+no Origin at all. Pages from elsewhere have to be allowed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from wslab.lab.peers import on_hub
 
 __all__ = ["PAGE_HEADERS", "Origins", "add_origin"]
 
-# A page of this machine. Not "whatever the Host header says": that is the attacker's to choose,
-# who lets a name of his own point to 127.0.0.1 (DNS rebinding).
+# A page of this machine. The Host header does not tell, because an attacker can choose it with a
+# name that points to 127.0.0.1 (DNS rebinding).
 LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
-NOWHERE = "null"  # what a browser says of a page that was opened from a file
+NOWHERE = "null"  # the Origin of a page that was opened from a file
 
-# For our own pages: nothing from elsewhere, no script but ours even if a message got into the page
-# as markup, and no frame of a foreign page around it. 'self' is meant for WebSocket too (CSP 3).
+# Our own pages load nothing from elsewhere. Only our scripts run, even if a message got into the
+# page as markup, and no foreign page can frame ours. 'self' includes WebSocket (CSP 3).
 PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -49,10 +49,10 @@ def add_origin(parser: argparse.ArgumentParser) -> None:
 
 
 class Origins(set[str]):
-    """The origins of pages that are welcome besides this machine's, as "https://hub.example".
+    """The origins of pages that are welcome besides this machine's, such as "https://hub.example".
 
-    "null" stands for every page without an origin: files, and frames that are locked up
-    (`sandbox`), of whatever site.
+    "null" stands for every page without an origin, that is, files, and locked up frames (`sandbox`)
+    of any site.
     """
 
     def __init__(self, origins: Iterable[str] = ()) -> None:
@@ -61,20 +61,20 @@ class Origins(set[str]):
             self.allow(origin)
 
     def allow(self, origin: str) -> None:
-        """Welcome a page from now on; ValueError if this is no origin (RFC 6454 §6.2)."""
+        """Welcome a page from now on; ValueError if this is not an origin (RFC 6454 §6.2)."""
         origin = origin.rstrip("/").lower()
         if origin != NOWHERE and not re.fullmatch(r"https?://[^/\s?#]+", origin):
             raise ValueError(
-                f'an origin is like "https://hub.example:8000", or "null" for pages from files; '
-                f"this is {origin!r}"
+                f'an origin is like "https://hub.example:8000", or "null" for pages from files, '
+                f"but this is {origin!r}"
             )
         self.add(origin)
 
     def welcomes(self, origin: str, host: str = "") -> bool:
         """Tell whether a page may connect. host: the request's `Host`.
 
-        On a JupyterHub a page of the hub is welcome: requests come from the user's own proxy, which
-        asks for a login, and passes on the name by which the browser knows the hub.
+        On a JupyterHub a page of the hub is welcome. Its requests come through the user's own
+        proxy, which asks for a login, and passes on the name by which the browser knows the hub.
         """
         own = on_hub() and host != "" and origin in (f"http://{host}", f"https://{host}")
         return own or origin in self or LOOPBACK_ORIGIN.fullmatch(origin) is not None
@@ -82,8 +82,8 @@ class Origins(set[str]):
     def refuses(self, headers: Mapping[str, str]) -> bool:
         """Tell whether a page that is not welcome has sent a plain HTTP request.
 
-        Most GET requests have no Origin. A browser's may say that another site asked
-        (`Sec-Fetch-Site`); and with DNS rebinding, `Host` has a name that is not this machine's.
+        Most GET requests have no Origin. A browser may say that a different site asked
+        (`Sec-Fetch-Site`). With DNS rebinding, `Host` has a name that is not this machine's.
         """
         host = headers.get("Host", "")
         if (origin := headers.get("Origin")) is not None:
@@ -104,7 +104,7 @@ class Origins(set[str]):
             )
             return f"{who} Open it over http. {how}\n"
         return (
-            f"Pages from {origin!a:.200} are not welcome here. Whoever runs this server "
+            f"Pages from {origin!a:.200} are not welcome here. The person who runs this server "
             "can change that: allow_origin(…), or --origin on the command line.\n"
         )
 

@@ -1,7 +1,7 @@
-"""TCP servers beside the notebook: for what goes on below WebSocket.
+"""TCP servers beside the notebook, for experiments below WebSocket.
 
-`serve_tcp(handler)` is to `asyncio.start_server` what `serve` is to the library's: the same
-handler, on the lab's thread, with a name, a record and an end that comes.
+`serve_tcp(handler)` takes the same handler as `asyncio.start_server`, but runs it on the lab's
+thread, with a name, a record and an orderly stop.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TcpServer(BaseServer):
     async def _close(self) -> None:
         assert self._server is not None  # set by _open()
         self._server.close()
-        # TCP has no goodbye that a handler could wait for, so it is not asked for one.
+        # TCP has no goodbye that a handler could wait for, so handlers are cancelled at once.
         while self._handlers:
             for task in self._handlers:
                 task.cancel()
@@ -60,7 +60,7 @@ def serve_tcp(handler: StreamHandler, *, name: str | None = None, port: int = 0)
 
     handler: `async def handler(reader, writer)`, as for `asyncio.start_server`; the connection
     is closed when it returns.
-    name, port: as for `serve`. Raises TypeError for a handler of another kind.
+    name, port: as for `serve`. Raises TypeError for a different kind of handler.
     """
     check_handler(handler, "reader", "writer")
     server = TcpServer(name or name_of(handler), handler, LOOPBACK)

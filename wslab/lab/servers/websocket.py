@@ -1,8 +1,8 @@
 """Servers beside the notebook: `serve(handler)` starts one at once and records what happens.
 
 The server is `websockets.asyncio.server.serve`, unchanged, on the lab's server thread. The lab
-adds a name, so that running a cell again replaces the server instead of leaving the old one
-behind; a record of what the handler did; and an end that comes, whatever anybody does.
+adds a name, so that running a cell again replaces the server and does not leave the old one
+behind. It also adds a record of the handler, and a stop that always works.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from wslab.lab.servers.connection import RecordedConnection
 
 __all__ = ["Handler", "Server", "echo", "name_of", "serve"]
 
-# What may be passed on: the library's own options, and those that it passes on to asyncio.
+# The library's own options, and those that it passes on to asyncio.
 OPTIONS = {
     *inspect.signature(library_serve).parameters,
     *inspect.signature(asyncio.BaseEventLoop.create_server).parameters,
@@ -34,20 +34,20 @@ OPTIONS = {
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
-# Library messages go to the record, not to the stderr of whichever cell happens to run.
+# Library messages go to the record, not to the stderr of the cell that happens to run.
 _logger = logging.getLogger("wslab.server")
 _logger.propagate = False
 _logger.setLevel(logging.CRITICAL + 1)
 
 
 async def echo(connection: ServerConnection) -> None:
-    """Send every message back to where it came from."""
+    """Send every message back to its sender."""
     async for message in connection:
         await connection.send(message)
 
 
 class Server(BaseServer):
-    """A WebSocket server of the lab, the library's; made by `serve`."""
+    """A WebSocket server of the lab, from the library; made by `serve`."""
 
     peer_left = (ConnectionClosed,)
 
@@ -91,13 +91,13 @@ def serve(
     """Start a WebSocket server beside the notebook, at once.
 
     handler: `async def handler(connection)`, as for `websockets.serve`.
-    name: what it is known by, the handler's name if left out; running the cell again replaces the
-    server of the same name and keeps its port.
-    host: the address to listen on; the default is reachable from this machine only.
+    name: the server's name, by default the handler's. Running the cell again replaces the server
+    of the same name and keeps its port.
+    host: the address to listen on. By default only this machine can reach it.
     port: 0 for any free one.
     websockets_options: passed on to `websockets.serve`. The lab's own defaults are
     `compression=None`, so that the bytes on the wire can be read, and `close_timeout=1`.
-    Raises OSError if the port is taken, TypeError for a handler of another kind.
+    Raises OSError if the port is taken, and TypeError for a different kind of handler.
     """
     check_handler(handler, "connection")
     server = Server(name or name_of(handler), handler, host, websockets_options)
@@ -106,5 +106,5 @@ def serve(
 
 
 def name_of(handler: object) -> str:
-    """Return a handler's name, that of its class if it has none of its own."""
+    """Return a handler's name, or that of its class if it has none."""
     return str(getattr(handler, "__name__", type(handler).__name__))

@@ -1,1 +1,1 @@
-"""What is seen and broken: cables, their faults, and transcripts of what went through them."""
+"""Cables, their faults, and transcripts of the traffic that went through them."""

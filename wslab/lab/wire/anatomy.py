@@ -1,4 +1,4 @@
-"""A frame taken apart: every field, its bits, and what they mean (RFC 6455 §5.2)."""
+"""Take a frame apart into its fields, their bits and their meaning (RFC 6455 §5.2)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,54 @@ from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask, parse_hex
 from wslab.protocol.quoting import decoded_so_far, printable
 
-__all__ = ["Anatomy", "Field", "describe_payload", "dissect", "opcode_name"]
-
-MASK_MARKS = ("[", "]")  # around masking keys
-MASKED_MARKS = ("{", "}")  # around masked payloads; the sanitiser of the tests knows both
+__all__ = ["PARTS", "Anatomy", "Field", "Part", "describe_payload", "dissect", "opcode_name"]
 
 
-_LATER = bytes(range(0x80, 0xC0))  # all bytes of a character in UTF-8 but its first are of these
+class Part(NamedTuple):
+    """The look of a part of a frame, the same wherever it is shown.
+
+    name: the name of its field in an anatomy. marks: the brackets around its bytes, in text too.
+    The sanitiser of the tests knows them.
+    colour, line: the line below its bytes, in the words of CSS. You can read the colour on white
+    and on black, and the kind of line says the same without it.
+    """
+
+    name: str
+    marks: tuple[str, str]
+    colour: str
+    line: str
+
+    def marked(self, text: str) -> str:
+        """Write bytes with the marks around them."""
+        return text.join(self.marks)
+
+
+PARTS = {
+    "header": Part("header", ("", ""), "#4f7fc4", "solid"),
+    "key": Part("masking key", ("[", "]"), "#b87400", "double"),
+    "masked": Part("masked payload", ("{", "}"), "#b0559b", "dashed"),
+    "payload": Part("payload", ("", ""), "#2a8a5a", "dotted"),
+}
+
+_LATER = bytes(range(0x80, 0xC0))  # the bytes of a UTF-8 character after its first one
 
 
 class Field(NamedTuple):
     """One field of a frame.
 
     at: the bytes that hold it, counted from 0, such as "0" or "2–5".
-    bits: its bits as digits with a dot for each bit of the byte that belongs to another field;
-    bytes in hex for the longer fields.
+    bits: its bits, with a dot for each other bit of the byte. Longer fields have bytes in hex.
     """
 
     at: str
     name: str
     bits: str
     meaning: str
+
+    @property
+    def part(self) -> str:
+        """The part of the frame that it belongs to, a key of `PARTS`."""
+        return next((kind for kind, part in PARTS.items() if part.name == self.name), "header")
 
 
 class Anatomy(tuple[Field, ...]):
@@ -45,7 +72,7 @@ class Anatomy(tuple[Field, ...]):
 
 
 def opcode_name(opcode: int) -> str:
-    """Return an opcode's name, "reserved" for one without."""
+    """Return an opcode's name, or "reserved 0x…" if it has none."""
     try:
         return Opcode(opcode).name
     except ValueError:
@@ -104,8 +131,9 @@ def _payload_fields(data: bytes, header: Header) -> list[Field]:
     payload = wire
     if header.mask is not None:
         payload = apply_mask(wire, header.mask)
-        key = header.mask.hex(" ").join(MASK_MARKS)
-        fields.append(Field(_at(header.size - 4, 4), "masking key", key, "random for each frame"))
+        key = PARTS["key"].marked(header.mask.hex(" "))
+        at = _at(header.size - 4, 4)
+        fields.append(Field(at, "masking key", key, "random for each frame"))
     if not header.length:
         return fields
     at = _at(header.size, header.length)
@@ -113,9 +141,8 @@ def _payload_fields(data: bytes, header: Header) -> list[Field]:
     meaning = describe_payload(header, payload, lead)
     if header.mask is None:
         return [*fields, Field(at, "payload", hex_bytes(payload), meaning)]
-    fields.append(
-        Field(at, "masked payload", hex_bytes(wire).join(MASKED_MARKS), "payload XOR masking key")
-    )
+    masked = PARTS["masked"].marked(hex_bytes(wire))
+    fields.append(Field(at, "masked payload", masked, "payload XOR masking key"))
     return [*fields, Field("", "payload", hex_bytes(payload), meaning)]
 
 
@@ -128,7 +155,7 @@ def describe_payload(header: Header, payload: bytes, lead: bytes | None = b"") -
 
     payload: unmasked; shorter than header.length if the rest was not kept or has not come.
     lead: the first bytes of a character that the frame before this one left incomplete; None if
-    nobody can tell.
+    unknown.
     """
     has_all = len(payload) == header.length
     if header.opcode == Opcode.CLOSE and has_all:
@@ -148,9 +175,9 @@ def _bytes(count: int) -> str:
 
 
 def _describe_text(payload: bytes, lead: bytes | None, *, has_all: bool, ends: bool) -> str:
-    """Quote a fragment of a text; a character that is cut in two belongs to where it ends."""
+    """Quote a fragment of a text; a character that is cut in two counts where it ends."""
     said = []
-    if lead is None:  # then what can only be the end of a character is
+    if lead is None:  # then bytes that can only end a character are taken for its end
         rest = payload.lstrip(_LATER)
         if size := len(payload) - len(rest):
             said, payload = [f"the last {_bytes(size)} of a character"], rest

@@ -1,25 +1,24 @@
-"""A frame as the grid of RFC 6455 §5.2: 32 bits a line, with the values of this frame in it."""
+"""A frame as the grid of RFC 6455 §5.2, with 32 bits a line and the values of this frame in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wslab.lab.wire.anatomy import MASK_MARKS, MASKED_MARKS, opcode_name
+from wslab.lab.wire.anatomy import PARTS, opcode_name
 from wslab.protocol.frames import Header
 
 __all__ = ["BITS", "BitGrid", "Cell"]
 
 BITS = 32  # of a line
 SHOWN = 20  # bytes of the payload that are drawn
-MARKS = {"header": ("", ""), "key": MASK_MARKS, "masked": MASKED_MARKS, "payload": ("", "")}
 
 
 class Cell(NamedTuple):
     """A run of bits in one line.
 
-    kind: "header", "key", "masked" or "payload". width: in bits. name: the field's; empty where it
-    goes on from the line above. value: its bits, or its bytes in hexadecimal.
+    kind: a key of `PARTS`. width: in bits. value: its bits, or its bytes in hexadecimal.
+    name: the field's name; empty if the field goes on from the line above.
     """
 
     kind: str
@@ -66,7 +65,7 @@ def _bits(data: bytes, header: Header) -> list[Cell]:
 
 
 def _bytes(data: bytes, header: Header, payload: bytes) -> Iterator[Cell]:
-    """Yield what follows them, a cell for each byte."""
+    """Yield the other fields, a cell for each byte."""
     key = header.mask or b""
     fields = [
         ("header", "extended length", data[2 : header.size - len(key)]),
@@ -93,5 +92,6 @@ def _lines(cells: list[Cell]) -> list[list[Cell]]:
             line.append(cell)
         place += cell.width
     return [
-        [cell._replace(value=cell.value.join(MARKS[cell.kind])) for cell in line] for line in lines
+        [cell._replace(value=PARTS[cell.kind].marked(cell.value)) for cell in line]
+        for line in lines
     ]

@@ -1,12 +1,12 @@
 """A network cable that can be watched, slowed, frozen and cut.
 
 `cable(server)` listens on a port of its own and relays every TCP connection to its target, on a
-thread of its own. Both directions go on a tape. It knows nothing of the programs at its ends:
-they may be ours, Node's, or a browser.
+thread of its own. Both directions go on a tape. It knows nothing of the programs at its ends.
+They can be ours, Node's, or a browser.
 
-Every fault takes a side. For what happens to bytes (`freeze`, `delay`, `split`, `drop_after`,
-`throttle`) it is the side whose bytes are affected; for what ends a connection (`cut`, `reset`)
-it is the side that notices, while the other hears nothing at all.
+Every fault takes a side. Faults of bytes (`freeze`, `delay`, `split`, `drop_after`, `throttle`)
+affect the bytes that this side sends. Faults that end a connection (`cut`, `reset`) are noticed by
+this side, while the other side hears nothing at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 from wslab.lab.loop import lab_thread, settle
@@ -32,55 +32,30 @@ __all__ = ["Cable", "cable"]
 Target = str | int | Listener | tuple[str, int]
 
 
-class Cable:
+class Cable(Listener):
     """A cable of the lab; made by `cable`.
 
-    url: where clients connect to instead of the target. target: (host, port) that it leads to.
+    url: clients connect to this instead of the target. target: the (host, port) that it leads to.
     tape: everything that passed, at most `PIECES` messages. links: the connections that are open.
     """
 
     kind = "cable"
-    host = LOOPBACK
-    overlaps = True
 
     def __init__(self, target: Target, name: str, limit: int) -> None:
-        self.name = name
+        super().__init__(name, LOOPBACK, lab_thread("cables"))
         self.target, self._scheme, self._path = resolve(target)
         self.tape = Tape(limit)
         self.faults: dict[Side, Faults] = {"client": Faults(), "server": Faults()}
         self.links: dict[Link, None] = {}  # a set that keeps the order
         self.numbers = itertools.count(1)
-        self.thread = lab_thread("cables")
-        self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
 
-    # What a cell asks
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it listens."""
-        return self._listener is not None
-
-    @property
-    def listener(self) -> socket.socket:
-        """The socket that it listens on; RuntimeError if it is stopped."""
-        if self._listener is None:
-            raise RuntimeError(f"{self.name!r} is stopped: run the cell that lays it again")
-        return self._listener
-
-    @property
-    def port(self) -> int:
-        """The TCP port that it listens on; RuntimeError if it is stopped."""
-        return int(self.listener.getsockname()[1])
+    # For cells
 
     @property
     def url(self) -> str:
         """The target's URL with the cable's own port; RuntimeError if it is stopped."""
         return f"{self._scheme}://{LOOPBACK}:{self.port}{self._path}"
-
-    def decode(self, *_: object) -> NoReturn:
-        """Refuse to be taken for a URL, as `connect(cable)` does: it takes `cable.url`."""
-        raise TypeError("connect() takes a URL, not a cable: write connect(cable.url)")
 
     def __repr__(self) -> str:
         """Say what it connects."""
@@ -93,7 +68,7 @@ class Cable:
 
     @property
     def transcript(self) -> Transcript:
-        """What has passed so far, decoded."""
+        """The traffic so far, decoded."""
         return Transcript(self.tape)
 
     async def settle(
@@ -105,15 +80,15 @@ class Cable:
     ) -> Transcript:
         """Wait until nothing more passes, and return the transcript.
 
-        until: a number of rows, or a condition, to be reached first.
-        within: seconds to wait for it, then TimeoutError with what has passed so far.
-        quiet: seconds without any traffic that count as nothing more.
+        until: a number of rows, or a condition, to wait for first.
+        within: seconds before TimeoutError, which shows the traffic so far.
+        quiet: seconds without traffic that end the wait.
         """
         tape = self.tape
         condition = (lambda: tape.count >= until) if isinstance(until, int) else until
 
         def activity() -> object:
-            return object() if self._is_late() else tape.activity()  # never twice the same
+            return object() if self._is_late() else tape.activity()  # object() differs every time
 
         await settle(activity, condition, lambda: self.transcript, within=within, quiet=quiet)
         return self.transcript
@@ -131,21 +106,13 @@ class Cable:
         await asyncio.wrap_future(self.thread.submit(self._stop()))
 
     def stop_now(self) -> None:
-        """Stop from a thread that cannot await, as when a cell is run again."""
+        """Stop from a thread that cannot await, as when a cell runs again."""
         self._do(self._stop())
-
-    async def __aenter__(self) -> Cable:
-        """Use `async with lab.cable(...) as cable:`; it stops at the end of the block."""
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Stop."""
-        await self.stop()
 
     # The faults
 
     def freeze(self, side: Sides = "both") -> None:
-        """Stop all bytes; the sockets stay open. They wait, and go on with `thaw`."""
+        """Stop all bytes, but leave the sockets open. The bytes wait, and go on with `thaw`."""
         self._set(side, "frozen", frozen=True)
 
     def thaw(self, side: Sides = "both") -> None:
@@ -153,26 +120,26 @@ class Cable:
         self._set(side, "thawed", frozen=False)
 
     def delay(self, seconds: float, side: Sides = "both") -> None:
-        """Let everything arrive this much later; 0 for at once."""
+        """Let everything arrive this many seconds later; 0 ends the delay."""
         if seconds < 0:
             raise ValueError(f"delay is {seconds} s, it must not be negative")
         self._set(side, f"delayed by {seconds:g} s", delay=seconds)
 
     def split(self, size: int | None, side: Sides = "both", *, gap: float = 0.005) -> None:
-        """Send TCP segments of at most size bytes, gap seconds apart; None for as they come."""
+        """Send TCP segments of at most size bytes, gap seconds apart; None no longer splits."""
         _check_positive("size", size)
         text = f"split into segments of {size} bytes" if size else "no longer split"
         self._set(side, text, split=size, gap=gap)
 
     def drop_after(self, size: int | None, side: Sides = "both") -> None:
-        """Let size more bytes of each connection pass, and lose the rest; None to lose nothing."""
+        """Let size more bytes of each connection pass, and lose the rest; None loses nothing."""
         if size is not None and size < 0:
             raise ValueError(f"size is {size} bytes, it must not be negative")
         text = "nothing" if size is None else f"everything after {size} more bytes"
         self._set(side, f"{text} is lost", drop_after=size)
 
     def throttle(self, bytes_per_second: float | None, side: Sides = "both") -> None:
-        """Let at most so many bytes pass in a second; None for as fast as they come."""
+        """Let at most this many bytes pass in a second; None sets no limit."""
         _check_positive("bytes_per_second", bytes_per_second)
         rate = bytes_per_second
         text = f"throttled to {rate:g} bytes per second" if rate else "no longer throttled"
@@ -188,7 +155,7 @@ class Cable:
         self._do(self._end(side, reset=False))
 
     def reset(self, side: Sides = "both") -> None:
-        """Reset the connections (RST), as the network does for a peer that is no more."""
+        """Reset the connections (RST), as the network does for a peer that has disappeared."""
         self._do(self._end(side, reset=True))
 
     # On the cable's thread
@@ -255,7 +222,7 @@ def _check_positive(name: str, value: float | None) -> None:
 
 
 def resolve(target: Target) -> tuple[tuple[str, int], str, str]:
-    """Find what a cable leads to: ((host, port), scheme, path)."""
+    """Return the ((host, port), scheme, path) that a cable leads to."""
     if isinstance(target, int):
         check_port(target, least=1)
         target = f"ws://{LOOPBACK}:{target}/"
@@ -268,7 +235,7 @@ def resolve(target: Target) -> tuple[tuple[str, int], str, str]:
     number = SCHEME_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if parts.hostname is None or not number:
         expected = "a running server, its URL, its port, or (host, port)"
-        raise ValueError(f"{masked_target(url)!r:.60} leads nowhere: expected is {expected}")
+        raise ValueError(f"{masked_target(url)!r:.60} leads nowhere: give {expected}")
     query = f"?{parts.query}" if parts.query else ""
     return (reachable(parts.hostname), number), parts.scheme, (parts.path or "/") + query
 
@@ -280,11 +247,11 @@ def cable(
     port: int = 0,
     limit: int = PIECES,
 ) -> Cable:
-    """Lay a cable to a TCP server: clients connect to its `url` instead, and all is recorded.
+    """Lay a cable to a TCP server. Clients connect to its `url` instead, and all is recorded.
 
     target: a server of the lab, another cable, a URL, a port of this machine, or (host, port).
-    name: what it is known by; running the cell again replaces the cable of the same name.
-    limit: how many messages it keeps, the newest ones.
+    name: the cable's name. Running the cell again replaces the cable of the same name.
+    limit: the number of newest messages that it keeps.
     """
     own_name = name or masked_target(f"cable to {getattr(target, 'name', target)}")
     new = Cable(target, own_name, limit)

@@ -1,7 +1,7 @@
-"""The chunked coding of HTTP/1.1, as far as a tape needs it: where one chunk ends (RFC 9112 §7.1).
+"""Find the end of a chunk in the chunked coding of HTTP/1.1 (RFC 9112 §7.1).
 
-A server that does not know how long its answer will be sends it in chunks, each with its size:
-so a response can go on for hours, and events can be pushed in it.
+A server that does not know how long its answer will be sends it in chunks, each with its size.
+So a response can go on for hours, and the server can push events in it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _FIRST_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;[\t -~\x80-\xff]*)?")  
 
 
 def chunk_head(data: bytes) -> tuple[int, int] | None:
-    """Read what comes before the data of a chunk: its size. The last chunk, of size 0, is all head.
+    """Read the head of a chunk, which tells its size. The last chunk, of size 0, is only a head.
 
-    Returns the index after it and the number of data bytes that follow, None if more is needed.
+    Returns the index after it and the number of data bytes that follow; None if more is needed.
     Raises ValueError if it is malformed. Source: RFC 9112 §7.1.
 
     >>> chunk_head(b"5;name=value\\r\\nHello\\r\\n"), chunk_head(b"0\\r\\n\\r\\n"), chunk_head(b"5")

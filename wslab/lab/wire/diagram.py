@@ -1,6 +1,6 @@
-"""A sequence diagram: a lifeline for each participant, an arrow for each message, time downwards.
+"""Sequence diagrams with lifelines for participants, arrows for messages, and time downwards.
 
-`transcript.diagram` draws what a cable saw. `sequence` draws steps that a lesson has at hand:
+`transcript.diagram` draws the traffic of a cable. `sequence` draws steps that a lesson has at hand:
 
     lab.sequence(("client", "server", "say 1"), ("server", "client", "ack 1"))
 """
@@ -21,11 +21,11 @@ GAP = 3  # characters between two connections, in text
 
 
 class Arrow(NamedTuple):
-    """One message, or one thing that happened.
+    """One message, or one event.
 
-    start, end: the lifelines' places, from sender to receiver; the same for what happens to one
-    participant. label: what is said. kind: as in a transcript; "note" if no message passed,
-    "fault" if the network did something. seconds: since the beginning, None if that is not known.
+    start, end: the lifelines' places, from sender to receiver. They are equal if the event concerns
+    one participant. label: the text. kind: as in a transcript. It is "note" if no message passed,
+    and "fault" for a fault of the network. seconds: since the beginning; None if not known.
     """
 
     start: int
@@ -39,7 +39,7 @@ class Arrow(NamedTuple):
 class SequenceDiagram:
     """names: the participants, from left to right. steps: from top to bottom.
 
-    pairs: whether the lifelines come in pairs, the two ends of a connection, with gaps in between.
+    pairs: True if lifelines come in pairs, the two ends of a connection, with gaps in between.
     """
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class SequenceDiagram:
         return self.pairs and lane % 2 == 1
 
     def __repr__(self) -> str:
-        """Draw with characters: the same every time, so times are left out."""
+        """Draw with characters, without times, so that it is the same every time."""
         width = max([LABEL * self.pairs, *(len(step.label) for step in self.steps), 8]) + 6
         places = [0]
         for lane in range(len(self.names) - 1):
@@ -91,10 +91,10 @@ def _line(places: list[int], end: int, step: Arrow) -> str:
 
 
 def sequence(*steps: tuple[str, str, str]) -> SequenceDiagram:
-    """Draw steps: (from, to, what); participants stand in the order in which they appear.
+    """Draw (from, to, label) steps; participants stand in the order in which they appear.
 
-    The same name twice is something that happens to this participant. "what" may begin with "✂ "
-    for a fault: it is drawn across, without an arrow.
+    With the same name twice, a step is an event of this participant. If the label begins with
+    "✂ ", the step is a fault and drawn across, without an arrow.
     """
     names = list(dict.fromkeys(name for start, end, _ in steps for name in (start, end)))
     return SequenceDiagram(

@@ -1,6 +1,6 @@
-"""Protocols on top of WebSocket and HTTP: a transcript asks them what a message says.
+"""Dissectors explain messages of protocols on top of WebSocket and HTTP to a transcript.
 
-The bench itself knows none. An application registers its own when it is imported:
+The bench itself has none. An application registers its own when it is imported:
 
     register("engine.io", EngineIO())
 
@@ -17,7 +17,7 @@ __all__ = ["Dissector", "dissector_of", "register"]
 
 
 class Dissector(Protocol):
-    """Says what the messages of one protocol mean."""
+    """Explains the messages of one protocol."""
 
     def recognises(self, request: bytes) -> bool:
         """Tell whether an HTTP request with this head opens a conversation of this protocol."""
@@ -26,7 +26,7 @@ class Dissector(Protocol):
         """Describe an HTTP body; empty if there is nothing to add to its bytes."""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
-        """Describe the payload of an unfragmented message; empty likewise."""
+        """Describe the payload of an unfragmented message; empty in the same case."""
 
 
 def _register() -> dict[str, Dissector]:
@@ -34,7 +34,7 @@ def _register() -> dict[str, Dissector]:
 
 
 def register(name: str, dissector: Dissector) -> None:
-    """Add a dissector; one of the same name is replaced, so that a module can be reloaded."""
+    """Add a dissector; it replaces one of the same name, so that a module can be reloaded."""
     _register()[name] = dissector
 
 

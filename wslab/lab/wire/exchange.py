@@ -1,8 +1,8 @@
-"""What follows an HTTP header on its connection: a body, the next message, or another protocol.
+"""An exchange tells whether a body, a message, or a different protocol follows an HTTP header.
 
-Where a response ends depends on its request: HEAD and CONNECT are answered without a body, whatever
-the header says. And it is the server's 101 that says what both sides speak from then on. So one
-exchange, shared by both directions of a connection, holds the requests that wait for an answer.
+The end of a response depends on its request. A response to HEAD or CONNECT has no body, whatever
+the header says. The server's 101 decides the protocol of both sides from then on. So one exchange,
+shared by both directions of a connection, holds the requests that wait for an answer.
 Source: RFC 9110 §7.8, §9.3.2, §9.3.6; RFC 9112 §6.3, §9.3.2.
 """
 
@@ -17,23 +17,23 @@ from wslab.protocol.http import Headers, content_length, parse_head
 
 __all__ = ["Body", "Exchange", "Next"]
 
-# Its length in bytes, or how its end is found: by its chunks, or not before the connection ends.
+# Its length in bytes, or a way to find its end: "chunked", or "endless" until the connection ends.
 Body = int | Literal["chunked", "endless"]
-# "undecided": the answer to this request says how its side goes on. "opaque": nobody here knows.
+# "undecided": the answer to this request decides. "opaque": the protocol is not known here.
 Next = Literal["http", "undecided", "websocket", "opaque"]
 
 
 class Asked(NamedTuple):
-    """What an answer's meaning depends on."""
+    """The parts of a request that an answer's meaning depends on."""
 
     method: str = "GET"
     upgrades: tuple[str, ...] = ()
 
 
 class Exchange:
-    """The HTTP of one connection, in order: pipelined requests are answered one after the other.
+    """The HTTP of one connection, where pipelined requests are answered in order.
 
-    switched: what both sides speak since the server's 101; "http" without one.
+    switched: the protocol of both sides since the server's 101; "http" without one.
     """
 
     def __init__(self) -> None:
@@ -41,24 +41,24 @@ class Exchange:
         self.switched: Next = "http"
 
     def request(self, head: bytes) -> Body:
-        """Take the header of a request; return what body it has.
+        """Take the header of a request; return its kind of body.
 
-        Raises HandshakeError, a ValueError, if it is malformed: nobody can tell what follows.
+        Raises HandshakeError, a ValueError, if it is malformed, because the rest is then unknown.
         """
         line, headers = _read(head)
         self.unanswered.append(Asked(line.split(" ")[0], _upgrades(headers)))
         return _body(headers, 0)
 
     def after_request(self) -> Next:
-        """Tell what the client sends after the body of its last request."""
+        """Tell which protocol follows the body of the client's last request."""
         last = self.unanswered[-1] if self.unanswered else Asked()
         decides = bool(last.upgrades) or last.method == "CONNECT"
         return "undecided" if decides and self.switched == "http" else self.switched
 
     def response(self, head: bytes) -> tuple[Body, Next | None]:
-        """Take the header of a response; return its body, and what it decides, None for nothing.
+        """Take the header of a response; return its body and its decision; None decides nothing.
 
-        "http" is for a client that waits; both sides turn to another protocol.
+        "http" is for a client that waits. A different protocol is for both sides.
         Raises ValueError if it is malformed.
         """
         line, headers = _read(head)
@@ -67,7 +67,7 @@ class Exchange:
             raise HandshakeError("not a status line", "RFC 9112 §4")
         status = int(found[1])
         if 100 <= status < 200 and status != 101:
-            return 0, None  # the answer proper is still to come
+            return 0, None  # the final answer is still to come
         request = self.unanswered.popleft() if self.unanswered else Asked()
         if status == 101:
             protocols = _upgrades(headers) or request.upgrades
@@ -84,7 +84,7 @@ class Exchange:
 def _read(head: bytes) -> tuple[str, Headers]:
     parsed = parse_head(head.removeprefix(b"\r\n"))
     if parsed is None:
-        raise HandshakeError("the header has no end", "RFC 9112 §2.1")
+        raise HandshakeError("the header is not complete", "RFC 9112 §2.1")
     return parsed[:2]
 
 

@@ -1,4 +1,4 @@
-"""One connection through a cable: what asyncio tells each of its two sockets, and what follows."""
+"""One connection through a cable, with asyncio's callbacks for its two sockets."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ __all__ = ["Link", "Sides"]
 
 Sides = Literal["client", "server", "both"]
 
-LINGER = 1.0  # seconds that a slow peer has to take what was on its way when we closed
+LINGER = 1.0  # seconds for a slow peer to take the bytes on their way when we closed
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() sends RST
 
 
 class End(asyncio.Protocol):
-    """One end of a relayed connection: the socket towards the client, or towards the server."""
+    """One end of a relayed connection, which is the socket towards the client or the server."""
 
     def __init__(self, link: Link, tracker: Tracker) -> None:
         self.link = link
         self.side: Side = tracker.side
         self.transport: asyncio.Transport | None = None
         self.tracker = tracker
-        self.flow: Flow  # what this end's peer sends, on its way to the other end
+        self.flow: Flow  # carries the bytes of this end's peer to the other end
         self.reasons: set[str] = set()  # why nothing is read from this end at the moment
-        self.early: list[bytes] = []  # what is to be written before there is a connection
+        self.early: list[bytes] = []  # bytes to write once there is a connection
         self.finished = False  # the peer has sent FIN
         self.ended = False
-        self.verdict: bool | None = None  # how to close (reset or not) what is not connected yet
+        self.verdict: bool | None = None  # whether to reset a socket that is not connected yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio's callback)."""
@@ -46,7 +46,7 @@ class End(asyncio.Protocol):
         for data in self.early:
             transport.write(data)
         self.early.clear()
-        # Python 3.11.2 begins to read after this callback, even if it says pause_reading().
+        # Python 3.11.2 begins to read after this callback, even if it calls pause_reading().
         asyncio.get_running_loop().call_soon(self.link.connected, self)
         if self.verdict is not None:
             self.close(self.verdict)
@@ -84,11 +84,11 @@ class End(asyncio.Protocol):
         """Stop reading from this end for a reason, or drop that reason."""
         (self.reasons.add if on else self.reasons.discard)(reason)
         if self.transport is None or self.transport.is_closing() or self.finished:
-            return  # after FIN there is nothing to read but the same FIN again
+            return  # after FIN we could only read the same FIN again
         (self.transport.pause_reading if self.reasons else self.transport.resume_reading)()
 
     def write(self, data: bytes) -> bool:
-        """Send to this end's peer; return whether there is still one that can get it."""
+        """Send to this end's peer; return False if it is gone."""
         if self.ended:
             return False
         if self.transport is None:
@@ -105,7 +105,7 @@ class End(asyncio.Protocol):
         self.link.half_closed()
 
     def close(self, reset: bool) -> None:
-        """End the connection with this end's peer: FIN, or RST."""
+        """End the connection with this end's peer, by RST if reset, else by FIN."""
         self.verdict = reset
         if self.transport is None or self.ended:
             return
@@ -124,10 +124,10 @@ class End(asyncio.Protocol):
 
 
 class Link:
-    """One connection through the cable: two sockets and the two flows between them.
+    """One connection through the cable, with two sockets and the two flows between them.
 
-    target: where to dial. tape: where to record. faults: of what each side sends.
-    links: the cable's open ones; this one leaves when both sockets are gone.
+    target: the address to dial. tape: keeps the record. faults: those of each side's bytes.
+    links: the cable's open links; this one leaves when both sockets are gone.
     """
 
     def __init__(
@@ -167,10 +167,10 @@ class Link:
         self.tape.note(self.number, side, text)
 
     def connected(self, end: End) -> None:
-        """Go on: from the client's connection to dialling the server, from there to reading."""
+        """Dial the server when the client is connected; read when the server is, too."""
         end.hold("frozen", self.faults[end.side].frozen)
         if end is self.client:
-            end.hold("dialling", True)  # what comes before the server answers is kept
+            end.hold("dialling", True)  # bytes that come before the server answers are kept
             self.dial = asyncio.create_task(self._dial())
             self.dial.add_done_callback(lambda _: self.gone())
         else:
@@ -193,7 +193,7 @@ class Link:
             self.server.close(reset=False)
 
     def end(self, side: Sides, *, reset: bool) -> None:
-        """End the connection at one side or both; a side that is left hears nothing more."""
+        """End the connection at one side or both; the other side hears nothing more."""
         for end in (self.client, self.server):
             end.flow.close()
             if side in (end.side, "both"):
@@ -202,7 +202,7 @@ class Link:
                 end.hold("the other end is gone", True)
 
     def gone(self) -> None:
-        """Forget the link when both sockets are gone and no other will come."""
+        """Forget the link when both sockets are gone and no new one will come."""
         is_open = any(end.transport is not None for end in (self.client, self.server))
         if not is_open and self.dial is not None and self.dial.done():
             self.links.pop(self, None)

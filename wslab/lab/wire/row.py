@@ -1,4 +1,4 @@
-"""One row of a transcript: what a piece of the tape says, decoded when somebody looks."""
+"""One row of a transcript, that is, a piece of the tape, decoded when somebody looks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import NamedTuple
 from wslab.lab.masking import masked_field, masked_target
 from wslab.lab.tables import hex_bytes, text_table
 from wslab.lab.wire.anatomy import (
-    MASK_MARKS,
-    MASKED_MARKS,
+    PARTS,
     Anatomy,
     describe_payload,
     dissect,
@@ -37,13 +36,13 @@ _RECORDS = {20: "TLS change of keys", 21: "TLS alert", 22: "TLS handshake", 23: 
 
 
 class Context(NamedTuple):
-    """What the rows before a frame say about it.
+    """The facts about a frame that come from the rows before it.
 
     rsv: the reserved bits that the handshake agreed on.
     message: the first frame of the message that a continuation frame goes on with.
     lead: the beginning of a character at the end of the fragment before; None if not known.
-    several: whether more than one connection is on the tape.
-    dissector: what reads the messages of this connection's application, if its protocol is known.
+    several: True if more than one connection is on the tape.
+    dissector: explains the messages of this connection's application; None if not known.
     lost: bytes of it that the cable did not deliver.
     """
 
@@ -59,10 +58,10 @@ class Row:
     """One message of a transcript.
 
     number: its place on the tape. who: "client", "server" or "cable". size: bytes.
-    kind: "HTTP", "body", "chunk", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG",
-    "raw", "TLS", "note", or "early": what a client sent before the answer that says what it is.
+    kind: "HTTP", "body", "chunk", "TEXT", "BINARY", "CONTINUATION", "CLOSE", "PING", "PONG", "raw",
+    "TLS", "note" or "early". Early bytes came from a client before the answer that explains them.
     wire: its bytes, or the first of them. lost: how many of them the cable did not deliver.
-    payload: of a frame, unmasked; of a chunk, its data; of the rest, wire.
+    payload: a frame's payload, unmasked; a chunk's data; else wire.
     """
 
     def __init__(
@@ -81,14 +80,14 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """What it is, in one word."""
+        """Its kind, in one word."""
         if self.piece.kind != "frame":
             return {"http": "HTTP", "tls": "TLS"}.get(self.piece.kind, self.piece.kind)
         return "frame" if self.header is None else opcode_name(self.header.opcode)
 
     @cached_property
     def payload(self) -> bytes:
-        """What a frame carries, unmasked, or a chunk, as far as it was kept."""
+        """The payload of a frame, unmasked, or the data of a chunk, as far as it was kept."""
         if self.piece.kind == "chunk":
             end, size = (self.piece.total and chunk_head(self.wire)) or (0, 0)
             return self.wire[end : end + size]
@@ -99,7 +98,7 @@ class Row:
 
     @property
     def text(self) -> str:
-        """The payload as text; bytes that are not UTF-8 as escapes."""
+        """The payload as text, with escapes for bytes that are not UTF-8."""
         return self.payload.decode("utf-8", "backslashreplace")
 
     @property
@@ -127,21 +126,27 @@ class Row:
         return ""
 
     @property
-    def bytes_shown(self) -> str:
-        """The bytes of a frame: header, [masking key], {masked payload}."""
+    def parts(self) -> list[tuple[str, str]]:
+        """The parts of a frame, each as a key of `PARTS` and its bytes with their marks."""
         header = self.header
         if header is None:
-            return hex_bytes(self.wire, SHOWN)
-        if header.mask is None:
-            return hex_bytes(self.wire, header.size + SHOWN)
-        parts = [self.wire[: header.size - 4].hex(" "), header.mask.hex(" ").join(MASK_MARKS)]
-        if data := self.wire[header.size :]:
-            parts.append(hex_bytes(data, SHOWN).join(MASKED_MARKS))
-        return " ".join(parts)
+            return []
+        key, data = header.mask or b"", self.wire[header.size :]
+        parts = [
+            ("header", self.wire[: header.size - len(key)].hex(" ")),
+            ("key", key.hex(" ")),
+            ("masked" if key else "payload", hex_bytes(data, SHOWN)),
+        ]
+        return [(kind, PARTS[kind].marked(text)) for kind, text in parts if text]
+
+    @property
+    def bytes_shown(self) -> str:
+        """The bytes of a frame, as header, [masking key], {masked payload}."""
+        return " ".join(text for _, text in self.parts) or hex_bytes(self.wire, SHOWN)
 
     @property
     def meaning(self) -> str:
-        """What it says, in words."""
+        """Its meaning, in words."""
         said = self._said
         if not self.is_complete:
             total = f" of {self.piece.total}" if self.piece.total else ""
@@ -196,7 +201,7 @@ class Row:
 
     @property
     def _dissected(self) -> str:
-        """What a frame's message says in its application's protocol; empty if nobody can tell."""
+        """The meaning of a frame's message in its application's protocol; empty if unknown."""
         header, dissector = self.header, self.context.dissector
         if header is None or dissector is None or not header.fin or header.rsv:
             return ""
@@ -220,7 +225,7 @@ class Row:
         return BitGrid(self.wire)
 
     def cells(self) -> tuple[str, str, str, str, str, str]:
-        """Return what a table shows: number, who, kind, size, bytes, meaning."""
+        """Return the table's cells: number, who, kind, size, bytes, meaning."""
         size = f"{self.size} B" if self.piece.kind != "note" else ""
         shown = "" if self.piece.kind in ("http", "note", "body", "chunk") else self.bytes_shown
         who = f"{self.who} {self.connection or ''}".strip() if self.context.several else self.who

@@ -1,7 +1,7 @@
-"""What passed through a cable: the bytes, cut where HTTP messages, frames and TLS records begin.
+"""The bytes that passed through a cable, cut where HTTP messages, frames and TLS records begin.
 
-A tape keeps the beginning of everything and counts the rest: keeping every byte of a bulk
-transfer would cost most of its speed (benchmarks/cable.py). Nothing is decoded here: `tracker`
+A tape keeps the beginning of everything and only counts the rest. Keeping every byte of a bulk
+transfer would cost most of its speed (benchmarks/cable.py). Nothing is decoded here. `tracker`
 finds where the next message starts, and `transcript` decodes when asked.
 """
 
@@ -27,14 +27,14 @@ PIECES = 10_000  # pieces kept on a tape
 class Piece:
     """One message on the tape: a header, a body, a chunk, a frame, a TLS record, or a note.
 
-    Or raw bytes, as TCP delivered them. "early" are those that a client sent before the server's
-    answer told what they are.
+    It can also be raw bytes, as TCP delivered them. Bytes are "early" if a client sent them before
+    the server's answer told their kind.
 
-    connection: 1, 2, … as the cable met them. side: who sent it, "cable" for a remark.
-    head: its first bytes, all of a header and about `KEEP` of what follows.
-    size: bytes that passed so far; total: bytes that it announces, None if that is not known.
-    time: when its first byte came, by the clock of the tape. start: its place among the bytes of
-    its side.
+    connection: 1, 2, … as the cable met them. side: the sender; "cable" for a remark.
+    time: when its first byte came, by the clock of the tape.
+    head: its first bytes, all of a header and about `KEEP` bytes more.
+    size: bytes that passed so far. total: bytes that it announces; None if that is not known.
+    start: its place among the bytes of its side.
     """
 
     connection: int
@@ -48,10 +48,10 @@ class Piece:
 
 
 class Tape:
-    """The pieces of all connections of a cable, the newest `limit` of them.
+    """The newest `limit` pieces of all connections of a cable.
 
-    sent: bytes that each side sent, the dropped ones included. dropped: pieces no longer kept.
-    lost: for each connection and side the ranges of its bytes that the cable did not deliver.
+    sent: bytes that each side sent, including dropped ones. dropped: pieces no longer kept.
+    lost: for each connection and side, the ranges of its bytes that the cable did not deliver.
     clock: returns the time in seconds. started: its time when the tape was made.
     """
 
@@ -93,5 +93,5 @@ class Tape:
         return sum(max(0, min(end, b) - max(piece.start, a)) for a, b in ranges)
 
     def activity(self) -> int:
-        """Return a number that grows with all that happens."""
+        """Return a number that grows with everything that happens."""
         return self.count + self.sent["client"] + self.sent["server"]

@@ -1,7 +1,7 @@
-"""Where the messages of a connection begin and end: what a cable reads of what it passes on.
+"""Trackers find where the messages on a cable's connection begin and end.
 
-Each side has a tracker. Both begin in HTTP, unless the first bytes say otherwise, and `exchange`
-tells them what follows a header. What is neither HTTP, nor frames, nor TLS stays raw.
+Each side has a tracker. Both begin in HTTP, unless the first bytes show a different protocol.
+`exchange` tells them what follows a header. Bytes that are not HTTP, frames or TLS stay raw.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Measure = Callable[[bytes], int | None]
 
 
 def trackers(tape: Tape, connection: int) -> tuple[Tracker, Tracker]:
-    """Make those of a connection, the client's and the server's; they know each other."""
+    """Make a connection's two trackers, the client's and the server's; they know each other."""
     exchange = Exchange()
     client = Tracker(tape, connection, "client", exchange)
     server = Tracker(tape, connection, "server", exchange)
@@ -40,7 +40,7 @@ def trackers(tape: Tape, connection: int) -> tuple[Tracker, Tracker]:
 class Tracker:
     """Follows one direction of one connection and puts its messages on the tape.
 
-    A chunked body is one piece per chunk, the last chunk included; any other body is one piece.
+    A chunked body is one piece per chunk, including the last chunk; any other body is one piece.
     """
 
     def __init__(self, tape: Tape, connection: int, side: Side, exchange: Exchange) -> None:
@@ -52,14 +52,14 @@ class Tracker:
         self.read: Reader = self._first
         self.piece: Piece | None = None  # the one that is not complete yet
         self.left = 0  # bytes of it still to come, once its length is known
-        self.early: Piece | None = None  # what a client sent before it is known what it speaks
-        self.waiting: list[tuple[float, int, bytes]] = []  # the bytes of it: when, where, what
+        self.early: Piece | None = None  # from the client, before its protocol is known
+        self.waiting: list[tuple[float, int, bytes]] = []  # the bytes of it, as (time, place, data)
         self.fed = 0  # bytes so far
-        self.now = 0.0  # when those came that are read at the moment,
-        self.base = 0  # and how many there were before them
+        self.now = 0.0  # when the bytes came that are read at the moment,
+        self.base = 0  # and how many came before them
 
     def feed(self, data: bytes) -> None:
-        """Put what passed on the tape."""
+        """Put these bytes on the tape."""
         self.tape.sent[self.side] += len(data)
         at, self.fed = self.fed, self.fed + len(data)
         self._read(self.tape.clock(), at, data)
@@ -71,7 +71,7 @@ class Tracker:
             start = self.read(data, start)
 
     def _turn(self, read: Reader) -> None:
-        """Read what follows, and what has waited for this decision, in another way."""
+        """Change the reader, and give it first the bytes that waited for this decision."""
         self.read, self.piece, self.left = read, None, 0
         waiting, self.waiting = self.waiting, []
         for each in waiting:
@@ -85,7 +85,7 @@ class Tracker:
         piece.kind, piece.head, piece.size = kind, b"", 0
         return piece
 
-    # What is spoken. Readers take the bytes from data[start] on and return where they stopped.
+    # One reader for each protocol. It takes the bytes from data[start] on and returns its end.
 
     def _first(self, data: bytes, start: int) -> int:
         begin = data[start : start + 8]
@@ -138,7 +138,7 @@ class Tracker:
         return self._rest(self.piece, data, start)
 
     def _unit(self, kind: Kind, measure: Measure, data: bytes, start: int, room: int = KEEP) -> int:
-        """Read a message that begins with what tells its length, in its first room bytes."""
+        """Read a message whose first bytes, at most `room`, tell its length."""
         piece = self.piece = self.piece or self._begin(kind, start)
         if self.left:
             return self._rest(piece, data, start)
@@ -151,7 +151,7 @@ class Tracker:
             total, is_lost = None, True
         if total is None:
             piece.head, piece.size = head, len(head)
-            if is_lost:  # nobody can tell where the next one begins
+            if is_lost:  # we cannot tell where the next message begins
                 piece.kind = "http" if kind == "http" else "raw"
                 self._turn(self._raw)
         else:
@@ -163,7 +163,7 @@ class Tracker:
         return start + piece.size - known
 
     def _rest(self, piece: Piece, data: bytes, start: int) -> int:
-        """Take what belongs to the piece that is not complete yet."""
+        """Take the bytes that belong to the piece that is not complete yet."""
         size = min(self.left, len(data) - start)
         if len(piece.head) < KEEP:
             piece.head += data[start : start + min(size, KEEP - len(piece.head))]
@@ -173,14 +173,14 @@ class Tracker:
             self._finish(piece)
         return start + size
 
-    # What follows a message
+    # After a message
 
     def _finish(self, piece: Piece) -> None:
         self.piece = None
         if piece.kind == "http":
             try:
                 self._after_head(piece.head)
-            except ValueError:  # malformed: nobody can tell what follows
+            except ValueError:  # malformed, so we cannot tell what follows
                 self._turn(self._raw)
         elif piece.kind == "body" or (piece.kind == "chunk" and is_last_chunk(piece.head)):
             self._after_body()
@@ -207,7 +207,7 @@ class Tracker:
         self._go_on(self.exchange.after_request() if self.side == "client" else "http")
 
 
-# How long a message is, by its first bytes; None if more are needed. ValueError: it is none.
+# The length of a message, from its first bytes; None if more are needed, ValueError if malformed.
 
 
 def _head_size(data: bytes) -> int | None:

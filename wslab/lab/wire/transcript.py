@@ -1,4 +1,4 @@
-"""What a cable saw, decoded: HTTP messages, frames, and what each side did."""
+"""A cable's traffic, decoded into HTTP messages, frames and actions of both sides."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["Row", "Transcript"]
 
 
 class Transcript(Sequence[Row]):
-    """The rows of a tape at one moment; indexable, filterable, and it prints as a table.
+    """The rows of a tape at one moment. You can index and filter it; it prints as a table.
 
-    tape: what to decode. keep: which rows, all of them by default.
+    tape: the tape to decode. rows: the rows to keep, all of them by default.
     """
 
     def __init__(self, tape: Tape, rows: list[Row] | None = None) -> None:
         self.tape = tape
         self.dropped = tape.dropped
         if rows is None:
-            # What waited for a decision is on the tape later than it came.
+            # Pieces that waited for a decision are on the tape later than they came.
             pieces = sorted(tape.pieces.copy(), key=lambda piece: piece.time)
             first = self.dropped = tape.count - len(pieces)
             found = zip(pieces, contexts(pieces), strict=True)
@@ -68,8 +68,8 @@ class Transcript(Sequence[Row]):
     ) -> Transcript:
         """Return the rows of one sender, of one kind, of one connection, or that satisfy where.
 
-        who: "client", "server" or "cable". kind: as the table shows it, in any case, such as
-        "TEXT"; it may also stand in the place of who.
+        who: "client", "server" or "cable". kind: as in the table, such as "TEXT", in upper or lower
+        case. A kind may also stand first, without a sender.
         """
         if who is not None and who.lower() not in ("client", "server", "cable") and kind is None:
             who, kind = None, who
@@ -88,12 +88,12 @@ class Transcript(Sequence[Row]):
 
     @property
     def client(self) -> Transcript:
-        """What clients sent."""
+        """The messages that clients sent."""
         return self.only("client", where=lambda row: row.kind != "note")
 
     @property
     def server(self) -> Transcript:
-        """What the server sent."""
+        """The messages that the server sent."""
         return self.only("server", where=lambda row: row.kind != "note")
 
     @property
@@ -113,16 +113,16 @@ class Transcript(Sequence[Row]):
 
     @property
     def sent(self) -> dict[Side, int]:
-        """Bytes that each side has sent through the cable, whatever rows are kept."""
+        """Bytes that each side has sent through the cable, even if their rows are not kept."""
         return dict(self.tape.sent)
 
     @property
     def diagram(self) -> SequenceDiagram:
-        """These rows as a sequence diagram: who sent what to whom, from top to bottom."""
+        """These rows as a sequence diagram, from top to bottom."""
         return of_rows(self.rows)
 
     def __repr__(self) -> str:
-        """Render as a table, the same every time but for what is random on the wire."""
+        """Render as a table, the same every time except for random bytes on the wire."""
         if not self.rows:
             return "nothing has passed"
         table = text_table(HEAD, [row.text_cells() for row in self.rows])
@@ -131,7 +131,7 @@ class Transcript(Sequence[Row]):
 
 
 def contexts(pieces: Iterable[Piece]) -> Iterator[Context]:
-    """Yield for each piece what those before it say about it."""
+    """Yield for each piece the context that earlier pieces give it."""
     pieces = list(pieces)
     several = any(piece.connection > 1 for piece in pieces)
     rsv: dict[int, int] = {}  # connection: the reserved bits agreed on, unknown without the 101
@@ -166,7 +166,7 @@ def _agrees_to_deflate(head: bytes) -> bool:
 
 
 def _cut_off(header: Header, wire: bytes, lead: bytes | None) -> bytes | None:
-    """Return the beginning of a character at the end of a fragment; None if nobody can tell."""
+    """Return the beginning of a character at the end of a fragment; None if unknown."""
     payload = wire[header.size :]
     if header.fin or lead is None or len(payload) < header.length:
         return None

@@ -1,17 +1,22 @@
 // One member of a chatroom, without anything to be seen: what was said, who is here, what waits to
 // be sent. chat_view.js draws it; the page and the notebook's widget have one each.
 
+import { PHRASES } from "./policies.js";
 import { ReconnectingWebSocket } from "./reconnecting.js";
+import { WORDS } from "./words.js";
 
 const LINES = 1000; // kept
 // Code units of a text; six bytes each at most as JSON, so the server still reads it, and refuses it
 // with a sentence. With a longer one it would close the connection.
 const SENDABLE = 40_000;
-const PLAIN_AFTER = 2000; // milliseconds; a server in classic mode does not know how to resume
+const PLAIN_AFTER = 2000; // milliseconds; the server of the tutorial does not know how to resume
 
 export class Chat {
-  /** url: of the room. saved: what `save` of an earlier one returned; options: of the connection. */
-  constructor(url, { saved = null, options = {} } = {}) {
+  /** url: of the room. language: a key of WORDS. saved: what `save` of an earlier one returned.
+   *  options: of the connection. */
+  constructor(url, { language = "en", saved = null, options = {} } = {}) {
+    this.language = language;
+    this.words = WORDS[language];
     this.lines = []; // {kind, name, text, time, mine}; kind: "chat", "notice" or "gap"
     this.forgotten = 0; // lines before them
     this.members = null; // names, in the order in which they came; null: the server does not say
@@ -20,11 +25,12 @@ export class Chat {
     this.naming = saved?.naming ?? null; // {key, text}: a name that the server has not confirmed yet
     this.waiting = saved?.waiting ?? []; // {key, text, state}; state: "sending" or "unnamed"
     this.problem = ""; // what to show beside the form
-    this.draft = ""; // what the form is to have again, as it was refused
+    this.drafts = { name: "", text: "" }; // what was refused, for its field to have it again
     this.views = new Set(); // functions that draw
     this.heardNotice = null; // the last one, with its number
     this.connection = new ReconnectingWebSocket(url, {
       plainAfter: PLAIN_AFTER,
+      phrases: { ...PHRASES, ...this.words.connection },
       ...options,
       ...(saved && { client: saved.client, saved: saved.outbox }),
     });
@@ -65,7 +71,7 @@ export class Chat {
 
   say(text) {
     return this.attempt(() => {
-      checkSize(text);
+      this.checkSize(text);
       const key = this.connection.send({ type: "chat", text });
       // Without resume nobody acknowledges it, so it does not wait.
       if (this.connection.outbox.keys.includes(key)) this.waiting.push({ key, text, state: "sending" });
@@ -74,7 +80,7 @@ export class Chat {
 
   setName(text) {
     this.attempt(() => {
-      checkSize(text);
+      this.checkSize(text);
       this.naming = { key: null, text };
       const key = this.connection.send({ type: "setName", text });
       if (this.naming) this.naming.key = key; // without resume it has been acknowledged already
@@ -86,10 +92,14 @@ export class Chat {
     try {
       action();
     } catch (error) {
-      this.problem = error.message; // too much waits to be sent
+      this.problem = error.name === "OutboxFull" ? this.words.tooMany : error.message;
     }
     this.changed();
     return !this.problem;
+  }
+
+  checkSize({ length }) {
+    if (length > SENDABLE) throw new Error(this.words.tooLong(length, SENDABLE));
   }
 
   // What the server says
@@ -97,12 +107,11 @@ export class Chat {
   resumed({ room, members, you, last }, { gap, arrived, doubtful }) {
     this.room = String(room ?? "");
     if (Array.isArray(members)) [this.members, this.membersAt] = [members.map(String), last];
-    if (gap === "epoch")
-      this.note("gap", "The server has been restarted and has forgotten what was said: something may be missing here.");
-    else if (gap) this.note("gap", `${gap} messages are missing here: the server no longer has them.`);
-    if (doubtful.length) this.note("gap", "What was on its way may appear twice.");
+    if (gap === "epoch") this.note("gap", this.words.forgotten);
+    else if (gap) this.note("gap", this.words.missing(gap));
+    if (doubtful.length) this.note("gap", this.words.doubtful);
     this.acknowledged(arrived, { seq: null });
-    if (this.name === null && typeof you === "string") this.name = you;
+    if (typeof you === "string") this.name = you;
   }
 
   /** The room let this name go with the connection. Without it, what waits would have no name. */
@@ -113,14 +122,15 @@ export class Chat {
   hear({ name, text, error, seq, time, kind, who, was }) {
     if (error !== undefined) {
       // The answer to `setup`: somebody else took the name while the connection was lost.
-      if (String(error).endsWith("_name")) [this.draft, this.name] = [this.name, null];
+      if (String(error).endsWith("_name")) [this.drafts.name, this.name] = [this.name, null];
       return this.complain(String(text));
     }
-    const line = { name: String(name ?? "?"), text: typeof text === "string" ? text : JSON.stringify(text) ?? "", time };
+    const line = { name: String(name ?? "?"), text: typeof text === "string" ? text : JSON.stringify(text) ?? "", time, names: [] };
     if (kind === undefined) kind = name === "Server" ? "notice" : "chat";
     if (kind !== "chat") {
       this.heardNotice = { seq, who: String(who) };
       if (this.members && seq > this.membersAt) this.count(kind, who, was);
+      line.names = [was, who].filter((one) => typeof one === "string");
       kind = "notice";
     }
     this.note(kind, line.text, { ...line, mine: kind === "chat" && line.name === this.name });
@@ -136,7 +146,7 @@ export class Chat {
     if (this.naming && (keys.includes(this.naming.key) || this.naming.key === null)) {
       const { text } = this.naming;
       // The room tidies names; how it spells this one is in the notice that came just before.
-      this.name = seq !== null && this.heardNotice?.seq === seq ? this.heardNotice.who : text.trim().replace(/\s+/g, " ");
+      this.name = seq !== null && this.heardNotice?.seq === seq ? this.heardNotice.who : text.normalize("NFC").trim().replace(/\s+/g, " ");
       this.naming = null;
       for (const line of this.lines) line.mine = line.kind === "chat" && line.name === this.name;
       this.sayAgain();
@@ -156,7 +166,7 @@ export class Chat {
   refused(key, { text, error }) {
     if (key === this.naming?.key) {
       const renaming = this.members?.includes(this.name) && this.naming.text !== this.name;
-      this.draft = this.naming.text;
+      this.drafts.name = this.naming.text;
       this.naming = null;
       if (!renaming) this.name = null;
       return this.complain(String(text));
@@ -166,7 +176,7 @@ export class Chat {
       one.state = "unnamed";
     } else if (one) {
       this.waiting = this.waiting.filter((other) => other !== one);
-      this.draft = one.text;
+      this.drafts.text = one.text;
     }
     this.complain(String(text));
   }
@@ -189,8 +199,4 @@ export class Chat {
       for (const draw of this.views) draw();
     });
   }
-}
-
-function checkSize({ length }) {
-  if (length > SENDABLE) throw new Error(`This has ${length} characters, ${SENDABLE} can be sent at once: split it.`);
 }

@@ -1,39 +1,43 @@
 // A chatroom to be seen and used. Every text is set as text, never as HTML: `el` is in dom.js, which
 // the page loads and the widget has pasted before this. Whatever is said may be hostile.
 
+const LOOKS = { connecting: "busy", online: "good", waiting: "busy", closed: "off", failed: "bad" }; // of the lamp
+
 /** Draw a chat into an element; returns what ends it. */
 export function renderChat(chat, root) {
   const status = el("span", { role: "status" });
   const wait = el("span", { "aria-hidden": "true" }); // a screen reader must not count along
-  const retry = el("button", { type: "button" }, "Connect now");
+  const { words } = chat;
+  const retry = el("button", { type: "button" }, words.connectNow);
   const members = el("ul", {});
   const here = el("summary", {});
   const panel = el("details", { class: "chat-members" }, here, members);
-  const log = el("ol", { role: "log", "aria-live": "polite", "aria-label": "What is said, oldest first", tabindex: "0" });
-  const waiting = el("ul", { class: "chat-waiting", "aria-label": "Not delivered yet" });
-  const scroller = el("div", { class: "chat-scroll" }, log, waiting);
+  const [box, log] = logBox(words.log, { "aria-live": "polite", class: "chat-log" });
+  const waiting = el("ul", { class: "chat-waiting", "aria-label": words.undelivered });
+  const scroller = el("div", { class: "chat-scroll" }, box, waiting);
   const down = el("button", { type: "button", class: "chat-down" });
   const problem = el("p", { class: "chat-problem", role: "alert" });
-  const name = el("input", { autocomplete: "nickname", maxlength: "100", enterkeyhint: "go" });
-  const joinButton = el("button", { type: "submit" }, "Join");
-  const text = el("input", { autocomplete: "off", enterkeyhint: "send" });
+  const name = el("input", { autocomplete: "nickname", maxlength: "100", enterkeyhint: "go", dir: "auto" });
+  const joinButton = el("button", { type: "submit" }, words.join);
+  const text = el("textarea", { rows: "1", autocomplete: "off", enterkeyhint: "send", dir: "auto", placeholder: words.hint });
   const rename = el("button", { type: "button", class: "chat-rename" });
-  const joining = form(join, el("label", {}, el("span", {}, "Your name"), name), joinButton);
+  const joining = form(join, el("label", {}, el("span", {}, words.yourName), name), joinButton);
   const saying = form(
     say,
-    el("label", {}, el("span", {}, "Message"), text),
-    el("button", { type: "submit" }, "Send"),
+    el("label", {}, el("span", {}, words.message), text),
+    el("button", { type: "submit" }, words.send),
     rename,
   );
 
   function join() {
     chat.join(name.value);
-    isRenaming = false;
+    isAsking = true; // the form stays until the answer has come
     hadFocus = true;
   }
   function say() {
     if (!text.value.trim()) return;
     if (chat.say(text.value)) text.value = "";
+    fit();
     hadFocus = true;
     scrollDown();
   }
@@ -41,6 +45,7 @@ export function renderChat(chat, root) {
   let drawn = 0; // lines, those that are forgotten included
   let unread = 0;
   let isRenaming = false;
+  let isAsking = false; // whether a name was given that the room has not answered yet
   let hadFocus = false; // whether a person was in a form, and goes on in the next one
   let wasNamed = null;
 
@@ -53,9 +58,7 @@ export function renderChat(chat, root) {
 
   function drawState() {
     const { state, text: why } = chat.connection;
-    const words = { connecting: "Connecting …", online: "Connected", waiting: "Reconnecting", closed: "Left" };
-    setText(status, state === "failed" ? `Not connected: ${why}` : words[state]);
-    status.dataset.state = state;
+    light(status, LOOKS[state], state === "failed" ? words.failed(why) : words.states[state]);
     retry.hidden = !["waiting", "failed", "closed"].includes(state);
     count();
   }
@@ -63,13 +66,13 @@ export function renderChat(chat, root) {
   function count() {
     const { state, text: why, retryAt } = chat.connection;
     const seconds = Math.max(0, Math.ceil((retryAt - performance.now()) / 1000));
-    setText(wait, state === "waiting" ? `in ${seconds} s (${why})` : "");
+    setText(wait, state === "waiting" ? words.soon(seconds, why) : "");
   }
 
   function drawMembers() {
     panel.hidden = chat.members === null;
     const names = chat.members ?? [];
-    setText(here, `${chat.connection.state === "online" ? "Here now" : "Here at last sight"}: ${names.length}`);
+    setText(here, words[chat.connection.state === "online" ? "hereNow" : "hereBefore"](names.length));
     const shown = [...members.children].map((item) => item.dataset.name);
     if (names.length === shown.length && names.every((one, i) => one === shown[i])) return;
     members.replaceChildren(...names.map((one) => el("li", { "data-name": one }, el("bdi", {}, one))));
@@ -83,12 +86,12 @@ export function renderChat(chat, root) {
     const said = fresh.filter(({ kind, mine }) => kind === "chat" && !mine).length;
     if (!isAtEnd && !isFirst && said && !unread) {
       log.querySelector(".chat-new")?.remove();
-      log.append(el("li", { class: "chat-new" }, "New"));
+      log.append(el("li", { class: "chat-new" }, words.fresh));
     }
-    log.append(...fresh.map(lineItem));
+    log.append(...fresh.map((line) => lineItem(line, chat.language)));
     for (const item of [...log.children].slice(0, Math.max(0, log.children.length - chat.lines.length - 1))) item.remove();
     const isOnline = chat.connection.state === "online";
-    waiting.replaceChildren(...chat.waiting.map((one) => waitingItem(one, isOnline)));
+    waiting.replaceChildren(...chat.waiting.map((one) => waitingItem(one, isOnline, words)));
     if (isAtEnd || isFirst) scrollDown();
     else if (said) unread += said;
     drawDown();
@@ -100,27 +103,40 @@ export function renderChat(chat, root) {
 
   function drawDown() {
     down.hidden = !unread;
-    setText(down, unread === 1 ? "1 new message ↓" : `${unread} new messages ↓`);
+    setText(down, words.unread(unread));
   }
 
   function drawForms() {
-    const { isNamed } = chat;
+    const { isNamed, drafts } = chat;
+    if (isAsking && !chat.isWaitingForName) {
+      isAsking = false;
+      if (!drafts.name) isRenaming = false;
+    }
     const online = chat.connection.state === "online";
     const showsName = !isNamed || isRenaming;
     joining.hidden = !showsName;
     saying.hidden = !isNamed || isRenaming;
     joinButton.disabled = !chat.mayJoin;
-    setText(joinButton, isRenaming ? "Rename" : "Join");
-    rename.replaceChildren("You are ", el("bdi", {}, chat.name ?? ""), ". Change the name");
+    setText(joinButton, isRenaming ? words.rename : words.join);
+    rename.replaceChildren(words.youAre[0], el("bdi", {}, chat.name ?? ""), words.youAre[1]);
     rename.disabled = !online;
-    if (chat.draft) {
-      const field = showsName ? name : text;
-      if (!field.value) field.value = chat.draft; // nothing that was typed since is lost for it
-      chat.draft = "";
-    }
+    giveBack(name, "name");
+    giveBack(text, "text");
     setText(problem, chat.problem);
     if (wasNamed !== showsName && hadFocus) (showsName ? name : text).focus();
     wasNamed = showsName;
+  }
+
+  /** What was refused can be corrected; nothing that was typed since is lost for it. */
+  function giveBack(field, kind) {
+    if (!field.value) field.value = chat.drafts[kind];
+    chat.drafts[kind] = "";
+    if (field === text) fit();
+  }
+
+  /** The field is as high as the lines in it, within reason. */
+  function fit() {
+    text.rows = Math.min(6, text.value.split("\n").length);
   }
 
   retry.addEventListener("click", () => chat.connection.connect());
@@ -130,8 +146,9 @@ export function renderChat(chat, root) {
     name.value = chat.name;
     draw();
   });
+  text.addEventListener("input", fit);
   name.addEventListener("keydown", ({ key }) => {
-    if (key === "Escape" && isRenaming) draw((isRenaming = false));
+    if (key === "Escape" && isRenaming) draw((isRenaming = isAsking = false));
   });
   scroller.addEventListener("scroll", () => {
     if (scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 30) unread = 0;
@@ -139,7 +156,7 @@ export function renderChat(chat, root) {
   });
 
   root.append(
-    el("section", { class: "chat", "aria-label": "Chatroom" },
+    el("section", { class: "chat", "aria-label": words.chatroom },
       el("div", { class: "chat-state" }, status, " ", wait, " ", retry),
       panel,
       scroller,
@@ -166,26 +183,50 @@ function form(action, ...children) {
     if (!event.currentTarget.querySelector("[type=submit]").disabled) action();
   };
   const onkeydown = (event) => {
-    // Not the Enter that ends the writing of 你好
-    if (event.key === "Enter" && !event.isComposing && event.target.matches("input")) act(event);
+    // Not the Enter that ends the writing of 你好; Safari says so by its old code.
+    if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
+    if (event.target.matches("input, textarea") && !event.shiftKey) act(event);
   };
   return el("form", { onsubmit: act, onkeydown }, ...children);
 }
 
-function lineItem({ kind, name, text, time, mine }) {
+function lineItem({ kind, name, names, text, time, mine }, language) {
   const content = kind === "chat" ? [el("b", {}, el("bdi", {}, name)), " "] : [];
   const when = time && new Date(time * 1000);
   if (when && !isNaN(when)) {
-    const clock = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    content.push(el("time", { datetime: when.toISOString() }, clock), " ");
+    content.push(el("time", { datetime: when.toISOString() }, clock(when, language)), " ");
   }
-  content.push(el("span", { class: "chat-text", dir: "auto" }, text));
+  content.push(kind === "chat" ? said(text) : el("span", { class: "chat-text" }, ...isolated(text, names ?? [])));
   return el("li", { class: `chat-${kind}${mine ? " chat-mine" : ""}` }, ...content);
 }
 
-function waitingItem({ text, state }, isOnline) {
-  const why = state === "unnamed" ? "waits for a name" : isOnline ? "sending …" : "not sent yet";
-  return el("li", { class: "chat-chat chat-mine" }, el("i", {}, why), " ", el("span", { class: "chat-text", dir: "auto" }, text));
+/** The time of day, and the day if it is not today: as this person's browser writes the language. */
+function clock(when, language) {
+  const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
+  const day = when.toDateString() === new Date().toDateString() ? {} : { month: "short", day: "numeric" };
+  return when.toLocaleString(locale, { ...day, hour: "2-digit", minute: "2-digit" });
+}
+
+function said(text) {
+  return el("span", { class: "chat-text", dir: "auto" }, text);
+}
+
+/** A notice, with the names in it on their own: one that is written from right to left turns nothing
+ *  else around. names: in the order in which they stand in the text. */
+function isolated(text, names) {
+  const parts = [];
+  for (const name of names) {
+    const at = text.indexOf(name);
+    if (at < 0) continue;
+    parts.push(text.slice(0, at), el("bdi", {}, name));
+    text = text.slice(at + name.length);
+  }
+  return [...parts, text];
+}
+
+function waitingItem({ text, state }, isOnline, words) {
+  const why = state === "unnamed" ? words.unnamed : isOnline ? words.sending : words.unsent;
+  return el("li", { class: "chat-chat chat-mine" }, el("i", {}, why), " ", said(text));
 }
 
 /** Change a text only if it is another one: what is live is read aloud each time it is set. */

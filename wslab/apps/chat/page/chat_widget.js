@@ -10,13 +10,13 @@ class ChatWidget {
   constructor(model) {
     this.model = model;
     this.page = thisPage();
-    const { url, route } = model.get("state");
+    const { url, route, language } = model.get("state");
     const chosen = route === "auto" ? chooseRoute(url, this.page) : route;
     this.isDirect = chosen === "direct";
     this.proxied = proxied(url, this.page);
     this.isAuto = route === "auto";
     this.advice = "";
-    this.chat = new Chat(this.isDirect ? url : (this.proxied ?? url));
+    this.chat = new Chat(this.isDirect ? url : (this.proxied ?? url), { language });
     this.chat.views.add(() => this.watch());
     model.on("msg:custom", (message) => this.obey(message));
     model.on("change:state", () => this.retire());
@@ -58,7 +58,7 @@ class ChatWidget {
     if (!this.replaced) return false;
     clearTimeout(this.waiting);
     this.chat.connection.close();
-    this.chat.complain("Another widget of the same name has taken over. To have both, give them names.");
+    this.chat.complain("Another widget of the same name has taken over. Give each a name of its own to have both.");
     return true;
   }
 

@@ -28,14 +28,14 @@ function save() {
   }
 }
 
-const chat = new Chat(url.href, { saved: load() });
+const chat = new Chat(url.href, { language: document.documentElement.lang, saved: load() });
 const title = document.title;
 let seen = 0;
 chat.views.add(() => {
   const heard = chat.forgotten + chat.lines.length;
   if (!document.hidden) seen = heard;
   const room = chat.room && ` · ${chat.room}`;
-  document.querySelector("h1").textContent = `${title}${room}`;
+  document.querySelector("h1").replaceChildren(title, el("bdi", {}, room));
   document.title = `${heard > seen ? `(${heard - seen}) ` : ""}${title}${room}`;
 });
 document.addEventListener("visibilitychange", () => chat.changed());

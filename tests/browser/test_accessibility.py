@@ -1,0 +1,91 @@
+"""axe-core looks at the chat page and at exported lessons, and finds nothing that is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Page, expect
+from record import notebooks
+
+from wslab.apps import chat
+from wslab.lab.registry import registry
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+# Of nbconvert's own, and of JupyterLab's themes: prompts and the colours of code.
+NOT_OURS = (".jp-InputPrompt", ".jp-OutputPrompt", ".highlight", "[class*=ansi-]")
+COURSE = [path for path in notebooks() if path.stem != "glossary"]
+
+
+@pytest.fixture
+def axe(node_modules: Path) -> Callable[[Page], list[str]]:
+    """Look at a page with axe-core; return what is wrong, rule and element.
+
+    include: a selector; without it the whole page.
+    """
+    script = (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+    def look(page: Page, include: str = "html", off: Sequence[str] = ()) -> list[str]:
+        page.evaluate(script)  # not by a tag, which the page's policy forbids
+        rules = {rule: {"enabled": False} for rule in off}
+        where = {"include": [[include]], "exclude": [[one] for one in NOT_OURS]}
+        found = page.evaluate("([where, rules]) => axe.run(where, { rules })", [where, rules])
+        return [
+            f"{rule['id']}: {node['html'][:200]}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return look
+
+
+@pytest.fixture
+def room() -> Iterator[Callable[..., chat.ChatServer]]:
+    yield chat.serve
+    for listener in list(registry().values()):
+        listener.stop_now()
+    registry().clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_chat_page(page: Page, axe, room, language, scheme):
+    """Before a name is given, in the room, with a problem, and without a connection."""
+    server = room(language=language)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(server.page)
+    lamp = page.locator(".wslab-lamp")
+    expect(lamp).to_have_attribute("data-look", "good")
+    assert axe(page) == []
+    page.locator("input").fill("Ada")
+    page.locator("input").press("Enter")
+    message = page.locator("textarea")
+    for text in ("Hello", "x" * 2001):
+        message.fill(text)
+        message.press("Enter")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    assert axe(page) == []
+    server.stop_now()
+    expect(lamp).to_have_attribute("data-look", "busy")
+    message.press("Enter")
+    expect(page.locator(".chat-waiting li")).to_have_count(1)
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
+def test_an_exported_lesson(page: Page, axe, path):
+    text, _ = HTMLExporter().from_filename(str(path))
+    page.route("**/*", lambda route: route.abort())  # nothing from elsewhere, such as MathJax
+    page.set_content(text)
+    # nbconvert's theme draws no line below links.
+    assert axe(page, off=["link-in-text-block"]) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_widgets(page: Page, driver, axe, theme):
+    driver.open_widgets(page)
+    driver.set_theme(page, theme)
+    assert axe(page, include=".wslab-widget") == []

@@ -1,0 +1,143 @@
+"""Rooms for checks of a chatroom, and the view of their members."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+
+from wslab.exercises.engine import wire
+from wslab.exercises.engine.trial import Late, Trial
+from wslab.protocol.errors import quantity
+
+__all__ = ["LIMIT", "SIZE", "Crowd", "Hall", "Measured", "at_once", "hears"]
+
+LIMIT = 64 * 1024  # bytes that may wait for one member
+SIZE = 16 * 1024  # bytes of a long message
+WAITING = 32 * 1024  # bytes that may wait until the library's `send` waits; its default
+TURNS = 20  # turns of the loop that say() may take, because it must not wait
+
+
+async def hears(trial: Trial, ws: Any, who: str, *expected: str | bytes) -> None:
+    """Let a member hear these messages, in this order, and no others in between."""
+    for message in expected:
+        heard = await wire.heard(trial, ws, who)
+        trial.same(heard, message, f"{who} hears a different message")
+
+
+class Hall:
+    """A room that the learner's handler serves. members: shared. served: in order of coming."""
+
+    def __init__(self, trial: Trial, relay: Any, stack: AsyncExitStack) -> None:
+        self.trial, self.relay, self.stack = trial, relay, stack
+        self.members: set[ServerConnection] = set()
+        self.served: list[ServerConnection] = []
+
+    async def handler(self, connection: ServerConnection) -> None:
+        """Serve a connection."""
+        self.served.append(connection)
+        wire.keep_little(connection)
+        await self.relay(connection, self.members)
+
+    async def open(self, *names: str) -> list[Any]:
+        """Begin to serve, and let members come."""
+        self.url = await self.stack.enter_async_context(wire.serving(self.trial, self.handler))
+        return [await self.come(name) for name in names]
+
+    async def come(self, name: str) -> Any:
+        """Connect as a member."""
+        count = len(self.members)
+        sock = await wire.small_socket(self.url)
+        ws = await self.stack.enter_async_context(wire.client(self.url, sock=sock))
+        missing = f"{name}, a newcomer, is not among `members`"
+        await wire.until(self.trial, lambda: len(self.members) > count, missing)
+        return ws
+
+    async def come_meanwhile(self, ada: Any, bob: Any, eve: Any) -> Any:
+        """Let Dan come while the handler has messages to send that Bob does not take."""
+        bob.transport.pause_reading()
+        texts = [f"{self.trial.rng.random()} ".ljust(SIZE, ".") for _ in range(10)]
+        for text in texts:
+            await ada.send(text)
+        unread = self.served[1].transport.get_write_buffer_size
+        await wire.until(self.trial, lambda: unread() > WAITING, "nothing is sent to Bob")
+        dan = await self.come("Dan")
+        bob.transport.resume_reading()
+        for ws, who in ((bob, "Bob"), (eve, "Eve")):
+            await hears(self.trial, ws, who, *texts)
+        return dan, texts
+
+
+class Crowd:
+    """Two members who read, and one who does not, as the server sees them."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.members: set[ServerConnection] = set()
+        self.arrived: list[ServerConnection] = []
+        self.slow_is_out = False
+
+    async def handler(self, connection: ServerConnection) -> None:
+        """Take a member, and keep the connection open."""
+        wire.keep_little(connection)
+        self.members.add(connection)
+        self.arrived.append(connection)
+        await connection.wait_closed()
+
+    async def come(self, url: str, stack: AsyncExitStack) -> Any:
+        """Connect as a member."""
+        count = len(self.arrived)
+        ws = await stack.enter_async_context(wire.client(url, sock=await wire.small_socket(url)))
+        stack.callback(ws.transport.abort)  # a stalled one takes part in no closing handshake
+        await wire.until(self.trial, lambda: len(self.arrived) > count, "no connection")
+        return ws
+
+    def check_slow(self, before: int, size: int) -> None:
+        """Refuse an answer that does not treat the slow member as the task says.
+
+        before: bytes that waited when `say` was called. size: bytes of its message.
+        """
+        slow = self.arrived[-1]
+        waits, trial = slow.transport.get_write_buffer_size(), self.trial
+        if slow in self.members and not slow.transport.is_closing():
+            bound = LIMIT + size + 100
+            message = f"{waits} bytes wait for the slow member, so it has to go"
+            trial.want(waits <= bound, message, expected=f"up to {LIMIT}, and one message more")
+            return
+        trial.want(slow not in self.members, "the slow one is cut off, but still in `members`")
+        trial.want(
+            slow.transport.is_closing(),
+            "the slow one is out of `members`, but its connection is not cut off",
+        )
+        kept = "the slow one is out, but its bytes still wait; transport.close() waits for them"
+        left = slow.transport.get_write_buffer_size()
+        trial.want(left == 0, kept, got=quantity(left, "byte"))
+        early = f"the slow one is out, although only {quantity(before, 'byte')} waited before say()"
+        enough = self.slow_is_out or before > LIMIT
+        trial.want(enough, early, expected=f"more than {LIMIT} bytes")
+        self.slow_is_out = True
+
+
+async def at_once(saying: Coroutine[Any, Any, object]) -> None:
+    """Let say() end within a few turns of the loop, which are enough on a slow machine too."""
+    task = asyncio.ensure_future(saying)
+    for _ in range(TURNS):
+        if task.done():
+            task.result()
+            return
+        await asyncio.sleep(0)
+    task.cancel()
+    raise Late("say() waits")
+
+
+class Measured:
+    """A transport that claims so many waiting bytes, and otherwise is the real one."""
+
+    def __init__(self, transport: Any, size: int) -> None:
+        self.transport, self.get_write_buffer_size = transport, lambda: size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
