@@ -1,7 +1,7 @@
 """Every fault of a cable and of a server, under both clients: noticed, recovered, nothing lost.
 
-Real sockets, servers and cables. What is asserted here of time are generous ceilings; the bounds
-themselves are asserted in virtual time, in test_keepalive.py and test_client.py.
+Most of it runs in a simulation. What ends connections, and a few random schedules, run on real
+sockets as well, and what is asserted there of time are generous ceilings.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import http
 import json
+import os
 import random
-from functools import partial
+from functools import partial, wraps
 
 import pytest
 from websockets.asyncio.client import connect as connect_to
@@ -27,6 +28,7 @@ from wslab.kit.keepalive import Heartbeat
 from wslab.kit.resume import Log
 from wslab.kit.retry import of_status
 from wslab.lab.loop import settle
+from wslab.net import simulate
 from wslab.scratch.client import connect_from_scratch
 from wslab.scratch.server import serve_from_scratch
 
@@ -35,6 +37,7 @@ from ..scenes import scenes
 CONNECTS = {"library": library_connect, "from scratch": connect_from_scratch}
 CEILING = 45  # seconds: a busy machine is slow, a hanging client is for ever
 BEAT = Heartbeat(0.1, timeout=0.1)
+SCHEDULES = int(os.environ.get("WSLAB_SCHEDULES", "500"))
 
 
 @pytest.fixture(params=CONNECTS)
@@ -141,6 +144,22 @@ class Bench:
             assert self.server.errors == []
 
 
+def in_memory(kind):
+    """Let the tests of a class run in a simulation: the same code, and no waiting."""
+
+    def simulated(test):
+        @wraps(test)
+        def run(*arguments, **options):
+            simulate(partial(test, *arguments, **options)).result()
+
+        return run
+
+    for name, test in list(vars(kind).items()):
+        if name.startswith("test_"):
+            setattr(kind, name, simulated(test))
+    return kind
+
+
 def online_again(bench):
     """A condition: the client is on another connection than now."""
     before = sum(change.state is ClientState.ONLINE for change in bench.client.changes)
@@ -152,6 +171,8 @@ def online_again(bench):
 
 
 class TestConnectionsThatEnd:
+    """On real sockets, to keep the simulator honest."""
+
     @pytest.mark.parametrize("side", ["client", "server", "both"])
     @pytest.mark.parametrize("fault", ["cut", "reset"])
     async def test_cut_or_reset(self, connect, fault, side):
@@ -201,6 +222,7 @@ class TestConnectionsThatEnd:
             bench.check()
 
 
+@in_memory
 class TestConnectionsThatLast:
     """What only slows a connection down is no reason to leave it."""
 
@@ -234,6 +256,7 @@ class TestConnectionsThatLast:
             bench.check()
 
 
+@in_memory
 class TestServers:
     async def test_refused_for_a_while(self, connect):
         async with Bench(connect) as bench:
@@ -457,6 +480,7 @@ def idle_proxy(port, seconds):
     return relay
 
 
+@in_memory
 class TestProxy:
     @pytest.mark.parametrize("beats", [True, False])
     async def test_idle_time_out(self, connect, beats):
@@ -515,19 +539,32 @@ async def play(bench, rng):
                 await asyncio.sleep(seconds)
 
 
+async def random_schedule(connect, seed):
+    """Play one; the seed is in the message of whatever fails."""
+    rng = random.Random(seed)
+    try:
+        async with Bench(connect, seed=seed) as bench:
+            await play(bench, rng)
+            await bench.settle()
+            bench.check()
+    except BaseException as error:
+        with contextlib.suppress(NameError):
+            error.add_note(f"seed {seed}: {[c.text for c in bench.client.changes][-5:]}")
+        error.add_note(f"seed {seed}")
+        raise
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("tens", range(20))
-async def test_random_schedules(connect, tens):
-    """200 of them for each client; the seed is in the message of whatever fails."""
-    for seed in range(10 * tens, 10 * tens + 10):
-        rng = random.Random(seed)
-        try:
-            async with Bench(connect, seed=seed) as bench:
-                await play(bench, rng)
-                await bench.settle()
-                bench.check()
-        except BaseException as error:
-            with contextlib.suppress(NameError):
-                error.add_note(f"seed {seed}: {[c.text for c in bench.client.changes][-5:]}")
-            error.add_note(f"seed {seed}")
-            raise
+async def test_random_schedules(connect):
+    """On real sockets."""
+    for seed in range(10):
+        await random_schedule(connect, seed)
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, 25))
+def test_random_schedules_in_memory(connect, first):
+    """500 of them for each client; `make soak` plays 10,000."""
+    for seed in range(first, first + 25):
+        run = simulate(partial(random_schedule, connect, seed), seed=seed)
+        run.result()
+        assert run.errors == ()

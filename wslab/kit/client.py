@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -35,6 +34,7 @@ from wslab.kit.client_events import Change, ClientEvent, ClientState, Failed, Re
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.outbox import Inbox, Outbox
 from wslab.kit.retry import Ending
+from wslab.net.clock import unguessable
 
 __all__ = ["NotDelivered", "ReconnectingClient"]
 
@@ -95,13 +95,12 @@ class ReconnectingClient:
         self.url, self.renew = url, renew
         self.queue: float = 1000
         self.inbox, self.outbox = Inbox(history=history), Outbox()
-        self.attempts = Attempts(
-            policy or Backoff(), rng=rng or random.Random(), stable_after=stable_after
-        )
+        rng = rng or random.Random(random.random())
+        self.attempts = Attempts(policy or Backoff(), rng=rng, stable_after=stable_after)
         self.changes: deque[Change] = deque(maxlen=CHANGES)
         self.settings = ClientSettings(
             connect=connect,
-            client=secrets.token_urlsafe(18) if resume else None,
+            client=unguessable(18) if resume else None,
             heartbeat=heartbeat or Heartbeat(20, timeout=10),
             open_timeout=open_timeout,
             setup=setup,

@@ -6,7 +6,6 @@ It holds the messages, and how far each client has got.
 from __future__ import annotations
 
 import json
-import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from wslab.kit.messages import Message, encoded
+from wslab.net.clock import unguessable
 
 __all__ = ["Log", "Refusal"]
 
@@ -69,7 +69,7 @@ class Log:
         if not is_number(limit, 1):
             raise ValueError(f"limit is {limit!r}, a log keeps at least 1 message")
         self.limit = limit
-        self.epoch = secrets.token_urlsafe(12)
+        self.epoch = unguessable(12)
         self.last = 0
         self.sessions: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._texts: deque[str] = deque(maxlen=limit)

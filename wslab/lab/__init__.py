@@ -21,6 +21,7 @@ from wslab.lab.wire.anatomy import dissect
 from wslab.lab.wire.bitgrid import BitGrid
 from wslab.lab.wire.cable import Cable, cable
 from wslab.lab.wire.diagram import sequence
+from wslab.lab.wire.recorded import transcript_of
 from wslab.lab.wire.transcript import Transcript
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "serve_app",
     "serve_tcp",
     "table",
+    "transcript_of",
 ]

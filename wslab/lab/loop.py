@@ -13,12 +13,16 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Coroutine, Sized
+import types
+from collections.abc import Callable, Coroutine, Generator, Sized
 from concurrent.futures import Future
+from functools import partial
 from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
+
+from wslab.net.clock import now
+from wslab.net.memory_loop import in_memory
 
 __all__ = ["LabThread", "LoopStalled", "allow_asyncio_run", "lab_thread", "run", "settle"]
 
@@ -40,6 +44,15 @@ def process_global(name: str, make: Callable[[], T]) -> T:
     if name not in vars(module):
         vars(module).setdefault(name, make())  # atomic, so two threads get the same value
     return cast(T, vars(module)[name])
+
+
+def lab_global(name: str, make: Callable[[], T]) -> T:
+    """Return the lab's one value of this name; each simulation has a lab of its own."""
+    if (loop := in_memory()) is None:
+        return process_global(name, make)
+    if name not in loop.kept:
+        loop.kept[name] = make()
+    return cast(T, loop.kept[name])
 
 
 class LabThread:
@@ -147,12 +160,68 @@ class LabThread:
             del threads[self.name]
 
 
+class NoThread(LabThread):
+    """Stands for a thread of the lab in a simulation, and uses the loop that runs here."""
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.name, self.loop, self.retired = name, loop, False
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on this loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def call(self, function: Callable[[], Coroutine[Any, Any, T]], timeout: float = 5.0) -> T:
+        """Run a coroutine function as far as it goes without waiting; the rest becomes a task."""
+        coroutine = function()
+        try:
+            while (awaited := coroutine.send(None)) is None:
+                pass  # it only lets others go first
+        except StopIteration as ended:
+            return cast(T, ended.value)
+        self.submit(_go_on(coroutine, awaited))
+        return cast(T, None)
+
+    def answers(self, timeout: float = 1.0) -> bool:
+        """Tell that it does: the question is asked on it."""
+        return True
+
+    async def stalled(self, grace: float = 0.5) -> str | None:
+        """Tell that it is not: the question is asked on it."""
+        return None
+
+    def retire(self) -> None:
+        """Go on: there is no other."""
+
+
+async def _go_on(coroutine: Coroutine[Any, Any, T], awaited: Any) -> T:
+    """Await what a coroutine waits for already, and then the rest of it."""
+
+    @types.coroutine
+    def rest() -> Generator[Any, Any, T]:
+        step = partial(coroutine.send, None)
+        future = awaited
+        while True:
+            try:
+                yield future
+                step = partial(coroutine.send, None)
+            except BaseException as error:
+                step = partial(coroutine.throw, error)
+            try:
+                future = step()
+            except StopIteration as ended:
+                return cast(T, ended.value)
+
+    return await rest()
+
+
 def _threads() -> dict[str, LabThread]:
     return process_global("threads", dict)
 
 
 def lab_thread(name: str) -> LabThread:
     """Return the lab's thread of this name ("servers" or "cables"), started on first use."""
+    if (loop := in_memory()) is not None:
+        return lab_global(name, lambda: NoThread(name, loop))
     with process_global("threads lock", threading.Lock):
         threads = _threads()
         if name not in threads:
@@ -169,7 +238,11 @@ def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T
     timeout: seconds to wait before TimeoutError; None waits as long as it takes.
     Stop (KeyboardInterrupt) cancels the coroutine.
     """
-    future = lab_thread("servers").submit(coroutine)
+    thread = lab_thread("servers")
+    if isinstance(thread, NoThread):
+        coroutine.close()
+        raise RuntimeError("lab.run() blocks its thread: in a simulation, await the coroutine")
+    future = thread.submit(coroutine)
     try:
         return future.result(timeout)
     except BaseException:
@@ -192,14 +265,14 @@ async def settle(
     within: seconds to wait for that, then TimeoutError with everything that was seen.
     quiet: seconds without activity that end the wait.
     """
-    end = time.monotonic() + within
+    end = now() + within
     condition = until if callable(until) else lambda: len(seen()) >= (until or 0)
     while not condition():
-        if time.monotonic() > end:
+        if now() > end:
             raise TimeoutError(f"not reached within {within:g} s. So far:\n{seen()!r}")
         await asyncio.sleep(0.002)
     before = None
-    while before != activity() and time.monotonic() < end:
+    while before != activity() and now() < end:
         before = activity()
         await asyncio.sleep(quiet)
 

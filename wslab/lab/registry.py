@@ -7,11 +7,12 @@ import errno
 import socket
 import sys
 from contextlib import suppress
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, NoReturn, Self, cast
 
-from wslab.lab.loop import LabThread, process_global
+from wslab.lab.loop import LabThread, lab_global
 from wslab.lab.peers import CAN_TELL, OwnPeers, on_hub
 from wslab.net.address import LOOPBACK, check_port, plain
+from wslab.net.memory_loop import in_memory
 
 # The numbers of socket.gaierror, for a name that has no address.
 NO_NAMES = [value for name, value in vars(socket).items() if name.startswith("EAI_")]
@@ -73,8 +74,8 @@ class Listener:
 
 
 def registry() -> dict[str, Listener]:
-    """Return the process's servers and cables by name, including those that are stopped."""
-    return process_global("registry", dict[str, Listener])
+    """Return the servers and cables by name, including those that are stopped."""
+    return lab_global("registry", dict[str, Listener])
 
 
 def replace(new: Listener, port: int = 0) -> bool:
@@ -140,6 +141,8 @@ def listen(host: str, port: int) -> socket.socket:
     check_port(port)
     family = socket.AF_INET6 if ":" in plain(host) else socket.AF_INET
     try:
+        if (loop := in_memory()) is not None:
+            return cast(socket.socket, loop.network.listen([host], port))
         listener = socket.create_server((plain(host), port), family=family, backlog=1024)
     except (OSError, UnicodeError) as error:
         number = getattr(error, "errno", None)

@@ -9,8 +9,8 @@ import socket
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 
-__all__ = ["LOOPBACK", "SCHEME_PORTS", "authority", "check_port", "is_loopback", "plain"]
-__all__ += ["reachable", "reaches"]
+__all__ = ["LOOPBACK", "SCHEME_PORTS", "authority", "check_port", "is_address", "is_loopback"]
+__all__ += ["plain", "reachable", "reaches"]
 
 LOOPBACK = "127.0.0.1"
 SCHEME_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
@@ -42,6 +42,15 @@ def authority(host: str, port: int) -> str:
 def reachable(host: str) -> str:
     """Return the host to connect to if a server listens on this one; a wildcard's is loopback."""
     return _WILDCARDS.get(plain(host), plain(host))
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a host is an address, not a name."""
+    try:
+        ip_address(plain(host))
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,8 @@
 """Virtual time, in which hours of waiting pass in a moment, and every run takes the same time.
 
-`run_virtual` is for coroutines that wait only for time and for each other. `Timers` stands for the
-setTimeout and clearTimeout of a browser.
+`run_virtual` runs a coroutine in virtual time, on a perfect network in memory. `Timers` stands for
+the setTimeout and clearTimeout of a browser. `now` and `unguessable` are for code that runs in real
+time as well as in a simulation.
 """
 
 from __future__ import annotations
@@ -9,70 +10,47 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import math
-import selectors
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import random
+import secrets
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Timers", "run_virtual"]
+from wslab.net.loop import SimulatedLoop
+from wslab.net.memory_loop import in_memory
+
+__all__ = ["Timers", "now", "run_virtual", "unguessable"]
 
 T = TypeVar("T")
 
 
-class _Selector(selectors.BaseSelector):
-    """Watches the loop's own socket, and moves the clock on where a real selector would wait."""
+def now() -> float:
+    """Return the time of the loop that runs here, which is `time.monotonic()` but in a simulation.
 
-    def __init__(self, start: float) -> None:
-        self.now = start
-        self._own = selectors.DefaultSelector()
-
-    def register(self, *arguments: Any) -> selectors.SelectorKey:
-        return self._own.register(*arguments)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._own.unregister(fileobj)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._own.get_map()
-
-    def close(self) -> None:
-        self._own.close()
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._own.select(0)
-        if not ready and timeout is None:
-            raise RuntimeError("everything waits, and nothing will ever happen in virtual time")
-        if not ready:
-            self.now += max(0.0, timeout or 0.0)
-        return ready
+    Where no loop runs, it is `time.monotonic()`, too. In seconds; only differences mean something.
+    """
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer."""
+def unguessable(size: int) -> str:
+    """Return a random text that nobody can guess, of size bytes before Base64.
 
-    def __init__(self, start: float) -> None:
-        self._virtual = _Selector(start)
-        super().__init__(self._virtual)
-
-    def time(self) -> float:
-        # asyncio runs the timers that are due within this many seconds. From 2²⁴ s on, 1 ns is less
-        # than the distance to the next float, so no timer would ever be due.
-        self._clock_resolution = max(1e-9, math.ulp(self._virtual.now))
-        return self._virtual.now
-
-
-def _run(coroutine: Coroutine[Any, Any, T], start: float) -> T:
-    # `python -X dev` turns on asyncio's debug mode, which would take a hundred times as long
-    with asyncio.Runner(loop_factory=partial(_Loop, start), debug=False) as runner:
-        return runner.run(coroutine)
+    In a simulation `random` draws it, so that it can be repeated: it may end up in a message that
+    is compressed, and then the message's size depends on it.
+    """
+    if in_memory() is not None:
+        return urlsafe_b64encode(random.randbytes(size)).rstrip(b"=").decode()
+    return secrets.token_urlsafe(size)
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     """Run a coroutine in virtual time and return its result; `loop.time()` begins at start.
 
-    It works in a cell too, because a thread of its own runs the loop.
+    It works in a cell too, and on a perfect network in memory; `simulate` has faults.
     Raises RuntimeError if everything waits for something that is not time.
 
     >>> async def a_day():
@@ -81,8 +59,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     >>> run_virtual(a_day())
     86400.0
     """
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_run, coroutine, start).result()
+    return SimulatedLoop(start=start).run(coroutine)
 
 
 class Timers:

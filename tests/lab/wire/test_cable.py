@@ -182,7 +182,7 @@ class TestEnds:
             wire.dial(port)
         await until(lambda: not any(ln.client.transport or ln.server.transport for ln in links))
         await until(lambda: not asyncio.all_tasks(wire.cable.thread.loop))
-        assert (wire.cable.is_running, wire.cable.links) == (False, set())
+        assert (wire.cable.is_running, wire.cable.links) == (False, {})
         await wire.cable.stop()
 
     async def test_stop_while_a_peer_reads_nothing(self, wire, until):

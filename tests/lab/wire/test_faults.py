@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from wslab.lab.wire.faults import BACKLOG
+from wslab.net.flow import BACKLOG
 
 SIDES = ("client", "server", "both")
 OTHER = {"client": "server", "server": "client"}

@@ -458,5 +458,5 @@ class TestHostile:
     [(20, "TLS change of keys"), (21, "TLS alert"), (22, "TLS handshake"), (23, "ciphertext")],
 )
 def test_a_tls_record_says_whether_it_is_readable(first, what):
-    piece = Piece(1, "client", "tls", bytes([first]) + b"\x03\x03\x00\x01x", 6, 6)
+    piece = Piece(1, "client", "tls", 0.0, bytes([first]) + b"\x03\x03\x00\x01x", 6, 6)
     assert Row(0, piece, 0.0).meaning == f"6 bytes of {what}"

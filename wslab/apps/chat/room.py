@@ -32,6 +32,7 @@ from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded
 from wslab.kit.ratelimit import TokenBucket
 from wslab.kit.resume import TAKEN_OVER, Log, Message, ResumeError, Session
+from wslab.net.clock import now as loop_time
 
 __all__ = ["FULL", "PLAIN", "Member", "Room"]
 
@@ -74,7 +75,7 @@ class Room:
         language: Language = "en",
         classic: bool = False,
         log: Log | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = loop_time,
         now: Callable[[], float] = time.time,
         note: Callable[[Member, str, str], None] = lambda member, kind, text: None,
     ) -> None:

@@ -13,6 +13,7 @@ from wslab.apps.reconnect.storm import Counter, Storm
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Policy, delays
 from wslab.kit.retry import classify
+from wslab.net.clock import now
 
 __all__ = ["real_storm"]
 
@@ -32,7 +33,6 @@ async def real_storm(
     for connection in connections:
         await connection.wait_closed()
     crowd = [_Client(url, policy, random.Random(f"{seed} {n}")) for n in range(clients)]
-    now = asyncio.get_running_loop().time
     loss = now()
     try:
         async with asyncio.TaskGroup() as group:
@@ -64,7 +64,6 @@ class _Client:
         self.ws: Any = None
 
     async def come_back(self, loss: float) -> None:
-        now = asyncio.get_running_loop().time
         due = loss
         while self.ws is None:
             due += next(self.waits)

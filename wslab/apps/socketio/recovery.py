@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +30,7 @@ from wslab.apps.socketio.packets import EnginePacket, EngineType, SocketPacket, 
 from wslab.kit.hub import Hub
 from wslab.kit.log import Log
 from wslab.kit.messages import Message, encoded
+from wslab.net.clock import now
 from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import PeerError
 
@@ -68,7 +68,7 @@ class SessionStore:
         self,
         patience: float = 120.0,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = now,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(15),
     ) -> None:
         self.patience = patience

@@ -23,6 +23,7 @@ from wslab.apps.transports.listeners import Arrival
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.http import serve_app
+from wslab.net.clock import now
 from wslab.protocol.frames import Frame, Opcode
 
 __all__ = [
@@ -48,7 +49,7 @@ TRANSPORTS = {
 LEAST_TO_CLIENT = len(Frame(Opcode.TEXT, b"").serialize())
 LEAST_TO_SERVER = len(Frame(Opcode.TEXT, b"", mask=bytes(4)).serialize())
 
-NewClient = Callable[[float], AsyncGenerator[Arrival, None]]  # starts at a `time.monotonic()`
+NewClient = Callable[[float], AsyncGenerator[Arrival, None]]  # starts at a `now()`
 
 PHASES = 8  # an event falls into each eighth of its period in turn
 PATIENCE = 10.0  # seconds beyond the schedule that a measurement may take
@@ -57,7 +58,7 @@ ROWS = 1_000_000  # rows that the cable keeps, more than there are, because all 
 
 @dataclass(frozen=True)
 class Delivery:
-    """An event that has reached a client; published and arrived are `time.monotonic()`."""
+    """An event that has reached a client; published and arrived are `now()`."""
 
     number: int
     published: float
@@ -245,7 +246,7 @@ class Bench:
             if self.stays_connected:
                 listening = listen(0.0)
                 await self.cable.settle(lambda: len(self.cable.transcript.server.http) >= clients)
-            before, start = await self.count(), time.monotonic()
+            before, start = await self.count(), now()
             playing = self.server.thread.submit(self.feed.play(schedule, start))
             stack.callback(playing.cancel)
             found = [await task for task in listening or listen(start)]

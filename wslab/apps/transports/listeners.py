@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
@@ -20,11 +19,13 @@ from typing import Any, NamedTuple
 import aiohttp
 from websockets.asyncio.client import connect
 
+from wslab.net.clock import now
+
 __all__ = ["Arrival", "listening", "long_poll", "poll", "read_stream", "stream", "websocket"]
 
 
 class Arrival(NamedTuple):
-    """An event that has arrived. arrived: the `time.monotonic()` of that moment."""
+    """An event that has arrived. arrived: the `now()` of that moment."""
 
     number: int
     text: str
@@ -32,7 +33,7 @@ class Arrival(NamedTuple):
 
 
 def _arrival(value: Any) -> Arrival:
-    return Arrival(value["number"], value["text"], time.monotonic())
+    return Arrival(value["number"], value["text"], now())
 
 
 def _session(headers: Mapping[str, str] | None) -> aiohttp.ClientSession:
@@ -61,14 +62,14 @@ async def poll(
 ) -> AsyncGenerator[Arrival, None]:
     """Ask for news at every tick.
 
-    interval: seconds between ticks. start: the first one, a `time.monotonic()`, None for now.
+    interval: seconds between ticks. start: the first one, a `now()`, None for now.
     """
     if interval <= 0:
         raise ValueError(f"interval is {interval} s, it must be positive")
-    tick = time.monotonic() if start is None else start
+    tick = now() if start is None else start
     async with _session(headers) as session:
         while True:
-            await asyncio.sleep(tick - time.monotonic())
+            await asyncio.sleep(tick - now())
             for arrival in await _ask(session, f"{url}poll?after={after}"):
                 yield arrival
                 after = arrival.number

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ from websockets.asyncio.server import ServerConnection
 from wslab.kit.hub import Hub
 from wslab.kit.log import Log
 from wslab.kit.messages import Message, encoded
+from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
 __all__ = ["NewsEvent", "NewsFeed", "application", "websocket_handler"]
@@ -36,7 +36,7 @@ PATIENCE = 25.0  # seconds that a long poll waits; proxies tend to give up after
 
 @dataclass(frozen=True)
 class NewsEvent:
-    """An event. number: 1, 2, …. published: the `time.monotonic()` of that moment."""
+    """An event. number: 1, 2, …. published: the `now()` of that moment."""
 
     number: int
     text: str
@@ -74,7 +74,7 @@ class NewsFeed:
     def publish(self, text: str) -> NewsEvent:
         """Add an event, and wake up everybody who waits. ValueError for invalid Unicode."""
         encoded(text)
-        event = _event(self.log.publish({"text": text, "published": time.monotonic()}))
+        event = _event(self.log.publish({"text": text, "published": now()}))
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
         return event
@@ -82,11 +82,11 @@ class NewsFeed:
     async def play(self, schedule: Iterable[tuple[float, str]], start: float | None = None) -> None:
         """Publish texts on a schedule.
 
-        schedule: (seconds after start, text), in order. start: a `time.monotonic()`, None for now.
+        schedule: (seconds after start, text), in order. start: a `now()`, None for now.
         """
-        start = time.monotonic() if start is None else start
+        start = now() if start is None else start
         for seconds, text in schedule:
-            await asyncio.sleep(start + seconds - time.monotonic())
+            await asyncio.sleep(start + seconds - now())
             self.publish(text)
 
     def since(self, after: int) -> list[NewsEvent]:

@@ -18,6 +18,7 @@ from wslab.lab.output import HandlerRecord, finish_line, record_loop, record_out
 from wslab.lab.record import Events, HandlerError, Record
 from wslab.lab.registry import Listener, accept_no_more, registry
 from wslab.net.address import authority, reachable
+from wslab.net.memory_loop import in_memory
 from wslab.protocol.errors import quantity
 
 __all__ = ["BaseServer", "check_handler"]
@@ -133,7 +134,8 @@ class BaseServer(Listener):
         """
         if self._listener is None:
             return
-        if asyncio.get_running_loop() is self.thread.loop:
+        is_there = asyncio.get_running_loop() is self.thread.loop and in_memory() is None
+        if is_there or asyncio.current_task() in self._handlers:
             raise RuntimeError("a handler cannot stop its own server: call stop() in a cell")
         future = self.thread.submit(self._stop(grace))
         try:
@@ -212,7 +214,8 @@ class BaseServer(Listener):
         try:
             self.thread = lab_thread("servers")
             record_output()
-            record_loop(self.thread.loop, partial(servers_on, self.thread))
+            if in_memory() is None:  # a simulation keeps its errors itself
+                record_loop(self.thread.loop, partial(servers_on, self.thread))
             self.thread.call(lambda: self._open(listener))
         except BaseException:
             self._close_listener()

@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 from wslab.lab.loop import lab_thread, settle
 from wslab.lab.masking import masked_target
 from wslab.lab.registry import LOOPBACK, Listener, accept_no_more, replace
-from wslab.lab.wire.faults import Faults
 from wslab.lab.wire.link import Link, Sides
 from wslab.lab.wire.tape import PIECES, Side, Tape
 from wslab.lab.wire.transcript import Transcript
 from wslab.net.address import SCHEME_PORTS, authority, check_port, reachable
+from wslab.net.flow import Faults
 
 __all__ = ["Cable", "cable"]
 
@@ -46,7 +46,7 @@ class Cable(Listener):
         self.target, self._scheme, self._path = resolve(target)
         self.tape = Tape(limit)
         self.faults: dict[Side, Faults] = {"client": Faults(), "server": Faults()}
-        self.links: set[Link] = set()
+        self.links: dict[Link, None] = {}  # a set that keeps the order
         self.numbers = itertools.count(1)
         self._server: asyncio.Server | None = None
 
@@ -200,7 +200,7 @@ class Cable(Listener):
 
     def _accept(self) -> asyncio.Protocol:
         link = Link(next(self.numbers), self.target, self.tape, self.faults, self.links)
-        self.links.add(link)
+        self.links[link] = None
         return link.client
 
     async def _stop(self) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from wslab.lab.wire.faults import Faults, Flow
 from wslab.lab.wire.tape import Side, Tape
 from wslab.lab.wire.tracker import Tracker, trackers
+from wslab.net.flow import Faults, Flow
 
 __all__ = ["Link", "Sides"]
 
@@ -60,7 +60,7 @@ class End(asyncio.Protocol):
         """Pass on that the peer has finished sending (asyncio's callback)."""
         self.finished = True
         self.link.note(self.side, "closed its side (FIN)")
-        self.flow.push(None)
+        self.flow.push(self.link.other(self).write_eof)
         return True  # the other direction may go on
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -136,7 +136,7 @@ class Link:
         target: tuple[str, int],
         tape: Tape,
         faults: dict[Side, Faults],
-        links: set[Link],
+        links: dict[Link, None],
     ) -> None:
         self.number = number
         self.target = target
@@ -151,7 +151,6 @@ class Link:
             end.flow = Flow(
                 faults[end.side],
                 write=far.write,
-                end=far.write_eof,
                 pause=self._pause(end),
                 lose=partial(tape.lose, number, end.side),
             )
@@ -206,4 +205,4 @@ class Link:
         """Forget the link when both sockets are gone and no new one will come."""
         is_open = any(end.transport is not None for end in (self.client, self.server))
         if not is_open and self.dial is not None and self.dial.done():
-            self.links.discard(self)
+            self.links.pop(self, None)

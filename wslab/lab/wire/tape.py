@@ -7,10 +7,12 @@ finds where the next message starts, and `transcript` decodes when asked.
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
+
+from wslab.net.clock import now
 
 __all__ = ["Kind", "Piece", "Side", "Tape", "Who"]
 
@@ -29,19 +31,20 @@ class Piece:
     the server's answer told their kind.
 
     connection: 1, 2, … as the cable met them. side: the sender; "cable" for a remark.
+    time: when its first byte came, by the clock of the tape.
     head: its first bytes, all of a header and about `KEEP` bytes more.
     size: bytes that passed so far. total: bytes that it announces; None if that is not known.
-    start: its place among the bytes of its side. time: `time.monotonic()` when its first byte came.
+    start: its place among the bytes of its side.
     """
 
     connection: int
     side: Who
     kind: Kind
+    time: float
     head: bytes = b""
     size: int = 0
     total: int | None = None
     start: int = 0
-    time: float = field(default_factory=time.monotonic)
 
 
 class Tape:
@@ -49,14 +52,16 @@ class Tape:
 
     sent: bytes that each side sent, including dropped ones. dropped: pieces no longer kept.
     lost: for each connection and side, the ranges of its bytes that the cable did not deliver.
+    clock: returns the time in seconds. started: its time when the tape was made.
     """
 
-    def __init__(self, limit: int = PIECES) -> None:
+    def __init__(self, limit: int | None = PIECES, clock: Callable[[], float] = now) -> None:
         self.pieces: deque[Piece] = deque(maxlen=limit)
         self.sent: dict[Side, int] = {"client": 0, "server": 0}
         self.lost: dict[tuple[int, Who], list[tuple[int, int]]] = {}
         self.count = 0
-        self.started = time.monotonic()
+        self.clock = clock
+        self.started = clock()
 
     @property
     def dropped(self) -> int:
@@ -71,7 +76,7 @@ class Tape:
 
     def note(self, connection: int, side: Who, text: str) -> None:
         """Add a remark of the cable's own, such as "closed (FIN)"."""
-        self.add(Piece(connection, side, "note", text.encode()))
+        self.add(Piece(connection, side, "note", self.clock(), text.encode()))
 
     def lose(self, connection: int, side: Side, start: int, size: int) -> None:
         """Note that these bytes of a side will not arrive."""

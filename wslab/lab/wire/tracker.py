@@ -7,7 +7,6 @@ Each side has a tracker. Both begin in HTTP, unless the first bytes show a diffe
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 
 from wslab.lab.wire.chunks import chunk_head, is_last_chunk
@@ -63,7 +62,7 @@ class Tracker:
         """Put these bytes on the tape."""
         self.tape.sent[self.side] += len(data)
         at, self.fed = self.fed, self.fed + len(data)
-        self._read(time.monotonic(), at, data)
+        self._read(self.tape.clock(), at, data)
 
     def _read(self, now: float, base: int, data: bytes) -> None:
         self.now, self.base = now, base
@@ -82,7 +81,7 @@ class Tracker:
         piece, self.early = self.early, None
         if piece is None:
             side, at = self.side, self.base + start
-            return self.tape.add(Piece(self.connection, side, kind, start=at, time=self.now))
+            return self.tape.add(Piece(self.connection, side, kind, self.now, start=at))
         piece.kind, piece.head, piece.size = kind, b"", 0
         return piece
 

@@ -1,8 +1,12 @@
-"""One direction of a cable, and the faults that it can have."""
+"""One direction of a connection, and the faults that it can have.
+
+The cable of the lab and the network in memory both send their bytes through a `Flow`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +15,13 @@ __all__ = ["Faults", "Flow"]
 
 # A flow that holds back more than this stops reading, as a full network does.
 BACKLOG = 1 << 20
+Item = bytes | Callable[[], None]
 TICK = 0.02  # seconds between the pieces of a throttled flow
 
 
 @dataclass
 class Faults:
-    """How one direction of a cable misbehaves; the defaults are a perfect cable.
+    """How one direction of a connection misbehaves; the defaults are a perfect network.
 
     frozen: nothing passes. delay: seconds of delay. split: bytes per TCP segment, gap seconds
     apart. drop_after: bytes that still pass on each connection before the rest is lost.
@@ -39,8 +44,8 @@ class Faults:
 class Flow:
     """Carries bytes to a transport, with the delay, rate and pieces that its faults demand.
 
-    write, end: called with bytes, or at the end of the stream, once they may pass. Write returns
-    whether it could. pause: called with True to stop the sender, and with False to let it go on.
+    write: called with bytes once they may pass; it returns whether it could deliver them.
+    pause: called with True to stop the sender, and with False to let it go on.
     lose: called with place and size of bytes that will never arrive.
     """
 
@@ -49,25 +54,24 @@ class Flow:
         faults: Faults,
         *,
         write: Callable[[bytes], bool],
-        end: Callable[[], None],
         pause: Callable[[bool], None],
         lose: Callable[[int, int], None],
     ) -> None:
         self.faults = faults
         self.write = write
-        self.end = end
         self.pause = pause
         self.lose = lose
         self.loop = asyncio.get_running_loop()
+        self.context = contextvars.Context()  # not the sender's: what it has sent outlives it
         self.pushed = 0  # bytes taken so far
         self.passed = 0  # of them let through since drop_after was set
-        self.queue: deque[tuple[float, int, bytes | None]] = deque()  # (when due, place, what)
+        self.queue: deque[tuple[float, int, Item]] = deque()  # (when due, place, what)
         self.backlog = 0  # bytes in the queue
         self.timer: asyncio.TimerHandle | None = None
 
-    def push(self, data: bytes | None) -> None:
-        """Take bytes, or None for the end of the stream."""
-        at, size = self.pushed, len(data or b"")
+    def push(self, data: Item) -> None:
+        """Take bytes, or what is to be called when all bytes before it have passed."""
+        at, size = self.pushed, _size(data)
         self.pushed += size
         limit = self.faults.drop_after
         if limit is not None:
@@ -76,21 +80,22 @@ class Flow:
                 self.lose(at + room, size - room)
             if not room:
                 return  # without the data, the peer does not get the end either
-            data = data and data[:room]
-            self.passed += len(data or b"")
+            if not callable(data):
+                data = data[:room]
+            self.passed += _size(data)
         if not self.queue and not self.faults.holds_back:
             self._out(at, data)
             return
         self.queue.append((self.loop.time() + self.faults.delay, at, data))
-        self.backlog += len(data or b"")
+        self.backlog += _size(data)
         if self.backlog > BACKLOG:
             self.pause(True)
         if self.timer is None:
             self.pump()
 
-    def _out(self, at: int, data: bytes | None) -> None:
-        if data is None:
-            self.end()
+    def _out(self, at: int, data: Item) -> None:
+        if callable(data):
+            data()
         elif not self.write(data):
             self.lose(at, len(data))
 
@@ -107,17 +112,17 @@ class Flow:
             due, at, data = self.queue[0]
             wait = due - self.loop.time()
             if wait > 0 and self.faults.delay:
-                self.timer = self.loop.call_later(wait, self.pump)
+                self.timer = self.loop.call_later(wait, self.pump, context=self.context)
                 return
             self.queue.popleft()
-            size, pause = self._step(len(data or b""))
-            if data is not None and size < len(data):
+            size, pause = self._step(_size(data))
+            if not callable(data) and size < len(data):
                 self.queue.appendleft((due, at + size, data[size:]))
                 data = data[:size]
-            self.backlog -= len(data or b"")
+            self.backlog -= _size(data)
             self._out(at, data)
             if pause:  # also before bytes that are still to come
-                self.timer = self.loop.call_later(pause, self.pump)
+                self.timer = self.loop.call_later(pause, self.pump, context=self.context)
                 return
         if self.backlog <= BACKLOG and not self.faults.frozen:
             self.pause(False)
@@ -138,7 +143,11 @@ class Flow:
             self.timer.cancel()
         self.timer = None
         for _, at, data in self.queue:
-            if data:
-                self.lose(at, len(data))
+            if size := _size(data):
+                self.lose(at, size)
         self.queue.clear()
         self.backlog = 0
+
+
+def _size(data: Item) -> int:
+    return 0 if callable(data) else len(data)

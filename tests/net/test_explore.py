@@ -1,0 +1,123 @@
+"""explore: the smallest schedule that breaks a program, or how many passed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from wslab.net import Dice, Fault, explore, simulate
+
+
+async def naive():
+    """Send ten messages, once a second, over one connection; return what has arrived."""
+    got = []
+
+    async def receive(reader, writer):
+        try:
+            while data := await reader.read(1):
+                got.append(data)
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(receive, "server", 9000):
+        _, writer = await asyncio.open_connection("server", 9000)
+        for number in range(10):
+            await asyncio.sleep(1)
+            if not writer.is_closing():
+                writer.write(b"%d" % number)
+        await asyncio.sleep(5)
+        writer.close()
+    return b"".join(got)
+
+
+def all_arrived(run):
+    assert run.value == b"0123456789", run.value
+
+
+def test_all_pass():
+    found = explore(naive, runs=20, check=all_arrived, faults=Dice(("delay", "split")))
+    assert (found.passed, found.smallest, found.why) == (20, None, None)
+    assert repr(found) == "20 schedules passed"
+
+
+def test_the_smallest_that_fails():
+    found = explore(naive, runs=100, check=all_arrived)
+    assert found.smallest is not None
+    (fault,) = found.smallest.faults
+    assert (fault.lasts, fault.at) in {(fault.lasts, round(fault.at, digits)) for digits in (0, 1)}
+    assert fault.lasts == 0 or fault.kind == "drop_after"
+    assert isinstance(found.why, AssertionError)
+    assert str(fault) in repr(found)
+    assert f"seed={found.smallest.seed}" in repr(found)
+
+
+def test_it_can_be_repeated():
+    found = explore(naive, runs=100, check=all_arrived)
+    smallest = found.smallest
+    again = simulate(naive, seed=smallest.seed, faults=smallest.faults)
+    assert (again.value, again.seconds) == (smallest.value, smallest.seconds)
+    assert explore(naive, runs=100, check=all_arrived).smallest.faults == smallest.faults
+
+
+def test_it_is_drawn():
+    found = explore(naive, runs=100, check=all_arrived)
+    (fault,) = found.smallest.faults
+    assert fault.text in [row.text for row in found.smallest.transcript.only("cable")]
+    assert fault.text in repr(found.smallest.diagram)
+
+
+def test_no_fault_is_needed():
+    found = explore(naive, runs=10, check=lambda run: run.value == b"")
+    assert (found.passed, found.smallest.faults) == (0, ())
+    assert "no fault is needed" in repr(found)
+
+
+def test_what_the_program_raises_fails_too():
+    async def connects_once():
+        async with await asyncio.start_server(lambda *_: None, "server", 9000):
+            await asyncio.sleep(5)
+            _, writer = await asyncio.open_connection("server", 9000)
+            writer.close()
+
+    found = explore(connects_once, runs=200)
+    assert isinstance(found.why, OSError)
+    (fault,) = found.smallest.faults
+    assert fault.kind in ("cut", "reset", "freeze", "drop_after")
+    assert fault.at <= 5 <= fault.at + fault.lasts
+
+
+@pytest.mark.parametrize("check", [lambda run: None, lambda run: True, lambda run: 0])
+def test_only_false_or_an_exception_fails(check):
+    assert explore(naive, runs=2, check=check, faults=Dice(most=0)).passed == 2
+
+
+def test_it_does_not_slip_from_one_failure_to_another():
+    """A smaller schedule that fails in a different way is not the one that was asked for."""
+    seen = []
+
+    def check(run):
+        if len(run.faults) >= 3:
+            seen.append(run)
+            raise LookupError
+        if seen:
+            raise ArithmeticError
+
+    found = explore(naive, runs=10, check=check, faults=Dice(("delay",)))
+    assert isinstance(found.why, LookupError)
+    assert len(found.smallest.faults) == 3
+
+
+def test_options_are_those_of_simulate():
+    run = explore(naive, runs=1, check=lambda run: False, latency=0.5).smallest
+    assert run.seconds > simulate(naive).seconds
+    assert explore(naive, runs=1, within=3).smallest.seconds == 3
+
+
+def test_faults_keep_their_amounts():
+    faults = Dice(("split",), most=1)
+    found = explore(naive, runs=50, check=lambda run: not run.faults, faults=faults)
+    assert found.smallest.faults[0] == Fault("split", 0, 0, found.smallest.faults[0].side, 1) or (
+        found.smallest.faults[0].amount >= 1
+    )

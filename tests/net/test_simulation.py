@@ -1,0 +1,342 @@
+"""simulate: what works in it, what cannot, how it ends, and what it returns."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import random
+import socket
+import ssl
+import threading
+
+import pytest
+import trustme
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
+
+from wslab.net import Deadlock, Livelock, NotSimulated, OutOfTime, simulate
+from wslab.scratch.client import connect_from_scratch
+
+
+async def echo(ws):
+    async for message in ws:
+        await ws.send(message)
+
+
+async def talk(messages=3, host="server"):
+    async with serve(echo, host, 9000), connect(f"ws://{host}:9000/", proxy=None) as ws:
+        got = []
+        for number in range(messages):
+            await ws.send(f"message {number}")
+            got.append(await ws.recv())
+            await asyncio.sleep(60)
+        return got
+
+
+class TestWhatWorks:
+    def test_the_library_in_virtual_time(self):
+        run = simulate(talk)
+        assert run.result() == ["message 0", "message 1", "message 2"]
+        assert 180 < run.seconds < 181
+        assert (run.errors, run.recording) == ((), None)
+
+    async def test_inside_a_running_loop(self):
+        """As in a notebook's cell: that loop and its task go on afterwards."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert simulate(talk).result() == simulate(talk()).result()
+        assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0)
+
+    def test_in_a_simulation(self):
+        async def main():
+            before = asyncio.get_running_loop().time()
+            inner = simulate(talk).seconds
+            await asyncio.sleep(1)
+            return inner, asyncio.get_running_loop().time() - before
+
+        assert simulate(main).result() == (simulate(talk).seconds, 1)
+
+    def test_on_another_thread(self):
+        found = []
+        thread = threading.Thread(target=lambda: found.append(simulate(talk).result()))
+        thread.start()
+        thread.join()
+        assert len(found[0]) == 3
+
+    def test_the_client_from_scratch(self):
+        async def main():
+            async with serve(echo, "localhost", 9000):
+                ws = await connect_from_scratch("ws://localhost:9000/")
+                await ws.send("Hello")
+                answer = await ws.recv()
+                await ws.close()
+                return answer
+
+        assert simulate(main).result() == "Hello"
+
+    def test_tls(self):
+        """In both ways: from the first byte, and later."""
+        authority = trustme.CA()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("server").configure_cert(context)
+        trusting = ssl.create_default_context()
+        authority.configure_trust(trusting)
+
+        async def later(reader, writer):
+            await reader.readexactly(1)
+            writer.write(b"!")  # from now on, what comes is TLS
+            await writer.start_tls(context)
+            writer.write(await reader.readexactly(5))
+            writer.close()
+
+        async def main():
+            async with (
+                serve(echo, "server", 443, ssl=context),
+                connect("wss://server/", ssl=trusting, proxy=None) as ws,
+            ):
+                await ws.send("Hello")
+                first = await ws.recv()
+            async with await asyncio.start_server(later, "server", 80):
+                reader, writer = await asyncio.open_connection("server", 80)
+                writer.write(b"?")
+                await reader.readexactly(1)
+                await writer.start_tls(trusting, server_hostname="server")
+                writer.write(b"Hello")
+                second = await reader.read()
+                writer.close()
+            return first, second
+
+        assert simulate(main).result() == ("Hello", b"Hello")
+
+    def test_a_call_from_its_own_thread(self):
+        async def main():
+            called = asyncio.Event()
+            asyncio.get_running_loop().call_soon_threadsafe(called.set)
+            await called.wait()
+
+        simulate(main).result()
+
+    def test_asynchronous_generators_are_closed(self):
+        ended = []
+
+        async def numbers():
+            try:
+                yield 1
+            finally:
+                await asyncio.sleep(1)
+                ended.append(True)
+
+        async def main():
+            main.numbers = numbers()
+            return await anext(main.numbers)
+
+        assert simulate(main).result() == 1
+        assert ended
+
+
+async def executor():
+    await asyncio.to_thread(print)
+
+
+async def name_of_a_process():
+    await asyncio.create_subprocess_exec("true")
+
+
+async def a_shell():
+    await asyncio.create_subprocess_shell("true")
+
+
+async def udp():
+    await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol)
+
+
+async def unix():
+    await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, "/tmp/x")
+
+
+async def signals():
+    asyncio.get_running_loop().add_signal_handler(2, print)
+
+
+def with_a_socket(use):
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            await use(asyncio.get_running_loop(), listener)
+
+    main.__name__ = use.__name__
+    return main
+
+
+@with_a_socket
+async def serve_on_a_socket(loop, listener):
+    await loop.create_server(asyncio.Protocol, sock=listener)
+
+
+@with_a_socket
+async def connect_a_socket(loop, listener):
+    await loop.create_connection(asyncio.Protocol, sock=listener)
+
+
+@with_a_socket
+async def accept_on_a_socket(loop, listener):
+    await loop.sock_accept(listener)
+
+
+@with_a_socket
+async def watch_a_socket(loop, listener):
+    loop.add_reader(listener, print)
+
+
+async def call_from_a_thread():
+    loop, raised = asyncio.get_running_loop(), []
+
+    def call():
+        try:
+            loop.call_soon_threadsafe(print)
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    raise raised[0]
+
+
+REFUSED = [executor, name_of_a_process, a_shell, udp, unix, signals, call_from_a_thread]
+REFUSED += [serve_on_a_socket, connect_a_socket, accept_on_a_socket, watch_a_socket]
+
+
+@pytest.mark.parametrize("main", REFUSED, ids=lambda main: main.__name__)
+def test_what_cannot_work_raises_one_clear_error(main):
+    with pytest.raises(NotSimulated, match=r"in memory, it does not have an? "):
+        simulate(main).result()
+
+
+class TestWhenItCannotGoOn:
+    def test_a_deadlock_names_who_waits_and_where(self):
+        async def main():
+            first, second = asyncio.Event(), asyncio.Event()
+
+            async def wait_for(one, other):
+                await one.wait()
+                other.set()
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(wait_for(first, second), name="the first")
+                group.create_task(wait_for(second, first), name="the second")
+
+        with pytest.raises(Deadlock) as caught:
+            simulate(main).result()
+        said = str(caught.value)
+        assert "deadlock at 0 s" in said
+        assert "the first: " in said
+        assert "wait_for → wait waits in locks.py, line" in said
+        assert said.count("\n") == 3
+
+    def test_a_livelock(self):
+        async def main():
+            for _ in itertools.count():
+                await asyncio.sleep(0)
+
+        with pytest.raises(Livelock, match=r"(?s)livelock at 0 s: .* no time has passed.*main"):
+            simulate(main).result()
+
+    def test_too_much_virtual_time(self):
+        async def main():
+            for _ in itertools.count():
+                await asyncio.sleep(1)
+
+        run = simulate(main, within=100)
+        with pytest.raises(OutOfTime, match=r"(?s)within 100 s.*main → sleep waits"):
+            run.result()
+        assert run.seconds == 100
+
+    def test_what_the_program_raises(self):
+        async def main():
+            await asyncio.sleep(1)
+            raise LookupError("gone")
+
+        run = simulate(main)
+        with pytest.raises(LookupError, match="gone"):
+            run.result()
+        assert repr(run) == "seed 0, 1 s: LookupError: gone"
+
+
+class TestErrors:
+    def test_of_callbacks(self):
+        async def main():
+            asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+            await asyncio.sleep(1)
+
+        (error,) = simulate(main).errors
+        assert isinstance(error, ZeroDivisionError)
+
+    def test_of_tasks_that_nobody_awaits(self):
+        async def fail():
+            raise LookupError
+
+        async def main():
+            asyncio.create_task(fail())  # noqa: RUF006
+            await asyncio.sleep(1)
+
+        (error,) = simulate(main).errors
+        assert isinstance(error, LookupError)
+
+    def test_of_the_library_s_handlers(self, capfd):
+        async def fail(ws):
+            raise LookupError("in the handler")
+
+        async def main():
+            async with serve(fail, "server", 9000), connect("ws://server:9000/", proxy=None) as ws:
+                await ws.wait_closed()
+                return ws.close_code
+
+        run = simulate(main)
+        assert run.value == 1011
+        assert [type(error) for error in run.errors] == [LookupError]
+        assert capfd.readouterr() == ("", "")
+
+    def test_of_the_clean_up(self):
+        async def beside():
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                raise LookupError("while it was cancelled")
+
+        async def main():
+            main.task = asyncio.create_task(beside())
+            await asyncio.sleep(1)
+
+        (error,) = simulate(main).errors
+        assert isinstance(error, LookupError)
+
+
+class TestWhatItLeavesAlone:
+    def test_chance(self):
+        random.seed(5)
+        expected = [random.random(), random.random()]
+        random.seed(5)
+        first = random.random()
+        drawn = simulate(self.draw).result()
+        assert [first, random.random()] == expected
+        assert drawn == simulate(self.draw).result() != simulate(self.draw, seed=1).result()
+
+    async def draw(self):
+        return random.random()
+
+    def test_garbage(self):
+        before = gc.isenabled(), gc.get_freeze_count()
+        simulate(self.draw)
+        assert (gc.isenabled(), gc.get_freeze_count()) == before
+
+    def test_memory(self):
+        """Many runs leave nothing behind."""
+        simulate(talk)
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(20):
+            simulate(talk)
+        gc.collect()
+        assert len(gc.get_objects()) - before < 200

@@ -1,0 +1,206 @@
+"""An event loop in virtual time: its clock jumps to whatever is next.
+
+Time passes only when nothing else is left to do, and then all at once. When nothing is left that
+could ever happen, it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import heapq
+import itertools
+import math
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from wslab.net.errors import Deadlock, Livelock, OutOfTime, SimulationError, waiting
+from wslab.net.launch import PROGRAM, Program
+from wslab.net.memory_loop import MemoryLoop
+from wslab.net.network import MemoryNetwork
+from wslab.net.stop import Button, own_stop, step_aside
+
+__all__ = ["SimulatedLoop"]
+
+STEPS = 200_000  # so many without any time passing are a livelock
+LEAVE = 60.0  # virtual seconds that tasks have to end after they were cancelled,
+ROUNDS = 3  # each time that they are
+COLLECT = 10_000  # turns after which garbage is collected, so that finalizers run at fixed times
+_FEW = 100  # cancelled timers that are left where they are
+
+T = TypeVar("T")
+
+
+class SimulatedTask(asyncio.Task[Any]):
+    """A task whose place in a set is the same in every process: its hash is a number in order."""
+
+    def __init__(self, coroutine: Any, *, loop: SimulatedLoop, **options: Any) -> None:
+        self._number = next(loop.numbers)
+        if options.get("name") is None:  # asyncio counts the tasks of the whole process
+            options["name"] = f"Task-{self._number}"
+        super().__init__(coroutine, loop=loop, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+def _make_task(loop: Any, coroutine: Any, **options: Any) -> SimulatedTask:
+    return SimulatedTask(coroutine, loop=loop, **options)
+
+
+class SimulatedLoop(MemoryLoop):
+    """A loop with a virtual clock; `run` runs a program on it. network: connects its sockets.
+
+    start: the time at which its clock begins. limit: the time at which it gives up, OutOfTime.
+    """
+
+    def __init__(
+        self, network: MemoryNetwork | None = None, *, start: float = 0.0, limit: float = math.inf
+    ) -> None:
+        self.now, self.limit = start, limit
+        self.steps = self.turns = 0  # steps: callbacks since time has passed
+        self.ended_at = math.inf
+        self.button = Button()
+        self.launched: list[Any] = []  # what `launch` has started
+        self.crashed: list[Program] = []
+        self.numbers = itertools.count(1)  # of tasks
+        super().__init__(network or MemoryNetwork())
+        self.set_debug(False)  # `python -X dev` turns it on: that takes ten times as long
+        self.set_task_factory(_make_task)
+
+    def time(self) -> float:
+        """Return the virtual time, in seconds."""
+        return self.now
+
+    # One turn
+
+    def _run_once(self) -> None:
+        button = self.button
+        before, button.armed = button.armed, True  # as `button.arm()` does, in less time
+        try:
+            if button.pressed:
+                raise KeyboardInterrupt
+            self._turn()
+        finally:
+            button.armed = before
+
+    def _turn(self) -> None:
+        if self.network.touched:
+            self._process_events(self._selector.select())
+        ready, timers = self._ready, self._scheduled
+        if not ready and not self._stopping:
+            self._let_time_pass()
+        while timers and timers[0]._when <= self.now:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            ready.append(timer)
+        self.steps += len(ready)
+        self.turns += 1
+        if not self.turns % COLLECT:
+            gc.collect()
+        if self.steps > STEPS:
+            raise Livelock(STEPS, self.now, waiting(self))
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            if self.crashed and (program := handle._context.get(PROGRAM)) in self.crashed:
+                program.missed.append(handle)
+            else:
+                handle._run()
+
+    def _let_time_pass(self) -> None:
+        self._drop_cancelled()
+        if not self._scheduled:
+            raise Deadlock(self.now, waiting(self))
+        if (due := self._scheduled[0]._when) > self.limit:
+            self.now = self.limit
+            raise OutOfTime(self.limit, waiting(self))
+        if due > self.now:
+            self.now, self.steps = due, 0
+
+    def _drop_cancelled(self) -> None:
+        """Forget the timers that were cancelled: at once if many, else those that come first."""
+        timers = self._scheduled
+        if self._timer_cancelled_count > max(_FEW, len(timers) // 2):
+            dropped = [timer for timer in timers if timer._cancelled]
+            timers[:] = [timer for timer in timers if not timer._cancelled]
+            heapq.heapify(timers)
+        else:
+            dropped = []
+            while timers and timers[0]._cancelled:
+                dropped.append(heapq.heappop(timers))
+        for timer in dropped:
+            timer._scheduled = False
+        self._timer_cancelled_count -= len(dropped)
+
+    # From the first step to the last
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end, then end what it has left behind; return its result.
+
+        It may be called while another loop runs on this thread, as in a notebook's cell.
+        Raises what the coroutine raises; Deadlock, Livelock or OutOfTime; and KeyboardInterrupt.
+        """
+        with own_stop() as self.button, step_aside():
+            try:
+                return self.run_until_complete(main)
+            except KeyboardInterrupt:
+                self.button.pressed = False  # this is the answer to it
+                raise
+            finally:
+                self.ended_at = self.now
+                try:
+                    self._clean_up()
+                except KeyboardInterrupt:
+                    self.button.pressed = False
+                    self._clean_up()  # quicker now: it has been begun
+                    raise
+                finally:
+                    self.close()
+
+    def crash(self, program: Program) -> None:
+        """Let a program do nothing any more: its sockets are closed, its callbacks wait."""
+        program.kept = list(asyncio.all_tasks(self))
+        self.crashed.append(program)
+        self.network.crash(program)
+
+    def _clean_up(self) -> None:
+        """Cancel what is left, of crashed programs too: else it would end as garbage, in a mess."""
+        for program in self.crashed:
+            self._ready.extend(program.missed)
+        kept, self.crashed = self.crashed, []
+        for number in range(ROUNDS):
+            self._abort_transports(only_closed=number == 0)
+            tasks = sorted(asyncio.all_tasks(self), key=hash)
+            for task in tasks:
+                task.cancel()
+            self.limit, self.steps = self.now + LEAVE, 0
+            with suppress(SimulationError):
+                ending = self.create_task(self._end(tasks))
+                while not ending.done():  # Ctrl+C may have left a stop() that was not meant for it
+                    self.run_forever()
+        kept.clear()
+
+    def _abort_transports(self, *, only_closed: bool = False) -> None:
+        """Abort them, or those alone whose socket was closed in a crash, without their knowing."""
+        for number, transport in list(self._transports.items()):
+            is_over = transport._loop is None  # then asyncio itself stumbles over an abort()
+            if not is_over and not (only_closed and number in self.network.sockets):
+                transport.abort()
+
+    async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                self.call_exception_handler(
+                    {"message": "raised when it was cancelled at the end", "exception": result}
+                )
+        await self.shutdown_asyncgens()
+        await asyncio.sleep(0)  # connections that were aborted hear of it
+        self.stop()
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report an error of a callback, but not Ctrl+C, which is raised anyway."""
+        if not isinstance(context.get("exception"), KeyboardInterrupt):
+            super().call_exception_handler(context)

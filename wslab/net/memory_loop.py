@@ -1,0 +1,169 @@
+"""asyncio's own selector loop, on sockets in memory.
+
+Transports, servers, streams and TLS are asyncio's. Nothing ever comes from outside, because the
+loop has neither file descriptors nor threads, processes or signals. `loop` adds the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import socket
+import threading
+from asyncio import selector_events
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from wslab.net.errors import NotSimulated
+from wslab.net.network import MemoryNetwork
+from wslab.net.sockets import MemorySocket
+
+__all__ = ["MemoryLoop", "in_memory"]
+
+
+class _Selector(selectors._BaseSelectorImpl):
+    """Knows which sockets in memory are ready; those that may be are told to it by themselves."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if self.network.touch(fileobj) is None:
+            raise NotSimulated("a file or a socket of the system")
+        return super().register(fileobj, events, data)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self.network.touch(fileobj)
+        return super().modify(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready, keys = [], self.get_map()
+        for number, sock in list(self.network.touched.items()):
+            key = keys.get(number)
+            if key is not None and (events := sock.events() & key.events):
+                ready.append((key, events))
+            else:
+                del self.network.touched[number]  # until something happens to it
+        return ready
+
+
+class MemoryLoop(selector_events.BaseSelectorEventLoop):
+    """A loop whose connections are those of a network in memory."""
+
+    # asyncio's attributes, the same from Python 3.11 to 3.14
+    _ready: Any
+    _scheduled: list[Any]
+    _timer_cancelled_count: int
+    _stopping: bool
+    _thread_id: int | None
+    _selector: Any
+    _transports: Any
+    _process_events: Callable[[object], None]
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        self.network = network
+        self.kept: dict[str, Any] = {}  # what others keep for as long as this loop lives
+        super().__init__(_Selector(network))
+
+    def close(self) -> None:
+        """Close the loop, and all of its sockets with it."""
+        self.network.close()
+        super().close()
+
+    async def create_server(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str | Iterable[str] | None = None,
+        port: int | None = None,
+        *,
+        sock: Any = None,
+        **options: Any,
+    ) -> asyncio.Server:
+        """Listen in memory: on any host that a client then asks for, not only on this machine."""
+        for useless in ("family", "flags", "reuse_address", "reuse_port", "keep_alive"):
+            options.pop(useless, None)
+        if sock is None:
+            hosts = [host or ""] if isinstance(host, str | None) else list(host)
+            sock = self.network.listen(hosts, port or 0)
+        _check(sock)
+        factory = self.network.numbered(protocol_factory)
+        return await super().create_server(factory, sock=sock, **options)
+
+    async def create_connection(  # type: ignore[override]
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        sock: Any = None,
+        **options: Any,
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Connect in memory; OSError as with TCP if nobody listens there."""
+        for useless in ("family", "proto", "flags", "happy_eyeballs_delay", "interleave"):
+            options.pop(useless, None)
+        options.pop("local_addr", None), options.pop("all_errors", None)
+        if sock is None:
+            if options.get("ssl") and options.get("server_hostname") is None:
+                options["server_hostname"] = host
+            sock = await self.network.dial(host or "", port or 0)
+        _check(sock)
+        factory = self.network.numbered(protocol_factory)
+        return await super().create_connection(factory, sock=sock, **options)
+
+    async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> list[tuple[Any, ...]]:
+        """Let each name stand for itself: there is no one to ask."""
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        return [(*kind, "", (host or "127.0.0.1", int(port or 0)))]
+
+    # What there is none of
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, *arguments: Any, **options: Any
+    ) -> asyncio.Handle:
+        """Call soon; another thread may not, because nobody could say when it comes."""
+        if threading.get_ident() != self._thread_id and self.is_running():
+            raise NotSimulated("a call from another thread")
+        return self.call_soon(*arguments, **options)
+
+    def _make_self_pipe(self) -> None:
+        """Do without: nobody has to wake this loop up."""
+
+    def _close_self_pipe(self) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+
+def in_memory() -> MemoryLoop | None:
+    """Return the loop that runs here if its connections are in memory, else None."""
+    loop = asyncio._get_running_loop()
+    return loop if isinstance(loop, MemoryLoop) else None
+
+
+def _check(sock: object) -> None:
+    if not isinstance(sock, MemorySocket):
+        raise NotSimulated("a socket of the system")
+
+
+def _refuse(what: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise NotSimulated(what)
+
+    return refuse
+
+
+for _what, _methods in {
+    "an executor, as for asyncio.to_thread": "run_in_executor set_default_executor",
+    "a subprocess": "subprocess_exec subprocess_shell",
+    "a pipe": "connect_read_pipe connect_write_pipe",
+    "a UDP socket": "create_datagram_endpoint",
+    "a Unix socket": "create_unix_server create_unix_connection",
+    "a signal handler": "add_signal_handler remove_signal_handler",
+    "a socket of the system": "connect_accepted_socket sock_accept sock_connect sock_recv "
+    "sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto sock_sendfile",
+    "a name service": "getnameinfo",
+}.items():
+    for _method in _methods.split():
+        setattr(MemoryLoop, _method, _refuse(_what))
