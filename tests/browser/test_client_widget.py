@@ -225,7 +225,8 @@ def test_a_server_that_is_killed(page, driver, peer):
 
 
 def test_a_flood_does_not_freeze_the_page(page, driver, peer):
-    cells = (*cells_for(peer.url), "await page.settle()", "len(page.events), page.events.dropped")
+    opened = 'await page.settle(until="open", within=60)'
+    cells = (*cells_for(peer.url), opened, "len(page.events), page.events.dropped")
     widget = open_widget(page, driver, *cells)
     widget.expect("OPEN (1)")
     # Whenever the page's own timer gets its turn, it notes which message was shown last.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
-import time
 
 import numpy as np
 import pytest
@@ -92,20 +91,18 @@ class TestStorm:
 
 
 class Waiting(selectors.DefaultSelector):
-    """Counts the seconds that a loop has waited, and never more of them than it wanted to."""
+    """Counts the seconds that a loop has waited for time to pass, not for the network."""
 
     waited = 0.0
 
     def select(self, timeout=None):
-        begin = time.monotonic()
         ready = super().select(timeout)
-        took = time.monotonic() - begin
-        self.waited += took if timeout is None else min(took, timeout)
+        self.waited += 0.0 if ready else timeout or 0.0
         return ready
 
 
 class LoopAtRest(asyncio.SelectorEventLoop):
-    """Its clock stands still while it works, so a busy machine makes nobody late."""
+    """Its clock stands still while anything happens, so a busy machine makes nobody late."""
 
     def __init__(self):
         self.waiting = Waiting()
@@ -116,7 +113,7 @@ class LoopAtRest(asyncio.SelectorEventLoop):
 
 
 def real(*arguments, **options):
-    """Play a storm with sockets, on time that only waiting takes."""
+    """Play a storm with sockets, on such a clock."""
 
     async def play():
         found = await real_storm(*arguments, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,13 @@ async def real_storm(
     clients: a few hundred at most, because they share this machine with the server. The others are
     as for `storm`. The seconds are those of the running loop.
     """
-    server = lab.serve(_hold, name="storm", ping_interval=None)
+    # However long a busy machine takes for a handshake, none is given up: that is another storm.
+    serve = partial(lab.serve, _hold, name="storm", ping_interval=None, open_timeout=None)
+    server = serve()
     url, port = server.url, server.port
-    connections = [await library_connect(url, compression=None) for _ in range(clients)]
+    connections = [
+        await library_connect(url, compression=None, open_timeout=None) for _ in range(clients)
+    ]
     await server.stop(0.05)
     for connection in connections:
         await connection.wait_closed()
@@ -39,7 +44,7 @@ async def real_storm(
             for client in crowd:
                 group.create_task(client.come_back(loss))
             await asyncio.sleep(loss + outage - now())
-            server = lab.serve(_hold, name="storm", port=port, ping_interval=None)
+            server = serve(port=port)
     finally:
         await server.stop(0.05)
         for client in crowd:
@@ -70,7 +75,7 @@ class _Client:
             await asyncio.sleep(due - now())
             self.attempts.append(now() - loss)
             try:
-                self.ws = await library_connect(self.url, compression=None)
+                self.ws = await library_connect(self.url, compression=None, open_timeout=None)
             except Exception as error:
                 if classify(error) is None:
                     raise
