@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from errno import EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
-from functools import partial
+from functools import lru_cache, partial
 from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
@@ -80,7 +80,6 @@ class MemoryNetwork:
         self.hosts: set[str] = set()  # on which something has listened
         self._numbers, self._connections = itertools.count(1), itertools.count(1)
         self._ports = itertools.count(FIRST_PORT)
-        self._classes: dict[type, type] = {}
 
     # What sockets tell
 
@@ -254,16 +253,15 @@ class MemoryNetwork:
             protocol = factory()
             kind = type(protocol)
             if kind.__hash__ == object.__hash__:  # type: ignore[comparison-overlap]
-                if kind not in self._classes:
-                    self._classes[kind] = _numbered(kind)
                 with suppress(TypeError, AttributeError):  # one with slots stays as it is
                     vars(protocol)[NUMBER] = next(self._numbers)
-                    protocol.__class__ = self._classes[kind]
+                    protocol.__class__ = _numbered(kind)
             return protocol
 
         return make
 
 
+@lru_cache(64)  # the interpreter is slow with classes that are new to it
 def _numbered(kind: type) -> type:
     """Return a class that is like this one, but whose instances have their number as hash."""
     members: dict[str, Any] = {"__hash__": lambda this: vars(this)[NUMBER]}
