@@ -255,7 +255,7 @@ class MemoryNetwork:
             if kind.__hash__ == object.__hash__:  # type: ignore[comparison-overlap]
                 with suppress(TypeError, AttributeError):  # one with slots stays as it is
                     vars(protocol)[NUMBER] = next(self._numbers)
-                    protocol.__class__ = _numbered(kind)
+                    protocol.__class__ = _numbered(kind)  # type: ignore[arg-type]
             return protocol
 
         return make
