@@ -56,6 +56,11 @@ SERVICES = {
         "wslab.apps.socketio.chat:start_socketio",
         "wslab.lab.servers.origin:add_origin",
     ),
+    "quotes": Service(
+        "prices of an exchange at your own pace, with a page",
+        "wslab.apps.quotes:start_quotes",
+        demo="wslab.apps.quotes:demo_quotes",
+    ),
 }
 
 
@@ -107,6 +112,8 @@ def demo(options: argparse.Namespace) -> int:
     """Show what a service does, without a notebook; by default, lesson 00 in a few lines."""
     try:
         asyncio.run(pkgutil.resolve_name(SERVICES[options.name].demo)())
+    except KeyboardInterrupt:
+        return 0  # some demos go on until Ctrl-C
     except (OSError, TimeoutError) as error:
         said = str(error) or "no answer within 10 s"
         print(f"{PROGRAM} demo: {said}\nTo find out why: {PROGRAM} doctor", file=sys.stderr)

@@ -470,6 +470,17 @@ class TestFull:
         async with asyncio.timeout(45):
             await slow.transport.aborted.wait()  # after the grace
 
+    async def test_untouched_is_what_may_wait_before_something_is_left_out(self) -> None:
+        for untouched, waiting in ((0, ["b1", "a3"]), (None, ["a1", "a2", "b1", "a3"])):
+            bench = Bench(when_full=keep_latest, untouched=untouched)
+            slow = bench.add()
+            slow.fill()
+            for text in ("a1", "a2", "b1", "a3"):
+                bench.say(text, key=text[0])
+            await turn()
+            slow.drain()
+            assert slow.take() == [waiting]
+
     async def test_what_is_for_one_alone_counts_too(self) -> None:
         bench = Bench(backlog=100)
         slow = bench.add()
@@ -580,6 +591,101 @@ class TestFull:
             one.drain()
         await turn()
         assert bench.dropped == []
+
+
+class TestPaced:
+    """A paced member gets one batch, and the next one when it has said that it has all of that."""
+
+    @staticmethod
+    def bench(**options: Any) -> tuple[Bench, Any]:
+        bench = Bench(when_full=keep_latest, untouched=0, **options)
+        paced = Connection()
+        bench.hub.add(paced, EVERYBODY, paced=True)
+        return bench, paced
+
+    async def test_what_comes_meanwhile_waits_as_the_latest_of_each_key(self) -> None:
+        bench, paced = self.bench()
+        other = bench.add()
+        bench.say("a1", key="a")
+        await turn()
+        for text in ("a2", "b1", "a3", "b2", "a4"):
+            bench.say(text, key=text[0])
+            await turn()
+        assert paced.take() == [["a1"]]
+        bench.hub.ready(paced, 1)
+        assert paced.take() == [["b2", "a4"]]
+        assert bench.hub.left_out == 3
+        assert len(other.take()) == 6
+
+    async def test_what_comes_in_one_turn_is_a_batch_too(self) -> None:
+        bench, paced = self.bench()
+        bench.say("a1", "a2", key="a")
+        bench.say("b1", key="b")
+        await turn()
+        assert paced.take() == [["a2", "b1"]]
+        bench.hub.ready(paced, 2)
+        bench.say("a3", "a4", key="a")
+        await turn()
+        assert paced.take() == [["a4"]]
+
+    async def test_the_next_batch_wants_all_of_the_last_one(self) -> None:
+        bench, paced = self.bench()
+        bench.say("a1", "b1")
+        await turn()
+        bench.say("a2", key="a")
+        await turn()
+        paced.take()
+        for count in (0, 1, 3):
+            bench.hub.ready(paced, count)
+        assert paced.take() == []
+        bench.hub.ready(paced, 2)
+        assert paced.take() == [["a2"]]
+
+    async def test_one_that_is_ready_gets_what_is_new_at_once(self) -> None:
+        bench, paced = self.bench()
+        for number, text in enumerate(["x", "y", "z"], 1):
+            bench.say(text)
+            await turn()
+            assert paced.take() == [[text]]
+            bench.hub.ready(paced, number)
+            bench.hub.ready(paced, number)  # once more does no harm
+        bench.hub.ready("nobody", 0)
+
+    async def test_ready_in_the_middle_of_a_turn_keeps_the_order(self) -> None:
+        bench, paced = self.bench()
+        bench.say("x")
+        await turn()
+        bench.say("y")
+        await turn()
+        bench.say("z")
+        bench.hub.ready(paced, 1)
+        await turn()
+        assert paced.take() == [["x"], ["y"]]
+        bench.hub.ready(paced, 2)
+        assert paced.take() == [["z"]]
+
+    async def test_a_full_transport_counts_too(self) -> None:
+        bench, paced = self.bench()
+        bench.say("a1", key="a")
+        await turn()
+        paced.fill()
+        bench.say("a2", "a3", key="a")
+        await turn()
+        bench.hub.ready(paced, 1)
+        assert paced.take() == [["a1"]]
+        paced.drain()
+        assert paced.take() == [["a3"]]
+
+    async def test_one_that_never_says_it_costs_a_message_per_key(self) -> None:
+        bench, paced = self.bench(backlog=size("a" * 8, "b" * 8))
+        for number in range(1000):
+            bench.say(f"a{number:7}", key="a")
+            bench.say(f"b{number:7}", key="b")
+            await turn()
+        assert bench.dropped == []
+        bench.say("must arrive")
+        await turn()
+        assert [member for member, _ in bench.dropped] == [paced]
 
 
 class TestClosing:

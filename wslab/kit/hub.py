@@ -10,6 +10,10 @@ write per member. Members who listen to the same topics get the same bytes, whic
 Nobody waits for a slow member. Its messages wait, and `drop_member`, `keep_latest` or `thin_out`
 decides if more than the backlog would wait (`wslab.kit.line`).
 
+Written bytes are out of reach. They may wait in the buffers of two systems, and in others between
+them. So a paced member gets nothing new until it has said that it has everything it was sent. New
+messages wait here meanwhile, where the policy can still leave some of them out.
+
 A connection is the library's, an endpoint of `wslab.scratch`, or anything with `transport`, `state`
 and `close`. The hub's frames bypass its `send`, so nothing else may send a message in fragments.
 """
@@ -31,9 +35,11 @@ TURN = 32 * 1024  # bytes of frames that are held back until the end of a turn, 
 class Hub:
     """Members, their topics, and the messages that go out to them. A hub belongs to one loop.
 
-    backlog: bytes that may wait for one member once its transport is full.
-    when_full: leaves messages out if more would wait. It is `drop_member`, `keep_latest`,
-    `thin_out`, or your own function. grace: seconds until a closed connection is aborted.
+    backlog: bytes that may wait for one slow member. If more would wait, it is dropped.
+    when_full: leaves messages out before that. It is `drop_member`, `keep_latest`, `thin_out`, or
+    your own function. untouched: bytes that may wait before `when_full` is called, by default the
+    backlog. With 0 and `keep_latest`, only the latest message of each key ever waits.
+    grace: seconds until a closed connection is aborted.
     on_drop: called with a dropped member (1013), and the number of bytes that would wait.
     left_out: how many messages were left out.
     """
@@ -43,10 +49,12 @@ class Hub:
         *,
         backlog: int = 256 * 1024,
         when_full: WhenFull = drop_member,
+        untouched: int | None = None,
         grace: float = 2.0,
         on_drop: Callable[[Any, int], None] = lambda member, size: None,
     ) -> None:
         self.backlog, self.when_full = backlog, when_full
+        self.untouched = backlog if untouched is None else min(untouched, backlog)
         self.grace, self.on_drop = grace, on_drop
         self.left_out = 0
         self._lines: dict[Hashable, Line] = {}
@@ -64,16 +72,23 @@ class Hub:
 
     # Members and topics
 
-    def add(self, connection: Any, *topics: Hashable, member: Hashable = None) -> None:
+    def add(
+        self,
+        connection: Any,
+        *topics: Hashable,
+        member: Hashable = None,
+        paced: bool = False,
+    ) -> None:
         """Take a connection as a member, until it ends or is removed.
 
         topics: the topics that it listens to. member: its name for the other calls, by default the
-        connection itself. Raises ValueError if this member is there already.
+        connection itself. paced: it gets one batch at a time, and says `ready` after each.
+        Raises ValueError if this member is there already.
         """
         member = connection if member is None else member
         if member in self._lines:
             raise ValueError(f"{member!r:.60} is a member already: subscribe() adds topics")
-        line = Line(self, member, connection, self._stream(frozenset(topics)))
+        line = Line(self, member, connection, self._stream(frozenset(topics)), paced=paced)
         self._lines[member] = line
         self._own[line] = None
         self._listen(line, line.stream)
@@ -94,6 +109,14 @@ class Hub:
         """No longer send these topics to this member."""
         if (line := self._lines.get(member)) is not None:
             self._move(line, line.stream.topics.difference(topics))
+
+    def ready(self, member: Hashable, count: int) -> None:
+        """Note that a paced member has received so many messages; write those that wait for it.
+
+        count: since it was added. Nothing happens unless these are all that it was sent.
+        """
+        if (line := self._lines.get(member)) is not None:
+            line.ready(count)
 
     # Outgoing
 

@@ -41,7 +41,7 @@ class Outgoing(NamedTuple):
 
 
 # When too many messages wait for a member, a policy takes them and returns those to keep. It is
-# called again while they are still too many. If it leaves nothing out, the member is dropped.
+# called again while they are still too many, until it leaves nothing out.
 WhenFull = Callable[[list[Outgoing]], list[Outgoing]]
 
 
@@ -69,6 +69,7 @@ def thin_out(waiting: list[Outgoing]) -> list[Outgoing]:
 
 class _Hub(Protocol):
     backlog: int
+    untouched: int
     when_full: WhenFull
     left_out: int
 
@@ -113,16 +114,21 @@ class Line(asyncio.Protocol):
     It also replaces the connection's `close`, because nothing may follow a Close frame.
     own: this member's messages in this turn. None means the same messages as for all its stream.
     start: the first message of the stream's turn that is not yet in `own`.
-    waiting: messages that wait while is_slow. They have `size` bytes. credit: bytes that may wait
-    on top of the backlog. replies: bytes from other layers since the member became slow.
+    is_held: whether a paced member has not said yet that it has all of the `sent` messages.
+    waiting: messages that wait while is_slow or is_held. They have `size` bytes. credit: bytes that
+    may wait on top of the backlog. replies: bytes from other layers since the member became slow.
     """
 
     __slots__ = (
-        *("close", "connection", "credit", "hub", "is_closing", "is_slow", "member", "own"),
-        *("protocol", "replies", "size", "start", "stream", "transport", "waiting"),
+        *("close", "connection", "credit", "hub", "is_closing", "is_held", "is_paced", "is_slow"),
+        *("member", "own", "protocol", "replies", "sent", "size", "start", "stream", "transport"),
+        "waiting",
     )
 
-    def __init__(self, hub: _Hub, member: Hashable, connection: Any, stream: Stream) -> None:
+    def __init__(
+        self, hub: _Hub, member: Hashable, connection: Any, stream: Stream, *, paced: bool
+    ) -> None:
+        self.is_paced, self.is_held = paced, False
         self.hub, self.member, self.connection, self.stream = hub, member, connection, stream
         self.transport: asyncio.Transport = connection.transport
         self.protocol: Any = self.transport.get_protocol()
@@ -133,25 +139,44 @@ class Line(asyncio.Protocol):
             self.transport.get_write_buffer_size() > self.transport.get_write_buffer_limits()[1]
         )
         self.own: list[Outgoing] | None = []
-        self.start = self.size = self.credit = self.replies = 0
+        self.start = self.size = self.credit = self.replies = self.sent = 0
         self.waiting: list[Outgoing] = []
 
     def sort(self) -> None:
         """Enter or leave the stream's `ready` lines."""
-        if self.is_slow or self.is_closing or self.own is not None or self not in self.stream.lines:
+        is_own = self.own is not None or self.is_paced or self not in self.stream.lines
+        if self.is_slow or self.is_closing or is_own:
             self.stream.ready.pop(self, None)
         else:
             self.stream.ready[self] = self.transport.write
 
     def push(self, messages: list[Outgoing]) -> None:
-        """Write messages, or let them wait if the member is slow."""
-        if self.is_slow and not self.is_closing:
+        """Write messages, or let them wait if the member is slow, or was not ready yet.
+
+        To a paced member, even the messages of one turn go out as the policy leaves them.
+        """
+        must_wait = (self.is_slow or self.is_held) and not self.is_closing
+        if must_wait or self.is_paced:
             self.waiting += messages
             self.size += sum(len(each.frame) for each in messages)
             self._fit()
-        else:
+            messages = []
+        if not must_wait:
+            messages, self.waiting, self.size = self.waiting + messages, [], 0
             self.credit = 0
             self.write(messages)
+            self.sent += len(messages)
+            self.is_held = self.is_paced and bool(messages)
+
+    def ready(self, count: int) -> None:
+        """Go on if that is all that this member was sent; otherwise a part is still under way."""
+        if count == self.sent:
+            self.is_held = False
+            self._go_on()
+
+    def _go_on(self) -> None:
+        messages, self.waiting, self.size = self.waiting, [], 0
+        self.push(messages)
 
     def write(self, messages: list[Outgoing]) -> None:
         """Write, unless a Close frame has come or was sent (RFC 6455 §5.5.1)."""
@@ -160,13 +185,14 @@ class Line(asyncio.Protocol):
                 self.transport.write(b"".join([each.frame for each in messages]))
 
     def _fit(self) -> None:
-        while self.size > self.hub.backlog + self.credit:
+        while self.size > self.hub.untouched + self.credit:
             kept = self.hub.when_full(self.waiting)
             if len(kept) >= len(self.waiting):
-                self.hub.drop(self, self.size)
-                return
+                break
             self.hub.left_out += len(self.waiting) - len(kept)
             self.waiting, self.size = kept, sum(len(each.frame) for each in kept)
+        if self.size > self.hub.backlog + self.credit:
+            self.hub.drop(self, self.size)
 
     def _has_closed(self) -> bool:
         return self.connection.state is not type(self.connection.state).OPEN
@@ -189,9 +215,8 @@ class Line(asyncio.Protocol):
         self.is_slow = False
         self.sort()
         self.protocol.resume_writing()
-        messages, self.waiting = self.waiting, []
-        self.size = self.replies = 0
-        self.push(messages)
+        self.replies = 0
+        self._go_on()
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on, and count the bytes that are written in reply."""

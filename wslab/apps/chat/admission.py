@@ -10,25 +10,24 @@ from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, unquote
 
-from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from wslab.apps.chat.texts import PAGES, Language
-from wslab.lab.servers.origin import PAGE_HEADERS, Origins
+from wslab.lab.servers.files import (
+    HTML,
+    body_response,
+    file_response,
+    folders_of,
+    is_upgrade,
+    text_response,
+)
+from wslab.lab.servers.origin import Origins
 from wslab.protocol.http import split_target
 
 __all__ = ["Admission", "is_room", "room_of", "token_of"]
 
 PAGE = Path(__file__).parent / "page"
-# The folders that /static/ looks into, in this order
-MODULES = (PAGE, *(Path(__file__).parents[2] / room for room in ("browser", "kit/js")))
-TYPES = {
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".json": "application/json",
-}
+MODULES = folders_of(PAGE)  # the folders that /static/ looks into, in this order
 
 
 def is_room(name: str) -> bool:
@@ -88,49 +87,23 @@ class Admission:
 
     def answer(self, request: Request) -> Response | None:
         """Answer a plain HTTP request with a file; None if it asks for a WebSocket."""
-        if "websocket" in ",".join(request.headers.get_all("Upgrade")).lower():
+        if is_upgrade(request):
             return None
         path = unquote(split_target(request.path)[0])
         if path.startswith("/static/"):
-            return _file(path.removeprefix("/static/"))
+            return file_response(path.removeprefix("/static/"), MODULES)
         if room_of(request.path) is None:
-            return _text(HTTPStatus.NOT_FOUND, self._texts["not_found"])
+            return text_response(HTTPStatus.NOT_FOUND, self._texts["not_found"])
         if not self._has_token(request.path):
-            return _text(HTTPStatus.FORBIDDEN, self._texts["token"])
+            return text_response(HTTPStatus.FORBIDDEN, self._texts["token"])
         return self._page()
 
     def _page(self) -> Response:
         page = Template((PAGE / "index.html").read_text(encoding="utf-8"))
         text = page.substitute(self._texts, language=self._language)
-        return _response(HTTPStatus.OK, "text/html; charset=utf-8", text.encode())
+        return body_response(HTML, text.encode())
 
     def _has_token(self, path: str) -> bool:
         return self.token is None or hmac.compare_digest(
             token_of(path).encode(errors="replace"), self.token.encode()
         )
-
-
-def _file(name: str) -> Response:
-    suffix = Path(name).suffix
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name) and suffix in TYPES:  # without a way to folders
-        for folder in MODULES:
-            if (path := folder / name).is_file():
-                return _response(HTTPStatus.OK, TYPES[suffix], path.read_bytes())
-    return _text(HTTPStatus.NOT_FOUND, f"There is no file {name!a:.100} here.\n")
-
-
-def _text(status: HTTPStatus, text: str) -> Response:
-    return _response(status, "text/plain; charset=utf-8", text.encode())
-
-
-def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
-    headers = Headers(
-        {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            "Connection": "close",  # the library serves only one HTTP request on a connection
-            "Cache-Control": "no-cache",
-            **PAGE_HEADERS,
-        }
-    )
-    return Response(status.value, status.phrase, headers, body)

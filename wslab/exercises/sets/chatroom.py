@@ -106,17 +106,6 @@ def read_message(trial: Trial, read: Any) -> None:
 
 async def _relay_scenario(trial: Trial, relay: Any) -> None:
     words = [f"word {trial.rng.random()}" for _ in range(5)]
-    odd: list[str | bytes] = [
-        "",
-        " \n",
-        f" {words[0]} ",
-        words[0],
-        words[0],
-        "x" * 40_000,
-        b"",
-        b"\xff\x00",
-        "{}",
-    ]
     async with AsyncExitStack() as stack:
         hall, other = Hall(trial, relay, stack), Hall(trial, relay, stack)
         trial.doing = "Ada, Bob and Eve, and Zoe in a different room; Ada speaks first, then Bob"
@@ -131,38 +120,46 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
         trial.same(heard, words[1], "Ada hears a different message")
         await hears(trial, eve, "Eve", words[1])
         trial.doing = "Ada sends texts and bytes of all kinds, some of them twice"
+        blanks: list[str | bytes] = ["", " \n", f" {words[0]} ", words[0], words[0]]
+        odd = [*blanks, "x" * 40_000, b"", b"\xff\x00", "{}"]
         for message in odd:
             await ada.send(message)
         for ws, who in ((bob, "Bob"), (eve, "Eve")):
             await hears(trial, ws, who, *odd)
-        trial.doing = "Ada speaks, Bob does not read for a moment, and meanwhile Dan comes in"
-        dan, texts = await hall.come_meanwhile(ada, bob, eve)
-        trial.doing = "Dan has come in, and Ada speaks"
-        await ada.send(words[2])
-        for ws, who in ((bob, "Bob"), (eve, "Eve")):
-            await hears(trial, ws, who, words[2])
-        while (heard := await wire.heard(trial, dan, "Dan")) != words[2]:
-            message = "Dan hears a message that was not sent after he came"
-            trial.want(heard in texts, message, got=shown(heard))
-        trial.doing = "Eve leaves properly, Bob's connection is reset"
-        await eve.close()
-        bob.transport.abort()
-        gone = "a member who has left is still among `members`"
-        await wire.until(trial, lambda: len(hall.members) == 2, gone)
-        trial.doing = "Dan and Ada speak, and Bob is among `members`, as if he were lost just now"
-        hall.members.add(hall.served[1])
-        await dan.send(words[3])
-        await hears(trial, ada, "Ada", words[3])
-        await ada.send(words[4])
-        await hears(trial, dan, "Dan", words[4])
-        await dan.send(words[0])
-        await hears(trial, ada, "Ada", words[0])
+        await _come_and_go(trial, hall, (ada, bob, eve), words)
         trial.doing = "Yan comes into Zoe's room"
         yan = await other.come("Yan")
         await zoe.send(words[1])
         await hears(trial, yan, "Yan", words[1])
         await yan.send(words[2])
         await hears(trial, zoe, "Zoe", words[2])
+
+
+async def _come_and_go(trial: Trial, hall: Hall, three: tuple[Any, Any, Any], words: Any) -> None:
+    """Let Dan come while Bob does not read; then Eve leaves, and Bob is lost."""
+    ada, bob, eve = three
+    trial.doing = "Ada speaks, Bob does not read for a moment, and meanwhile Dan comes in"
+    dan, texts = await hall.come_meanwhile(ada, bob, eve)
+    trial.doing = "Dan has come in, and Ada speaks"
+    await ada.send(words[2])
+    for ws, who in ((bob, "Bob"), (eve, "Eve")):
+        await hears(trial, ws, who, words[2])
+    while (heard := await wire.heard(trial, dan, "Dan")) != words[2]:
+        message = "Dan hears a message that was not sent after he came"
+        trial.want(heard in texts, message, got=shown(heard))
+    trial.doing = "Eve leaves properly, Bob's connection is reset"
+    await eve.close()
+    bob.transport.abort()
+    gone = "a member who has left is still among `members`"
+    await wire.until(trial, lambda: len(hall.members) == 2, gone)
+    trial.doing = "Dan and Ada speak, and Bob is among `members`, as if he were lost just now"
+    hall.members.add(hall.served[1])
+    await dan.send(words[3])
+    await hears(trial, ada, "Ada", words[3])
+    await ada.send(words[4])
+    await hears(trial, dan, "Dan", words[4])
+    await dan.send(words[0])
+    await hears(trial, ada, "Ada", words[0])
 
 
 @SET.task(

@@ -1,0 +1,201 @@
+"""What each stream's pattern saves, against its naive version.
+
+    python benchmarks/streams.py [quotes …] [--rounds N] [--viewers N] [--seconds N]
+
+    quotes    naive    every price to everybody, by `websockets.broadcast`
+              every    the same through the hub, so that what comes in one turn leaves in one write
+              paced    the latest price of each key, when a viewer has drawn
+              2,000 prices a second of six keys
+
+The server is a process of its own. This process is all the viewers. Like pages, they look at what
+has come sixty times a second. In a round each version is measured once, in turn, and only ratios of
+one round count; the table shows their medians. `bytes` and `messages` are what a viewer receives,
+and `CPU` is the time of the server's process, each for the same number of prices. What the server
+needs for a single viewer is taken off, because most of that is the exchange itself.
+Needs Linux, whose clocks tell another process's CPU time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from wslab.protocol.frames import Frame, Opcode
+
+FRAME = 1 / 60  # seconds between two pictures of a page
+
+
+class Cost(NamedTuple):
+    """What a viewer costs for each thing that was published."""
+
+    bytes: float
+    messages: float
+    cpu: float
+
+
+class Viewer:
+    """A page, as far as a server sees it. ready: whether it says how many messages it has."""
+
+    def __init__(self, url: str, *, ready: bool) -> None:
+        parts = urlsplit(url)
+        self.sock = socket.create_connection((parts.hostname, parts.port))
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.sock.sendall(
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self.sock.recv(65536)
+        self.rest = data.partition(b"\r\n\r\n")[2]
+        self.sock.setblocking(False)
+        self.ready, self.bytes, self.messages = ready, 0, 0
+        self.last: dict[str, Any] = {}
+
+    def look(self) -> None:
+        """Take what has come since the last picture."""
+        before = self.messages
+        try:
+            data = self.sock.recv(1 << 20)
+        except BlockingIOError:
+            data = b""
+        self.bytes += len(data)
+        self.rest += data
+        start, payload = 0, b""
+        while found := Frame.parse(self.rest, start):
+            frame, start = found
+            if frame.opcode is Opcode.TEXT:
+                payload, self.messages = frame.payload, self.messages + 1
+        self.rest = self.rest[start:]
+        if payload:
+            self.last = json.loads(payload)
+        if self.ready and self.messages > before:
+            text = json.dumps({"type": "ready", "count": self.messages})
+            self.sock.sendall(Frame(Opcode.TEXT, text.encode(), mask=os.urandom(4)).serialize())
+
+
+async def serve_naive_quotes() -> None:
+    """The desk of the course with another hub: `broadcast` for every price."""
+    from random import Random
+
+    from websockets.asyncio.server import broadcast
+
+    from wslab.apps import quotes
+
+    class Naive(dict[Any, None]):
+        def add(self, viewer: Any, *topics: object, paced: bool) -> None:
+            self[viewer] = None
+
+        def remove(self, viewer: Any) -> None:
+            self.pop(viewer, None)
+
+        def publish(self, text: str, topic: object, key: object = None) -> None:
+            if topic == "every":
+                broadcast(self, text)
+
+        def send(self, viewer: Any, text: str, key: object = None) -> None:
+            broadcast([viewer], text)
+
+    desk = quotes.Desk(Random(15))
+    desk.hub = Naive()  # type: ignore[assignment]
+    print(quotes.serve(desk).url, flush=True)
+    await asyncio.Event().wait()
+
+
+NAIVE = {"quotes": serve_naive_quotes}
+
+
+@contextmanager
+def server(*command: str) -> Any:
+    """Run a server with our Python; yield its URL and a clock of its CPU time."""
+    command = (sys.executable, *command)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        clock = (~process.pid << 3) | 2  # Linux: the CPU clock of that process
+        yield process.stdout.readline().strip(), lambda: time.clock_gettime(clock)
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def watch(url: str, cpu: Callable[[], float], *, viewers: int, seconds: float, ready: bool) -> Cost:
+    """Let viewers watch a stream whose messages are numbered `n`; return the sums for each n."""
+    crowd = [Viewer(url, ready=ready) for _ in range(viewers)]
+    numbers = []
+    for length in (0.3, seconds):  # the first look is for warming up
+        end = time.monotonic() + length
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            for viewer in crowd:
+                viewer.look()
+            time.sleep(max(0.0, FRAME - (time.monotonic() - begin)))
+        numbers.append(
+            (crowd[0].last["n"], sum(v.bytes for v in crowd), sum(v.messages for v in crowd), cpu())
+        )
+    for viewer in crowd:
+        viewer.sock.close()
+    published, *sums = (after - before for before, after in zip(*numbers, strict=True))
+    return Cost(*(value / published for value in sums))
+
+
+def quotes(viewers: int, seconds: float) -> dict[str, Cost]:
+    """Measure both versions once: per price and viewer."""
+    ours = ("-m", "wslab", "serve", "quotes")
+    versions = {"naive": ("every", (__file__, "--server", "quotes"))}
+    versions |= {path: (path, ours) for path in ("every", "paced")}
+    found = {}
+    for name, (path, command) in versions.items():
+        with server(*command) as (url, cpu):
+            options = {"seconds": seconds, "ready": path == "paced"}
+            one = watch(url + path, cpu, viewers=1, **options)
+            many = watch(url + path, cpu, viewers=viewers, **options)
+        per_viewer = (many.cpu - one.cpu) / (viewers - 1)
+        found[name] = Cost(many.bytes / viewers, many.messages / viewers, per_viewer)
+    return found
+
+
+# By lesson: measures the naive version and then ours, once each.
+PATTERNS: dict[str, Callable[[int, float], dict[str, Cost]]] = {"quotes": quotes}
+
+
+def main() -> None:
+    """Measure the patterns that are named, or all."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
+    parser.add_argument("--server", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--viewers", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    options = parser.parse_args()
+    if options.server:
+        asyncio.run(NAIVE[options.server]())
+    print(f"{options.viewers} viewers; naive version = 1.00\n")
+    print(f"{'pattern':10} {'version':10} {'bytes':>8} {'messages':>9} {'CPU':>6}")
+    for name in options.patterns:
+        rounds = [PATTERNS[name](options.viewers, options.seconds) for _ in range(options.rounds)]
+        naive = next(iter(rounds[0]))
+        for version in rounds[0]:
+            ratios = [
+                statistics.median(one[version][part] / one[naive][part] for one in rounds)
+                for part in range(3)
+            ]
+            print(f"{name:10} {version:10} {ratios[0]:8.2f} {ratios[1]:9.2f} {ratios[2]:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

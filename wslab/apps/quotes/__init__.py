@@ -1,0 +1,265 @@
+"""Lesson 15: stock quotes (行情). Prices for everybody, at everybody's own pace.
+
+    desk = quotes.Desk(Random(15))
+    server = quotes.serve(desk)
+    quotes.QuotesWidget(server)
+
+A `Desk` follows the order books of two venues (`exchange`, `books`) and tells the best prices.
+Prices are state, not history, because a newer quote of the same key makes the older one worthless.
+So a slow viewer gets fewer quotes, but no older ones (`wslab.kit.hub`, `keep_latest`). This is
+called conflation (合并).
+
+    /paced        the latest quote of each key, in batches. {"type": "ready", "count": n} asks for
+                  the next batch, where n is the number of messages received on this connection
+    /latest       the same, as fast as the connection takes it
+    /every        every quote
+    /trades       every trade, because trades are history
+    /ws/acmeusd@depth, and over HTTP /api/v3/depth?symbol=ACMEUSD    the venue North, as Binance
+    /kraken       the venue South, as Kraken's WebSocket API v1, channel book
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from http import HTTPStatus
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import parse_qs
+
+from websockets.http11 import Request, Response
+
+from wslab import lab
+from wslab.apps.quotes.books import BinanceBook, Gap, KrakenBook
+from wslab.apps.quotes.exchange import NORTH, SOUTH, StockExchange, Update
+from wslab.browser.client import Reachable
+from wslab.browser.widget import make_widget, mimebundle
+from wslab.kit.hub import Hub, keep_latest
+from wslab.kit.messages import ResumeError, decoded, encoded
+from wslab.lab.masking import masked_target
+from wslab.lab.peers import page_url
+from wslab.lab.registry import LOOPBACK
+from wslab.lab.servers.files import (
+    HTML,
+    body_response,
+    file_response,
+    folders_of,
+    is_upgrade,
+    text_response,
+)
+from wslab.protocol.http import split_target
+
+__all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "QuotesWidget", "StockExchange"]
+__all__ += ["demo_quotes", "page_of", "serve", "start_quotes"]
+
+PAGE = Path(__file__).parent / "page"
+FOLDERS = folders_of(PAGE)
+FEEDS = {"/every": ("every", False), "/latest": ("latest", False), "/paced": ("latest", True)}
+FEEDS["/trades"] = ("trades", False)
+TICK = 0.01  # seconds between two looks at what is due
+POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
+
+Key = tuple[str, str]  # venue and symbol
+
+
+class Desk:
+    """The server's handler. The exchange trades while somebody is connected.
+
+    rng: decides what the exchange does. rate: updates a second. If it is None, nothing happens
+    until `step` is called. exchange: the venues. hub: the connections.
+    latest: the newest quote by (venue, symbol), as it was sent. count: the number of quotes so far.
+    seconds: the time that it has traded; `at` in a quote is such a time.
+    """
+
+    __name__ = "quotes"
+
+    def __init__(self, rng: Random, *, rate: float | None = 2000) -> None:
+        self.exchange, self.rate, self.count = StockExchange(rng), rate, 0
+        self.hub = Hub(when_full=keep_latest, untouched=0)
+        self.latest: dict[Key, str] = {}
+        self._north, self._south = self.exchange.north, self.exchange.south
+        self._books: dict[Key, Any] = {}
+        for name, north in self._north.items():
+            self._books[NORTH, name] = BinanceBook(north.snapshot())
+        for name, south in self._south.items():
+            self._books[SOUTH, name] = KrakenBook(south.depth)
+            self._books[SOUTH, name].apply(south.snapshot())
+        self._trading: asyncio.Task[None] | None = None
+        self.seconds = 0.0
+
+    @property
+    def best(self) -> dict[Key, Any]:
+        """The best bid and ask of each book, by (venue, symbol)."""
+        return {key: book.best for key, book in self._books.items()}
+
+    def step(self) -> Update:
+        """Let something happen at a venue, and tell everybody who listens."""
+        update = self.exchange.step()
+        key, message = (update.venue, update.market.symbol), update.message
+        book = self._books[key]
+        if update.venue == NORTH:
+            book.apply(message)
+        else:
+            book.apply(*message)
+            message = self._channel(update.market.symbol, *message)
+        self.hub.publish(encoded(message), key)
+        self._publish(key, book.best)
+        for trade in update.trades:
+            self.hub.publish(
+                encoded({"venue": key[0], "symbol": key[1], **trade._asdict()}), "trades"
+            )
+        return update
+
+    def _publish(self, key: Key, best: Any) -> None:
+        self.count += 1
+        quote = {"n": self.count, "at": round(self.seconds, 4), "venue": key[0], "symbol": key[1]}
+        text = self.latest[key] = encoded({**quote, "bid": best[0], "ask": best[1]})
+        self.hub.publish(text, "latest", key=key)
+        self.hub.publish(text, "every")
+
+    def _channel(self, symbol: str, *parts: Any) -> list[Any]:
+        number = list(self._south).index(symbol)
+        return [number, *parts, f"book-{self._south[symbol].depth}", symbol]
+
+    # Connections
+
+    async def __call__(self, ws: Any) -> None:
+        """Serve one connection."""
+        path = split_target(ws.request.path)[0]
+        stream = re.fullmatch(r"/ws/(\w+)@depth(@100ms)?", path)
+        if path in FEEDS:
+            self._welcome(ws, *FEEDS[path])
+        elif stream and (name := self._pair(stream[1])):
+            self._join(ws, (NORTH, name))
+        elif path == "/kraken":
+            self._join(ws)
+        else:
+            await ws.close(POLICY_VIOLATION, f"no such stream: {', '.join(FEEDS)}")
+            return
+        try:
+            async for data in ws:
+                self._receive(ws, path, decoded(data))
+        except (ResumeError, KeyError, TypeError) as error:
+            self.hub.close(ws, POLICY_VIOLATION, f"not understood: {error}"[:120])
+            await ws.wait_closed()
+        finally:
+            self.hub.remove(ws)
+
+    def _join(self, ws: Any, *topics: Any, paced: bool = False) -> None:
+        self.hub.add(ws, *topics, paced=paced)
+        if self.rate is not None and (self._trading is None or self._trading.done()):
+            self._trading = asyncio.create_task(self._trade(self.rate))
+
+    def _welcome(self, ws: Any, topic: str, paced: bool) -> None:
+        """Tell a viewer where everything stands now, and then what is new."""
+        self._join(ws, topic, paced=paced)
+        if topic != "trades":
+            for key, text in self.latest.items():
+                self.hub.send(ws, text, key=key)
+
+    def _receive(self, ws: Any, path: str, message: dict[str, Any]) -> None:
+        if path == "/paced" and message.get("type") == "ready":
+            self.hub.ready(ws, message["count"])
+        elif path == "/kraken" and message.get("event") == "subscribe":
+            for name in message["pair"]:
+                feed = self._south[name]
+                status = {"event": "subscriptionStatus", "pair": name, "status": "subscribed"}
+                status |= {"channelName": f"book-{feed.depth}"}
+                self.hub.send(ws, encoded(status))
+                self.hub.send(ws, encoded(self._channel(name, feed.snapshot())))
+                self.hub.subscribe(ws, (SOUTH, name))
+
+    async def _trade(self, rate: float) -> None:
+        """Keep to the rate while somebody is here. A busy machine leaves out some of it."""
+        loop = asyncio.get_running_loop()
+        last, due = loop.time(), 0.0
+        while len(self.hub):
+            await asyncio.sleep(TICK)
+            last, passed = loop.time(), min(loop.time() - last, 10 * TICK)
+            self.seconds += passed
+            due += passed * rate
+            for _ in range(int(due)):
+                self.step()
+            due %= 1
+
+    # HTTP
+
+    def answer(self, _connection: object, request: Request) -> Response | None:
+        """Answer a request that asks for no WebSocket: the page, or Binance's snapshot."""
+        if is_upgrade(request):
+            return None
+        path, query = split_target(request.path)
+        if path == "/api/v3/depth":
+            asked = {name: values[-1] for name, values in parse_qs(query).items()}
+            name, limit = self._pair(asked.get("symbol", "")), asked.get("limit", "100")
+            if name is None or not re.fullmatch("[0-9]{1,4}", limit):
+                return text_response(
+                    HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}'
+                )
+            snapshot = self._north[name].snapshot(int(limit))
+            return body_response("application/json", encoded(snapshot).encode())
+        if path == "/":
+            return body_response(HTML, (PAGE / "index.html").read_bytes())
+        return file_response(path.removeprefix("/static/"), FOLDERS)
+
+    def _pair(self, symbol: str) -> str | None:
+        """Return our name for one of Binance's, None if there is no such market."""
+        pairs = {feed.symbol: name for name, feed in self._north.items()}
+        return pairs.get(symbol.upper())
+
+
+def serve(
+    desk: Desk | None = None, *, name: str = "quotes", host: str = LOOPBACK, port: int = 0
+) -> lab.Server:
+    """Start a desk beside the notebook, with its page at `/`; a seeded one if left out.
+
+    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    """
+    desk = desk or Desk(Random(15))
+    return lab.serve(desk, name=name, host=host, port=port, process_request=desk.answer)
+
+
+def page_of(server: lab.Server) -> str:
+    """Return the address of a desk's page, for a browser; see `page_url`."""
+    return page_url("http" + server.url.removeprefix("ws"))
+
+
+class QuotesWidget:
+    """The page of a desk in a cell, with a table and a chart.
+
+    It draws at most once per animation frame. The connection belongs to the page that shows the
+    notebook, and not to the kernel.
+    target: a desk's server, a cable to it, or a URL.
+    """
+
+    FILES = (
+        *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
+        *(f"apps/quotes/page/{name}" for name in ("quotes.css", "quotes.js", "widget.js")),
+    )
+
+    def __init__(self, target: str | Reachable) -> None:
+        self.url = target if isinstance(target, str) else target.url
+        self._widget = make_widget(
+            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
+        )
+
+    def __repr__(self) -> str:
+        """Say where it goes, the same with and without a page."""
+        return f"<QuotesWidget {masked_target(self.url)} : run this cell in JupyterLab>"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))
+
+
+def start_quotes(options: argparse.Namespace) -> lab.Server:
+    """Start what the command line asks for."""
+    return serve(host=options.host, port=options.port)
+
+
+async def demo_quotes() -> None:
+    """Serve the page until Ctrl-C; all traders are simulated."""
+    async with serve() as server:
+        print(f"Two venues, three stocks, 2,000 updates a second:\n  {page_of(server)}", flush=True)
+        await asyncio.Event().wait()

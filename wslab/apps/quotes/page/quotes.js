@@ -1,0 +1,153 @@
+// Quotes on a page: the latest of each key, drawn at most once per animation frame.
+//
+// Messages may come as often as they like: each only replaces a value. What is drawn is decided by
+// `requestAnimationFrame`. At its own pace (`/paced`) the page asks for more when it has drawn, so a
+// hidden tab, whose frames stand still, gets nothing.
+
+import { delay } from "./policies.js";
+
+const BACKOFF = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseconds
+const POINTS = 300; // of the chart, one for each picture
+const LINES = { North: { colour: "#2a78c2", dash: [] }, South: { colour: "#c2571a", dash: [6, 4] } };
+
+/** What the page knows. url: of the server, with a slash at its end.
+ *  latest: the newest quote by venue and symbol. updates, draws: how many there have been.
+ *  onchange(): called when the connection has changed; ondraw(): once per picture. */
+export class Quotes {
+  constructor(url) {
+    Object.assign(this, { url, isPaced: true, updates: 0, draws: 0, attempt: 0, state: "" });
+    this.latest = new Map();
+    this.onchange = this.ondraw = () => {};
+  }
+
+  connect() {
+    this.close();
+    this.received = 0; // messages on this connection
+    const socket = new WebSocket(this.url + (this.isPaced ? "paced" : "latest"));
+    this.socket = socket;
+    this.enter("connecting");
+    socket.onopen = () => this.enter("connected");
+    socket.onmessage = ({ data }) => this.receive(JSON.parse(data));
+    socket.onclose = ({ code }) => {
+      this.socket = null;
+      const wait = delay(this.attempt++, BACKOFF);
+      this.timer = setTimeout(() => this.connect(), wait);
+      this.enter(`closed with ${code}, next attempt in ${(wait / 1000).toFixed(1)} s`);
+    };
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    if (!this.socket) return;
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+    this.socket = null;
+  }
+
+  enter(state) {
+    this.state = state;
+    this.onchange();
+  }
+
+  receive(quote) {
+    this.attempt = 0;
+    this.received += 1;
+    this.updates += 1;
+    this.latest.set(`${quote.symbol} ${quote.venue}`, quote);
+    this.frame ??= requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.frame = null;
+    this.draws += 1;
+    this.ondraw();
+    if (this.isPaced && this.socket?.readyState === WebSocket.OPEN)
+      this.socket.send(JSON.stringify({ type: "ready", count: this.received }));
+  }
+}
+
+/** The middle between the best bid and the best ask; null if one of them is missing. */
+export function middle({ bid, ask }) {
+  return bid && ask ? (Number(bid[0]) + Number(ask[0])) / 2 : null;
+}
+
+/** Show quotes in an element; returns a function that ends it. */
+export function renderQuotes(quotes, root) {
+  const state = el("span", { role: "status" });
+  const counts = el("p", { class: "quotes-counts" });
+  const pace = el("input", { type: "checkbox", checked: "" });
+  const symbols = el("select");
+  const body = el("tbody");
+  const head = ["stock", "venue", "bid", "quantity", "ask", "quantity"].map((text) => el("th", { scope: "col" }, text));
+  const canvas = el("canvas", { role: "img" });
+  const rows = new Map();
+  let points = [];
+
+  pace.addEventListener("change", () => {
+    quotes.isPaced = pace.checked;
+    quotes.connect();
+  });
+  symbols.addEventListener("change", () => (points = []));
+  quotes.onchange = () => (state.textContent = quotes.state);
+  quotes.ondraw = () => {
+    for (const [key, quote] of [...quotes.latest].sort()) fill(key, quote);
+    const shown = [...quotes.latest.values()].filter(({ symbol }) => symbol === symbols.value);
+    points.push(Object.fromEntries(shown.map((quote) => [quote.venue, middle(quote)])));
+    points = points.slice(-POINTS);
+    drawChart(canvas, points);
+    canvas.setAttribute("aria-label", `${symbols.value}: the middle between bid and ask at each venue`);
+    counts.textContent = `${quotes.updates} quotes came, ${quotes.draws} pictures were drawn`;
+  };
+
+  function fill(key, { venue, symbol, bid, ask }) {
+    if (!rows.has(key)) {
+      const cells = Array.from({ length: 4 }, () => el("td"));
+      rows.set(key, el("tr", {}, el("th", { scope: "row" }, symbol), el("th", {}, venue), ...cells));
+      body.append(...[...rows.keys()].sort().map((each) => rows.get(each)));
+      if (![...symbols.options].some(({ value }) => value === symbol)) symbols.append(option(symbol));
+    }
+    const texts = [...(bid ?? ["", ""]), ...(ask ?? ["", ""])];
+    rows.get(key).querySelectorAll("td").forEach((cell, place) => (cell.textContent = texts[place]));
+  }
+
+  root.classList.add("quotes");
+  root.append(
+    el("div", { class: "quotes-controls" }, labelled("chart", symbols), labelled("at this page's pace", pace), state),
+    el("table", {}, el("thead", {}, el("tr", {}, ...head)), body),
+    canvas,
+    el("p", {}, "North is the solid line, South the dashed one."),
+    counts,
+  );
+  quotes.connect();
+  return () => quotes.close();
+}
+
+/** Draw a line for each venue, as high as the canvas allows, with the range written beside it. */
+function drawChart(canvas, points) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const scale = devicePixelRatio;
+  if (canvas.width !== Math.round(width * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  const values = points.flatMap((point) => Object.values(point)).filter((value) => value !== null);
+  if (!values.length) return;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const y = (value) => height - 14 - ((value - low) / (high - low || 1)) * (height - 28);
+  for (const [venue, { colour, dash }] of Object.entries(LINES)) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = 2;
+    pen.setLineDash(dash);
+    pen.beginPath();
+    points.forEach((point, place) => {
+      if (point[venue] != null) pen.lineTo((place / (POINTS - 1)) * (width - 60), y(point[venue]));
+    });
+    pen.stroke();
+  }
+  pen.fillStyle = getComputedStyle(canvas).color;
+  pen.fillText(high.toFixed(2), width - 50, y(high) + 4);
+  if (high > low) pen.fillText(low.toFixed(2), width - 50, y(low) + 4);
+}

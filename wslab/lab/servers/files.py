@@ -1,0 +1,67 @@
+"""The files of a page, from the port of the WebSocket server that the page talks to.
+
+The library calls `process_request` with every request. A request that asks for no upgrade gets one
+of these answers, and then the connection ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from wslab.lab.servers.origin import PAGE_HEADERS
+
+__all__ = ["HTML", "body_response", "file_response", "folders_of", "is_upgrade", "text_response"]
+
+HTML = "text/html; charset=utf-8"
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
+}
+
+
+def folders_of(page: Path) -> tuple[Path, ...]:
+    """Return where a page's modules are: its own folder, then those that all pages share."""
+    return (page, *(Path(__file__).parents[2] / room for room in ("browser", "kit/js")))
+
+
+def is_upgrade(request: Request) -> bool:
+    """Tell whether a request asks for a WebSocket (RFC 6455 §4.1)."""
+    return "websocket" in ",".join(request.headers.get_all("Upgrade")).lower()
+
+
+def file_response(name: str, folders: Sequence[Path]) -> Response:
+    """Answer with the first file of this name; 404 for a name with a folder, or of another type."""
+    suffix = Path(name).suffix
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name) and suffix in TYPES:  # no folders: no way out
+        for folder in folders:
+            if (path := folder / name).is_file():
+                return body_response(TYPES[suffix], path.read_bytes())
+    return text_response(HTTPStatus.NOT_FOUND, f"There is no file {name!a:.100} here.\n")
+
+
+def text_response(status: HTTPStatus, text: str) -> Response:
+    """Answer with a line of text."""
+    return body_response("text/plain; charset=utf-8", text.encode(), status)
+
+
+def body_response(kind: str, body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Answer with these bytes. kind: their `Content-Type`."""
+    headers = Headers(
+        {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Connection": "close",  # the library speaks WebSocket, not HTTP: one file at a time
+            "Cache-Control": "no-cache",
+            **PAGE_HEADERS,
+        }
+    )
+    return Response(status.value, status.phrase, headers, body)
