@@ -18,12 +18,11 @@ from wslab import lab
 from wslab.lab import loop as loop_module
 from wslab.lab.loop import (
     LabThread,
-    allow_asyncio_run,
     lab_thread,
-    let_stop_reach_awaits,
     process_global,
     settle,
 )
+from wslab.lab.notebook import allow_asyncio_run, let_stop_reach_awaits
 
 
 async def value(result):

@@ -17,7 +17,8 @@ from wslab.display.figure import describe, png
 from wslab.display.sequence import sequence_html
 from wslab.display.traceback import show_short_traceback
 from wslab.lab.doctor import Checkup
-from wslab.lab.loop import let_stop_reach_awaits, process_global
+from wslab.lab.loop import process_global
+from wslab.lab.notebook import let_stop_reach_awaits
 from wslab.lab.record import Events
 from wslab.lab.registry import registry
 from wslab.lab.servers.base import BaseServer

@@ -10,7 +10,8 @@ cable.transcript
 
 from wslab.lab.doctor import doctor
 from wslab.lab.kernels import run_all
-from wslab.lab.loop import LoopStalled, allow_asyncio_run, run
+from wslab.lab.loop import LoopStalled, run
+from wslab.lab.notebook import allow_asyncio_run
 from wslab.lab.registry import registry as running
 from wslab.lab.servers.connection import WrongLoop
 from wslab.lab.servers.http import serve_app

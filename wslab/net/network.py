@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from errno import EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
-from functools import partial
+from functools import lru_cache, partial
 from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
@@ -80,7 +80,6 @@ class MemoryNetwork:
         self.hosts: set[str] = set()  # on which something has listened
         self._numbers, self._connections = itertools.count(1), itertools.count(1)
         self._ports = itertools.count(FIRST_PORT)
-        self._classes: dict[type, type] = {}
 
     # What sockets tell
 
@@ -143,42 +142,53 @@ class MemoryNetwork:
         Raises ConnectionRefusedError if nobody listens, OSError if there is no such address, its
         kind gaierror if nobody has the name, and TimeoutError after two minutes without an answer.
         """
-        host, connection = reachable(host), self._connection(host, port)
-        client, server = connection.ends["client"], connection.ends["server"]
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def arrive() -> None:
-            sock = self.find(host, port)
-            if sock is not None and sock.is_listening:
-                server.push(lambda: succeed(sock))
-            else:
-                server.push(lambda: refuse(ECONNREFUSED))
-
-        def succeed(sock: ListeningSocket) -> None:
-            if not answer.done():
-                answer.set_result(None)
-                client.push(lambda: sock.take_client(server))
-
-        def refuse(number: int) -> None:
-            if not answer.done():
-                answer.set_exception(failure(number))
-
-        if not self._exists(host) and not is_address(host):
-            answer.set_exception(gaierror(EAI_NONAME, f"nobody has the name {host!r}"))
-        elif self.is_down or not self._exists(host):
-            refuse(self.is_down or EHOSTUNREACH)
-        client.push(arrive)
+        host = reachable(host)
+        connection, answer = (
+            self._connection(host, port),
+            asyncio.get_running_loop().create_future(),
+        )
+        if (error := self._refusal(host)) is not None:
+            answer.set_exception(error)
+        self._knock(connection, host, port, answer)
         try:
             async with asyncio.timeout(PATIENCE):
                 await answer
         except BaseException as error:
             why = (isinstance(error, OSError) and error.strerror) or "nobody answers"
             self.note(connection.number, "server", f"cannot be reached: {why}")
-            for end in (client, server):
+            for end in connection.ends.values():
                 end.is_reset = True  # nobody is told
                 end.close()
             raise failure(ETIMEDOUT) if isinstance(error, TimeoutError) else error from None
-        return client
+        return connection.ends["client"]
+
+    def _refusal(self, host: str) -> OSError | None:
+        """Return why nothing can even be sent to a host."""
+        if self._exists(host):
+            return None if self.is_down is None else failure(self.is_down)
+        if is_address(host):
+            return failure(EHOSTUNREACH)
+        return gaierror(EAI_NONAME, f"nobody has the name {host!r}")
+
+    def _knock(self, connection: Wire, host: str, port: int, answer: asyncio.Future[None]) -> None:
+        """Send SYN; the answer comes in the future."""
+        client, server = connection.ends["client"], connection.ends["server"]
+
+        def arrive() -> None:
+            sock = self.find(host, port)
+            server.push(partial(succeed, sock) if sock and sock.is_listening else refuse)
+
+        def succeed(sock: ListeningSocket) -> None:
+            if not answer.done():
+                answer.set_result(None)
+                client.push(lambda: sock.take_client(server))
+
+        def refuse() -> None:
+            if not answer.done():
+                answer.set_exception(failure(ECONNREFUSED))
+
+        if not answer.done():
+            client.push(arrive)
 
     def _connection(self, host: str, port: int) -> Wire:
         number = next(self._connections)
@@ -243,16 +253,15 @@ class MemoryNetwork:
             protocol = factory()
             kind = type(protocol)
             if kind.__hash__ == object.__hash__:  # type: ignore[comparison-overlap]
-                if kind not in self._classes:
-                    self._classes[kind] = _numbered(kind)
                 with suppress(TypeError, AttributeError):  # one with slots stays as it is
                     vars(protocol)[NUMBER] = next(self._numbers)
-                    protocol.__class__ = self._classes[kind]
+                    protocol.__class__ = _numbered(kind)  # type: ignore[arg-type]
             return protocol
 
         return make
 
 
+@lru_cache(64)  # the interpreter is slow with classes that are new to it
 def _numbered(kind: type) -> type:
     """Return a class that is like this one, but whose instances have their number as hash."""
     members: dict[str, Any] = {"__hash__": lambda this: vars(this)[NUMBER]}
