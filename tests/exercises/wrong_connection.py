@@ -296,5 +296,13 @@ WRONG = {
             "class Mine:",
             "your code calls the ready-made `Connection`",
         ),
+        *(
+            Wrong(name, "secrets.token_bytes(4)", new, "a part of the masking key can be guessed")
+            for name, new in {
+                "keys of hexadecimal digits": "secrets.token_hex(2).encode()",
+                "keys of letters": "secrets.token_urlsafe(3).encode()",
+                "keys of even numbers": "bytes(b & 0xFE for b in secrets.token_bytes(4))",
+            }.items()
+        ),
     ],
 }

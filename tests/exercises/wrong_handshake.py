@@ -91,13 +91,13 @@ WRONG = {
             "Connection compared whole",
             '"upgrade" not in connection',
             '(headers.get("Connection") or "").lower() != "upgrade"',
-            "tried: status(request), Connection: keep-alive, Upgrade",
+            "and should be 101",
         ),
         Wrong(
             "part of Connection",
             '"upgrade" not in connection',
             '"pgrade" not in (headers.get("Connection") or "")',
-            "tried: status(request), Connection: Upgrade",
+            "tried: status(request), Connection: ",
         ),
         Wrong(
             "Connection is not looked at",
@@ -142,18 +142,19 @@ WRONG = {
             'headers.get("Sec-WebSocket-Version") != "13"',
             'int(headers.get("Sec-WebSocket-Version") or 0) < 13',
             "tried: status(request), Sec-WebSocket-Version: ",
+            None,
         ),
         Wrong(
             "part of the version",
             'headers.get("Sec-WebSocket-Version") != "13"',
             '"13" not in (headers.get("Sec-WebSocket-Version") or "")',
-            "tried: status(request), Sec-WebSocket-Version: 13",
+            "tried: status(request), Sec-WebSocket-Version: ",
         ),
         Wrong(
             "a header is taken for granted",
             'headers.get("Sec-WebSocket-Version") != "13"',
             'int(headers.get("Sec-WebSocket-Version")) != 13',
-            "a request without Sec-WebSocket-Version",
+            "in status",
             RAISED,
         ),
         Wrong(
@@ -161,6 +162,37 @@ WRONG = {
             "    headers = request.headers",
             "    return answer(request).status",
             "your code calls the ready-made `answer`",
+        ),
+        *(
+            Wrong(f"{name} in part", old, new, "the status is 101, and should be")
+            for name, old, new in (
+                ("upgrade", 'upgrade != "websocket"', 'not upgrade.endswith("websocket")'),
+                ("upgrade's letters", 'upgrade != "websocket"', "len(set(upgrade)) != 8"),
+                (
+                    "connection's end",
+                    '"upgrade" not in connection',
+                    'not (headers.get("Connection") or "").lower().endswith(("upgrade", "alive"))',
+                ),
+                (
+                    "connection, by words",
+                    '"upgrade" not in connection',
+                    '"upgrade" not in '
+                    '(headers.get("Connection") or "").lower().replace(",", " ").split()',
+                ),
+                (
+                    "version's end",
+                    'headers.get("Sec-WebSocket-Version") != "13"',
+                    'not (headers.get("Sec-WebSocket-Version") or "").endswith("13")',
+                ),
+                (
+                    "version, as a number",
+                    'headers.get("Sec-WebSocket-Version") != "13"',
+                    'headers.get("Sec-WebSocket-Version") in (None, "1 3") '
+                    'or float(headers.get("Sec-WebSocket-Version")) != 13',
+                ),
+                ("method", 'request.method != "GET"', 'request.method.upper() != "GET"'),
+                ("one method", 'request.method != "GET"', 'request.method == "POST"'),
+            )
         ),
     ],
     "serve": [

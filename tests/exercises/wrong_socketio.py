@@ -148,7 +148,7 @@ WRONG = {
             "an upgrade for anything that ends so",
             'text == "3probe"',
             'text.rstrip("]\\"").endswith("probe")',
-            "this event asks for no answer",
+            "expected: None",
         ),
         Wrong(
             "an upgrade for any probe",
@@ -172,6 +172,16 @@ WRONG = {
             None,
         ),
         Wrong("bytes", 'return "40"', 'return b"40"', "the result is bytes, not str or None"),
+        *(
+            Wrong(f"a probe {name}", '"5" if text == "3probe"', new, "the client's own probe")
+            for name, new in {
+                "at the end": '"5" if text[0] == "3" and text.endswith("probe")',
+                "by its length": '"5" if text[0] == "3" and len(text) == 6',
+                "at the beginning": '"5" if text.startswith("3probe")',
+                "in any case": '"5" if text.lower() == "3probe"',
+                "without blanks": '"5" if text.replace(" ", "") == "3probe"',
+            }.items()
+        ),
     ],
     "join": [
         Wrong(

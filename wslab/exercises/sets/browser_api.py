@@ -18,6 +18,7 @@ __all__ = ["SET"]
 SET = TaskSet("browser_api", "05_browser_api", "The browser's API")
 
 ANSWER = 1.0  # seconds that `ask` waits in all
+THINKING = 0.4  # seconds that a server takes to answer
 PATIENCE = 0.3  # seconds that `login` waits for a token
 NOW = 1_000_000.0  # the time of all checks, in seconds
 
@@ -97,6 +98,7 @@ async def _ask_scenario(trial: Trial, ask: Any) -> None:
 
     async def oracle(connection: ServerConnection) -> None:
         heard.append(await connection.recv())
+        await asyncio.sleep(THINKING)
         await connection.send(answer)
         await connection.send("and something else")
         await connection.wait_closed()

@@ -118,18 +118,14 @@ def _changes(key: str, rng: random.Random) -> list[tuple[str, str | None, str]]:
         return base64.b64encode(rng.randbytes(size)).decode()
 
     section, versions = "RFC 6455 §4.2.1", "RFC 6455 §4.4"
+    upgrades = ("WebSocket", None, "websockets", "websocket2", "my-websocket", "tekcosbew")
+    connections = ["keep-alive, Upgrade", "Upgrade,keep-alive", None, "close", "Upgraded"]
+    connections += ["Upgrade-Insecure-Requests", "keep-alive, x-upgrade", "keep-alive Upgrade"]
+    others = (None, "7", "8", "12", "14", "25", "130", "113", "013", "13.0", "1.3e1", "1 3")
     return [
-        ("Upgrade", "WebSocket", section),
-        ("Upgrade", None, section),
-        ("Upgrade", rng.choice(["websockets", "websocket2", "my-websocket"]), section),
-        ("Connection", "keep-alive, Upgrade", section),
-        ("Connection", None, section),
-        ("Connection", "close", section),
-        ("Connection", rng.choice(["Upgraded", "Upgrade-Insecure-Requests"]), section),
-        ("Sec-WebSocket-Version", None, versions),
-        ("Sec-WebSocket-Version", rng.choice(["7", "8"]), versions),
-        ("Sec-WebSocket-Version", rng.choice(["14", "25"]), versions),
-        ("Sec-WebSocket-Version", rng.choice(["130", "131"]), versions),
+        *(("Upgrade", value, section) for value in upgrades),
+        *(("Connection", value, section) for value in connections),
+        *(("Sec-WebSocket-Version", value, versions) for value in others),
         ("Sec-WebSocket-Key", None, section),
         ("Sec-WebSocket-Key", encoded(rng.randrange(1, 16)), section),
         ("Sec-WebSocket-Key", encoded(rng.choice([17, 18])), section),  # 24 characters, too
@@ -142,12 +138,15 @@ def _changes(key: str, rng: random.Random) -> list[tuple[str, str | None, str]]:
 def _requests(rng: random.Random) -> list[tuple[str, Request, str]]:
     """Return requests, each with its description, and the section that decides."""
     good = dict(upgrade_request("server.example", "/chat", nonce=rng.randbytes(16)).headers)
-    section, method = "RFC 6455 §4.2.1", rng.choice(["POST", "PUT", "OPTIONS"])
+    section, methods = "RFC 6455 §4.2.1", ("POST", "PUT", "OPTIONS", "HEAD", "get")
     small = Headers((name.lower(), value) for name, value in good.items())
     cases = [
         ("a good request", Request("/chat", Headers(good.items())), section),
         ("a good request with header names in lower case", Request("/chat", small), section),
-        (f"method {method}", Request("/chat", Headers(good.items()), method=method), section),
+        *(
+            (f"method {method}", Request("/chat", Headers(good.items()), method=method), section)
+            for method in methods
+        ),
     ]
     for name, value, where in _changes(good["Sec-WebSocket-Key"], rng):
         fields = Headers((n, v) for n, v in {**good, name: value}.items() if v is not None)

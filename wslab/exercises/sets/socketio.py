@@ -150,6 +150,10 @@ def reply(trial: Trial, reply: Any) -> None:
         "3probe": ("5", "the probe has succeeded, so upgrade"),
         "3": (None, "only the pong to the client's own probe is answered"),
         f"3{word}": (None, "only the pong to the client's own probe is answered"),
+        **{
+            f"3{other}": (None, "only the pong to the client's own probe is answered")
+            for other in ("x-probe", "probes", "Probe", "other", " probe")
+        },
         '40{"sid":"y"}': (None, "CONNECT is the server's consent, which needs no answer"),
         '42["2"]': (None, "this event asks for no answer"),
         '42["3probe"]': (None, "this event asks for no answer"),
