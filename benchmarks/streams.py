@@ -137,20 +137,24 @@ def watch(url: str, cpu: Callable[[], float], *, viewers: int, seconds: float, r
     """Let viewers watch a stream whose messages are numbered `n`; return the sums for each n."""
     crowd = [Viewer(url, ready=ready) for _ in range(viewers)]
     numbers = []
-    for length in (0.3, seconds):  # the first look is for warming up
+    for length in (0.5, seconds):  # the first look is for warming up
         end = time.monotonic() + length
         while time.monotonic() < end:
             begin = time.monotonic()
             for viewer in crowd:
                 viewer.look()
             time.sleep(max(0.0, FRAME - (time.monotonic() - begin)))
-        numbers.append(
-            (crowd[0].last["n"], sum(v.bytes for v in crowd), sum(v.messages for v in crowd), cpu())
-        )
+        newest = max(viewer.last["n"] for viewer in crowd)
+        each = [(viewer.bytes, viewer.messages, viewer.last["n"]) for viewer in crowd]
+        numbers.append((cpu(), newest, each))
     for viewer in crowd:
         viewer.sock.close()
-    published, *sums = (after - before for before, after in zip(*numbers, strict=True))
-    return Cost(*(value / published for value in sums))
+    (cpu_before, first, before), (cpu_after, last, after) = numbers
+    sums = [0.0, 0.0]
+    for old, new in zip(before, after, strict=True):
+        for part in range(2):  # each viewer by how far it has got itself
+            sums[part] += (new[part] - old[part]) / (new[2] - old[2])
+    return Cost(*sums, (cpu_after - cpu_before) / (last - first))
 
 
 def quotes(viewers: int, seconds: float) -> dict[str, Cost]:
