@@ -132,7 +132,7 @@ def test_a_loop_that_waits_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
 
     verdict = demo(waits).judge(lambda x: x, seconds=0.2)
     assert verdict.outcome is Outcome.TIMED_OUT
-    assert "left behind" not in repr(verdict)
+    assert "still running" not in repr(verdict)
 
 
 def test_what_it_printed_is_in_the_verdict() -> None:
