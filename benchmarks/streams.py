@@ -10,8 +10,8 @@
 The server is a process of its own. This process is all the viewers. Like pages, they look at what
 has come sixty times a second. In a round each version is measured once, in turn, and only ratios of
 one round count; the table shows their medians. `bytes` and `messages` are what a viewer receives,
-and `CPU` is the time of the server's process, each for the same number of prices. What the server
-needs for a single viewer is taken off, because most of that is the exchange itself.
+and `CPU` is the time of the server's process, each for the same number of prices. The CPU time
+includes the exchange itself, which costs every version the same.
 Needs Linux, whose clocks tell another process's CPU time.
 """
 
@@ -166,10 +166,8 @@ def quotes(viewers: int, seconds: float) -> dict[str, Cost]:
     for name, (path, command) in versions.items():
         with server(*command) as (url, cpu):
             options = {"seconds": seconds, "ready": path == "paced"}
-            one = watch(url + path, cpu, viewers=1, **options)
             many = watch(url + path, cpu, viewers=viewers, **options)
-        per_viewer = (many.cpu - one.cpu) / (viewers - 1)
-        found[name] = Cost(many.bytes / viewers, many.messages / viewers, per_viewer)
+        found[name] = Cost(*(value / viewers for value in many))
     return found
 
 
@@ -183,7 +181,7 @@ def main() -> None:
     parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
     parser.add_argument("--server", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--viewers", type=int, default=50)
+    parser.add_argument("--viewers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     if options.server:
