@@ -15,6 +15,7 @@ from wslab.kit.client import NotDelivered, ReconnectingClient
 from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
 from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
+from wslab.kit.line import Outgoing
 from wslab.kit.log import Log
 from wslab.kit.ratelimit import TokenBucket
 from wslab.kit.retry import CLOSE_CODES, of_status
@@ -32,6 +33,7 @@ __all__ = [
     "Log",
     "Missed",
     "NotDelivered",
+    "Outgoing",
     "Received",
     "ReconnectingClient",
     "Refused",

@@ -32,8 +32,8 @@ from urllib.parse import parse_qs
 from websockets.http11 import Request, Response
 
 from wslab import lab
-from wslab.apps.quotes.books import BinanceBook, Gap, KrakenBook
-from wslab.apps.quotes.exchange import NORTH, SOUTH, StockExchange, Update
+from wslab.apps.quotes.books import BinanceBook, Gap, KrakenBook, checksum_text
+from wslab.apps.quotes.exchange import NORTH, SOUTH, Market, StockExchange, Update
 from wslab.browser.client import Reachable
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.kit.hub import Hub, keep_latest
@@ -51,8 +51,8 @@ from wslab.lab.servers.files import (
 )
 from wslab.protocol.http import split_target
 
-__all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "QuotesWidget", "StockExchange"]
-__all__ += ["demo_quotes", "page_of", "serve", "start_quotes"]
+__all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "Market", "QuotesWidget"]
+__all__ += ["StockExchange", "checksum_text", "demo_quotes", "page_of", "serve", "start_quotes"]
 
 PAGE = Path(__file__).parent / "page"
 FOLDERS = folders_of(PAGE)
