@@ -57,7 +57,7 @@ def test_a_task_from_wrong_to_right(page: Page, driver, lab) -> None:
     rewrite(page, answer, f"def accept_key(key):\n    {WRONG}")
     output = run(page, check)
     expect(output).to_contain_text("✗ wrong: handshake.accept_key")
-    expect(output).to_contain_text("this is the digest in hex; Base64 is wanted")
+    expect(output).to_contain_text("this is the digest in hex, but it has to be in Base64")
     expect(output).to_contain_text("stuck? check.handshake.accept_key.hint(1)")
     expect(output).not_to_contain_text("Traceback")
     driver.screenshot(page, "exercise_wrong")

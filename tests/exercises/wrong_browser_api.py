@@ -128,9 +128,7 @@ WRONG = {
             "socket.send('Hello?')",
             "the server got a different question",
         ),
-        Wrong(
-            "a third of a second", "timeout(1)", "timeout(0.3)", "the result is NoneType, not str"
-        ),
+        Wrong("a third of a second", "timeout(1)", "timeout(0.3)", "message: NoneType, not str"),
         Wrong("a tenth of a second", "timeout(1)", "timeout(0.1)", "", None),
         Wrong("no patience", "timeout(1)", "timeout(0)", "", None),
     ],
