@@ -19,7 +19,6 @@ mention it.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +29,7 @@ from wslab.apps.socketio.packets import EnginePacket, EngineType, SocketPacket, 
 from wslab.kit.hub import Hub
 from wslab.kit.log import Log
 from wslab.kit.messages import Message, encoded
-from wslab.net.clock import now
+from wslab.net.clock import now, unguessable
 from wslab.protocol.close import CloseCode
 from wslab.protocol.errors import PeerError
 
@@ -69,7 +68,7 @@ class SessionStore:
         patience: float = 120.0,
         *,
         clock: Callable[[], float] = now,
-        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(15),
+        new_id: Callable[[], str] = lambda: unguessable(15),
     ) -> None:
         self.patience = patience
         self.clock = clock
