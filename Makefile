@@ -123,7 +123,8 @@ $(VENV)/.teach: $(VENV)/.created requirements.txt requirements-teach.txt constra
 	@$(PY) notebooks/exercises/kit.py quiet
 	@touch $(VENV)/.lab $@
 
-$(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requirements-dev.txt constraints.txt \
+$(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requirements-dev.txt \
+    requirements-site.txt requirements-lite.txt constraints.txt \
     pyproject.toml
 	$(call install,requirements-dev.txt)
 	@$(PY) notebooks/exercises/kit.py quiet
