@@ -21,7 +21,10 @@ def let_stop_reach_awaits() -> None:
     loop = asyncio.get_running_loop()
     if process_global("wakeup", dict[str, object]).get("loop") is loop:
         return
-    reader, writer = socket.socketpair()
+    try:
+        reader, writer = socket.socketpair()
+    except OSError:  # a page has no sockets, and its Stop sends no signal
+        return
     reader.setblocking(False)
     writer.setblocking(False)
     try:

@@ -12,7 +12,7 @@ from typing import ClassVar, NoReturn, Self, cast
 from wslab.lab.loop import LabThread, lab_global
 from wslab.lab.peers import CAN_TELL, OwnPeers, on_hub
 from wslab.net.address import LOOPBACK, check_port, plain
-from wslab.net.memory_loop import in_memory
+from wslab.net.realtime.host import network_here
 
 # The numbers of socket.gaierror, for a name that has no address.
 NO_NAMES = [value for name, value in vars(socket).items() if name.startswith("EAI_")]
@@ -141,8 +141,8 @@ def listen(host: str, port: int) -> socket.socket:
     check_port(port)
     family = socket.AF_INET6 if ":" in plain(host) else socket.AF_INET
     try:
-        if (loop := in_memory()) is not None:
-            return cast(socket.socket, loop.network.listen([host], port))
+        if (network := network_here()) is not None:
+            return cast(socket.socket, network.listen([host], port))
         listener = socket.create_server((plain(host), port), family=family, backlog=1024)
     except (OSError, UnicodeError) as error:
         number = getattr(error, "errno", None)

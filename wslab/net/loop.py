@@ -27,7 +27,6 @@ STEPS = 200_000  # so many without any time passing are a livelock
 LEAVE = 60.0  # virtual seconds that tasks have to end after they were cancelled,
 ROUNDS = 3  # each time that they are
 COLLECT = 10_000  # turns after which garbage is collected, so that finalizers run at fixed times
-_FEW = 100  # cancelled timers that are left where they are
 
 T = TypeVar("T")
 
@@ -54,6 +53,8 @@ class SimulatedLoop(MemoryLoop):
 
     start: the time at which its clock begins. limit: the time at which it gives up, OutOfTime.
     """
+
+    is_simulated = True
 
     def __init__(
         self, network: MemoryNetwork | None = None, *, start: float = 0.0, limit: float = math.inf
@@ -119,21 +120,6 @@ class SimulatedLoop(MemoryLoop):
             raise OutOfTime(self.limit, waiting(self))
         if due > self.now:
             self.now, self.steps = due, 0
-
-    def _drop_cancelled(self) -> None:
-        """Forget the timers that were cancelled: at once if many, else those that come first."""
-        timers = self._scheduled
-        if self._timer_cancelled_count > max(_FEW, len(timers) // 2):
-            dropped = [timer for timer in timers if timer._cancelled]
-            timers[:] = [timer for timer in timers if not timer._cancelled]
-            heapq.heapify(timers)
-        else:
-            dropped = []
-            while timers and timers[0]._cancelled:
-                dropped.append(heapq.heappop(timers))
-        for timer in dropped:
-            timer._scheduled = False
-        self._timer_cancelled_count -= len(dropped)
 
     # From the first step to the last
 

@@ -7,6 +7,7 @@ loop has neither file descriptors nor threads, processes or signals. `loop` adds
 from __future__ import annotations
 
 import asyncio
+import heapq
 import selectors
 import socket
 import threading
@@ -18,20 +19,25 @@ from wslab.net.errors import NotSimulated
 from wslab.net.network import MemoryNetwork
 from wslab.net.sockets import MemorySocket
 
-__all__ = ["MemoryLoop", "in_memory"]
+__all__ = ["MemoryLoop", "MemorySelector", "in_memory"]
+
+_FEW = 100  # cancelled timers that are left where they are
 
 
-class _Selector(selectors._BaseSelectorImpl):
+class MemorySelector(selectors._BaseSelectorImpl):
     """Knows which sockets in memory are ready; those that may be are told to it by themselves."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.touched = network, network.touched
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        if self.network.touch(fileobj) is None:
+        if self.network.watch(fileobj, self) is None:
             raise NotSimulated("a file or a socket of the system")
         return super().register(fileobj, events, data)
+
+    def wake(self) -> None:
+        """A socket was touched; called if the network has several loops."""
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         self.network.touch(fileobj)
@@ -39,17 +45,20 @@ class _Selector(selectors._BaseSelectorImpl):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready, keys = [], self.get_map()
-        for number, sock in list(self.network.touched.items()):
+        for number, sock in list(self.touched.items()):
             key = keys.get(number)
             if key is not None and (events := sock.events() & key.events):
                 ready.append((key, events))
             else:
-                del self.network.touched[number]  # until something happens to it
+                del self.touched[number]  # until something happens to it
         return ready
 
 
 class MemoryLoop(selector_events.BaseSelectorEventLoop):
     """A loop whose connections are those of a network in memory."""
+
+    is_simulated = False  # whether its time is virtual, and all that it has is its own
+    lacks: Callable[[str], Exception] = NotSimulated  # raised for what it does not have
 
     # asyncio's attributes, the same from Python 3.11 to 3.14
     _ready: Any
@@ -64,12 +73,27 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     def __init__(self, network: MemoryNetwork) -> None:
         self.network = network
         self.kept: dict[str, Any] = {}  # what others keep for as long as this loop lives
-        super().__init__(_Selector(network))
+        super().__init__(MemorySelector(network))
 
     def close(self) -> None:
         """Close the loop, and all of its sockets with it."""
         self.network.close()
         super().close()
+
+    def _drop_cancelled(self) -> None:
+        """Forget the timers that were cancelled: at once if many, else those that come first."""
+        timers = self._scheduled
+        if self._timer_cancelled_count > max(_FEW, len(timers) // 2):
+            dropped = [timer for timer in timers if timer._cancelled]
+            timers[:] = [timer for timer in timers if not timer._cancelled]
+            heapq.heapify(timers)
+        else:
+            dropped = []
+            while timers and timers[0]._cancelled:
+                dropped.append(heapq.heappop(timers))
+        for timer in dropped:
+            timer._scheduled = False
+        self._timer_cancelled_count -= len(dropped)
 
     async def create_server(
         self,
@@ -86,7 +110,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
         if sock is None:
             hosts = [host or ""] if isinstance(host, str | None) else list(host)
             sock = self.network.listen(hosts, port or 0)
-        _check(sock)
+        self._check(sock)
         factory = self.network.numbered(protocol_factory)
         return await super().create_server(factory, sock=sock, **options)
 
@@ -107,9 +131,13 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
             if options.get("ssl") and options.get("server_hostname") is None:
                 options["server_hostname"] = host
             sock = await self.network.dial(host or "", port or 0)
-        _check(sock)
+        self._check(sock)
         factory = self.network.numbered(protocol_factory)
         return await super().create_connection(factory, sock=sock, **options)
+
+    def _check(self, sock: object) -> None:
+        if not isinstance(sock, MemorySocket):
+            raise type(self).lacks("a socket of the system")
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> list[tuple[Any, ...]]:
         """Let each name stand for itself: there is no one to ask."""
@@ -123,7 +151,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     ) -> asyncio.Handle:
         """Call soon; another thread may not, because nobody could say when it comes."""
         if threading.get_ident() != self._thread_id and self.is_running():
-            raise NotSimulated("a call from another thread")
+            raise type(self).lacks("a call from another thread")
         return self.call_soon(*arguments, **options)
 
     def _make_self_pipe(self) -> None:
@@ -137,19 +165,14 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
 
 
 def in_memory() -> MemoryLoop | None:
-    """Return the loop that runs here if its connections are in memory, else None."""
+    """Return the loop of the simulation that runs here, None if none does."""
     loop = asyncio._get_running_loop()
-    return loop if isinstance(loop, MemoryLoop) else None
-
-
-def _check(sock: object) -> None:
-    if not isinstance(sock, MemorySocket):
-        raise NotSimulated("a socket of the system")
+    return loop if isinstance(loop, MemoryLoop) and loop.is_simulated else None
 
 
 def _refuse(what: str) -> Callable[..., NoReturn]:
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise NotSimulated(what)
+    def refuse(self: MemoryLoop, *_: object, **__: object) -> NoReturn:
+        raise type(self).lacks(what)
 
     return refuse
 

@@ -95,6 +95,10 @@ class MemoryNetwork:
             self.touched[number] = sock
         return sock
 
+    def watch(self, number: int, selector: Any) -> MemorySocket | None:
+        """Let a loop's selector look at this socket, also each time when it is touched."""
+        return self.touch(number)
+
     def forget(self, sock: MemorySocket) -> None:
         """Drop a closed socket, and a connection when both of its ends are closed."""
         self.sockets.pop(sock.number, None)

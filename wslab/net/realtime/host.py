@@ -1,0 +1,126 @@
+"""Connections in memory for the loop that runs here, which is a notebook's, a script's or a page's.
+
+That loop goes on as before. Only `create_server` and `create_connection` lead to the network in
+memory, and with them everything that asyncio and `websockets` build on these two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from wslab.net.memory_loop import MemoryLoop, in_memory
+from wslab.net.network import MemoryNetwork
+from wslab.net.realtime.choice import NeedsSystem, is_chosen
+from wslab.net.realtime.crew import Crew
+from wslab.net.sockets import MemorySocket
+
+__all__ = ["HostedLoop", "crew", "install", "network_here"]
+
+_kept: list[tuple[Crew, int]] = []  # the process's crew, and the thread that it is on
+_HOSTED = "_wslab_hosted"  # the attribute of a loop that keeps its HostedLoop
+_DELEGATED = "call_later call_at time create_future create_task get_debug is_running is_closed"
+_DELEGATED += " call_exception_handler default_exception_handler"
+
+
+def crew() -> Crew:
+    """Return the process's crew; NeedsSystem on a different thread than the first time."""
+    if not _kept:
+        _kept.append((Crew(), threading.get_ident()))
+        install()
+    crew, thread = _kept[0]
+    if thread != threading.get_ident():
+        raise NeedsSystem("a second thread for a loop or a server")
+    return crew
+
+
+def network_here() -> MemoryNetwork | None:
+    """Return the network in memory to listen on here; None if it is the system's."""
+    if (loop := in_memory()) is not None:
+        return loop.network
+    return crew().network if is_chosen() else None
+
+
+class HostedLoop(MemoryLoop):
+    """Makes transports and servers for a loop that is not ours, on which all their code runs."""
+
+    lacks = NeedsSystem
+
+    def __init__(self, host: asyncio.AbstractEventLoop, crew: Crew) -> None:
+        self.host = host
+        super().__init__(crew.network)
+        for name in _DELEGATED.split():
+            setattr(self, name, getattr(host, name))
+        self._selector.touched, self._selector.wake = {}, self._wake
+        self._is_awake = False
+
+    def call_soon(
+        self, *arguments: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """Call soon, on the host."""
+        return self.host.call_soon(*arguments, context=context)
+
+    def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> asyncio.Handle:
+        """Call soon, on the host: the crew has one thread."""
+        return self.call_soon(*arguments, **options)
+
+    def _wake(self) -> None:
+        if not self._is_awake and not self.host.is_closed():
+            self._is_awake = True
+            self.host.call_soon(self._look, context=contextvars.Context())
+
+    def _look(self) -> None:
+        self._is_awake = False
+        self._process_events(self._selector.select())
+        try:
+            while self._ready:
+                handle = self._ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
+        finally:
+            if self._selector.touched:
+                self._wake()
+
+    def __del__(self) -> None:
+        """Say nothing: the host says it if it was not closed."""
+
+
+def _hosted(loop: Any) -> HostedLoop:
+    """Return what makes the connections of a loop, always the same for the same loop."""
+    if _HOSTED not in vars(loop):
+        setattr(loop, _HOSTED, HostedLoop(loop, crew()))
+    return vars(loop)[_HOSTED]  # type: ignore[no-any-return]
+
+
+def install() -> None:
+    """Lead the connections of this process's loops into memory, as long as that is chosen."""
+    kinds: list[Any] = [asyncio.BaseEventLoop]
+    if sys.platform == "emscripten":
+        from pyodide.webloop import WebLoop  # type: ignore[import-not-found]
+
+        kinds.append(WebLoop)
+        WebLoop.start_tls = asyncio.BaseEventLoop.start_tls
+    for kind in kinds:
+        for name in ("create_server", "create_connection"):
+            method = getattr(kind, name)
+            if not hasattr(method, "__wrapped__"):
+                setattr(kind, name, _in_memory(method))
+
+
+def _in_memory(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a loop's method that connects in memory instead of on the system."""
+
+    @functools.wraps(method)
+    async def connect(self: Any, *arguments: Any, **options: Any) -> Any:
+        sock = options.get("sock")
+        is_ours = isinstance(self, MemoryLoop) or not is_chosen()
+        if is_ours or not isinstance(sock, MemorySocket | None):
+            return await method(self, *arguments, **options)
+        return await getattr(_hosted(self), method.__name__)(*arguments, **options)
+
+    return connect
