@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from wslab.net.realtime.choice import NeedsSystem, is_chosen
+
 PROGRAM = "python -m wslab"
 COURSE = Path(__file__).parents[1]  # the folder that holds `notebooks` and the package
 
@@ -72,6 +74,8 @@ def serve(options: argparse.Namespace) -> int:
     server = None
     with signals_interrupt():
         try:
+            if is_chosen():
+                raise OSError(str(NeedsSystem("sockets, which other programs can reach")))
             server = pkgutil.resolve_name(SERVICES[options.server].start)(options)
             print(server.url, flush=True)
             while True:

@@ -11,7 +11,7 @@ from wslab.lab.threads import LabThread, LoopStalled, NoThread, SharedThread, pr
 from wslab.net.clock import now
 from wslab.net.memory_loop import in_memory
 from wslab.net.realtime.choice import is_chosen
-from wslab.net.realtime.host import crew
+from wslab.net.realtime.host import crew, lead_into_memory
 
 __all__ = ["LabThread", "LoopStalled", "NoThread", "lab_global", "lab_thread", "process_global"]
 __all__ += ["run", "settle"]
@@ -78,3 +78,7 @@ async def settle(
     while before != activity() and now() < end:
         before = activity()
         await asyncio.sleep(quiet)
+
+
+if is_chosen():
+    lead_into_memory()

@@ -32,6 +32,7 @@ class MemorySelector(selectors._BaseSelectorImpl):
         self.network, self.touched = network, network.touched
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Watch a socket."""
         if self.network.watch(fileobj, self) is None:
             raise NotSimulated("a file or a socket of the system")
         return super().register(fileobj, events, data)
@@ -40,10 +41,12 @@ class MemorySelector(selectors._BaseSelectorImpl):
         """A socket was touched; called if the network has several loops."""
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Watch a socket for something else."""
         self.network.touch(fileobj)
         return super().modify(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready, at once."""
         ready, keys = [], self.get_map()
         for number, sock in list(self.touched.items()):
             key = keys.get(number)
@@ -52,6 +55,15 @@ class MemorySelector(selectors._BaseSelectorImpl):
             else:
                 del self.touched[number]  # until something happens to it
         return ready
+
+
+class MemoryTransport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined,misc]
+    """asyncio's transport, which may be aborted when all is over."""
+
+    def abort(self) -> None:
+        """Close at once; asyncio stumbles if a close() has waited for the last bytes before."""
+        if self._loop is not None:
+            super().abort()
 
 
 class MemoryLoop(selector_events.BaseSelectorEventLoop):
@@ -69,6 +81,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     _selector: Any
     _transports: Any
     _process_events: Callable[[object], None]
+    _ensure_fd_no_transport: Callable[[object], None]
 
     def __init__(self, network: MemoryNetwork) -> None:
         self.network = network
@@ -138,6 +151,12 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     def _check(self, sock: object) -> None:
         if not isinstance(sock, MemorySocket):
             raise type(self).lacks("a socket of the system")
+
+    def _make_socket_transport(
+        self, sock: Any, protocol: Any, waiter: Any = None, **options: Any
+    ) -> MemoryTransport:
+        self._ensure_fd_no_transport(sock)
+        return MemoryTransport(self, sock, protocol, waiter, **options)
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> list[tuple[Any, ...]]:
         """Let each name stand for itself: there is no one to ask."""

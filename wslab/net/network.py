@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from errno import EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
@@ -79,7 +79,7 @@ class MemoryNetwork:
         self.listeners: dict[int, list[ListeningSocket]] = {}  # by port
         self.hosts: set[str] = set()  # on which something has listened
         self._numbers, self._connections = itertools.count(1), itertools.count(1)
-        self._ports = itertools.count(FIRST_PORT)
+        self._ports: Iterator[int] = itertools.count(FIRST_PORT)
 
     # What sockets tell
 

@@ -50,16 +50,20 @@ class RealtimeLoop(MemoryLoop):
                 self.network.sockets[number].close()
             super(MemoryLoop, self).close()
 
-    def set_default_executor(self, executor: object) -> None:  # type: ignore[override]
+    def set_default_executor(self, executor: object) -> None:
         """Do nothing: there are no threads, and `run_in_executor` says so."""
 
-    def call_soon(self, *arguments: Any, **options: Any) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]
+        self, *arguments: Any, **options: Any
+    ) -> asyncio.Handle:
         """Call soon, and wake the crew."""
         handle = super().call_soon(*arguments, **options)
         self.crew.wake()
         return handle
 
-    def call_at(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+    def call_at(  # type: ignore[override]
+        self, *arguments: Any, **options: Any
+    ) -> asyncio.TimerHandle:
         """Call at a time, and tell the crew."""
         handle = super().call_at(*arguments, **options)
         self.crew.wake()

@@ -20,7 +20,7 @@ from wslab.net.realtime.choice import NeedsSystem, is_chosen
 from wslab.net.realtime.crew import Crew
 from wslab.net.sockets import MemorySocket
 
-__all__ = ["HostedLoop", "crew", "install", "network_here"]
+__all__ = ["HostedLoop", "crew", "lead_into_memory", "network_here"]
 
 _kept: list[tuple[Crew, int]] = []  # the process's crew, and the thread that it is on
 _HOSTED = "_wslab_hosted"  # the attribute of a loop that keeps its HostedLoop
@@ -32,7 +32,7 @@ def crew() -> Crew:
     """Return the process's crew; NeedsSystem on a different thread than the first time."""
     if not _kept:
         _kept.append((Crew(), threading.get_ident()))
-        install()
+        lead_into_memory()
     crew, thread = _kept[0]
     if thread != threading.get_ident():
         raise NeedsSystem("a second thread for a loop or a server")
@@ -59,13 +59,15 @@ class HostedLoop(MemoryLoop):
         self._selector.touched, self._selector.wake = {}, self._wake
         self._is_awake = False
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, *arguments: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Call soon, on the host."""
         return self.host.call_soon(*arguments, context=context)
 
-    def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> asyncio.Handle:
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, *arguments: Any, **options: Any
+    ) -> asyncio.Handle:
         """Call soon, on the host: the crew has one thread."""
         return self.call_soon(*arguments, **options)
 
@@ -97,7 +99,7 @@ def _hosted(loop: Any) -> HostedLoop:
     return vars(loop)[_HOSTED]  # type: ignore[no-any-return]
 
 
-def install() -> None:
+def lead_into_memory() -> None:
     """Lead the connections of this process's loops into memory, as long as that is chosen."""
     kinds: list[Any] = [asyncio.BaseEventLoop]
     if sys.platform == "emscripten":

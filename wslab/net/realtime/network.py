@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from errno import EADDRNOTAVAIL
 from itertools import cycle
@@ -21,7 +22,8 @@ class SharedNetwork(MemoryNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ports = cycle(range(FIRST_PORT, 0x10000))
+        # In no order, as those of the system: a port of a different process means nothing here.
+        self._ports = cycle(random.sample(range(FIRST_PORT, 0x10000), 0x10000 - FIRST_PORT))
         self._watching: dict[int, MemorySelector] = {}  # by the number of a socket
 
     def watch(self, number: int, selector: MemorySelector) -> MemorySocket | None:
