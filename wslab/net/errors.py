@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Deadlock", "Livelock", "NotSimulated", "OutOfTime", "SimulationError", "waiting"]
+__all__ = [
+    "Deadlock",
+    "Livelock",
+    "NotSimulated",
+    "OutOfTime",
+    "SimulationError",
+    "failure",
+    "waiting",
+]
 
 SHOWN = 20  # tasks that a message names
 
@@ -48,6 +57,11 @@ class OutOfTime(SimulationError):
         super().__init__(
             f"out of time: the program has not ended within {limit:g} s of virtual time\n{tasks}"
         )
+
+
+def failure(number: int) -> OSError:
+    """Return the system's error of this number; it is a ConnectionError where Python has one."""
+    return OSError(number, os.strerror(number))
 
 
 def waiting(loop: asyncio.AbstractEventLoop) -> str:

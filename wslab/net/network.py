@@ -13,9 +13,10 @@ from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
 from wslab.net.address import LOOPBACK, is_address, is_loopback, plain, reachable
+from wslab.net.errors import failure
 from wslab.net.flow import Faults
 from wslab.net.launch import Program
-from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket, failure
+from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket
 
 __all__ = ["MemoryNetwork", "Recording", "Wire"]
 

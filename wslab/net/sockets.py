@@ -1,35 +1,30 @@
 """TCP in memory: sockets that asyncio's own transports use as if they were the system's.
 
-A socket here does the same as the kernel. It keeps arrived bytes until they are read. It takes at
-most a window's worth of bytes that the peer has not read. It sends FIN and RST, and reports
-ECONNRESET and EPIPE where Linux does. The bytes travel in a `Flow`, as fast as the network allows.
+A socket keeps arrived bytes until they are read, and takes at most a window's worth of bytes that
+the peer has not read. It sends FIN and RST, and reports ECONNRESET and EPIPE where Linux does. The
+bytes travel in a `Flow`, as fast as the network allows.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections import deque
 from collections.abc import Callable
 from errno import EBADF, ECONNRESET, EINVAL, ENOTCONN, EPIPE
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Protocol
+from typing import Any, Protocol
 
 from wslab.net.address import LOOPBACK, is_loopback
+from wslab.net.errors import failure
 from wslab.net.flow import Faults, Flow, Item
 from wslab.net.launch import PROGRAM
 
-__all__ = ["WINDOW", "ListeningSocket", "MemorySocket", "TcpSocket", "failure"]
+__all__ = ["WINDOW", "ListeningSocket", "MemorySocket", "TcpSocket"]
 
 WINDOW = 1 << 18  # bytes that may be under way, or unread, in one direction of a connection
 
 Address = tuple[str, int]
-
-
-def failure(number: int) -> OSError:
-    """Return the system's error of this number; it is a ConnectionError where Python has one."""
-    return OSError(number, os.strerror(number))
 
 
 class Host(Protocol):
@@ -112,8 +107,7 @@ class TcpSocket(MemorySocket):
         self.told: Callable[[bytes | str], None] = lambda what: None
         self.lost: Callable[[int, int], None] = lambda at, size: None
         self.arrived: deque[bytes] = deque()
-        self.unread = 0  # bytes of them
-        self.error = 0  # what the next call is to report
+        self.window, self.unread, self.error = WINDOW, 0, 0  # error: for the next call to report
         self.has_sent_fin = self.has_got_fin = self.is_reset = self.has_hole = False
 
     def _deliver(self, data: bytes) -> bool:
@@ -133,8 +127,14 @@ class TcpSocket(MemorySocket):
         can_read = self.unread or self.has_got_fin or is_over
         return EVENT_READ * bool(can_read) | EVENT_WRITE * bool(is_over or self._room() > 0)
 
+    def setsockopt(self, level: int, name: int, value: Any, *more: object) -> None:
+        """Take the size of a buffer, too: fewer bytes may be under way, or unread."""
+        super().setsockopt(level, name, value, *more)
+        if level == socket.SOL_SOCKET and name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            (self if name == socket.SO_SNDBUF else self.peer).window = value
+
     def _room(self) -> int:
-        return WINDOW - self.flow.backlog - self.peer.unread
+        return self.window - self.flow.backlog - self.peer.unread
 
     # What asyncio's transport calls
 

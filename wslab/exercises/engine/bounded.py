@@ -21,13 +21,24 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["RunEnd", "TimeUp", "is_own", "own_frames", "run_bounded"]
+__all__ = [
+    "CLEANING",
+    "NUDGE",
+    "Kept",
+    "RunEnd",
+    "TimeUp",
+    "is_own",
+    "own_frames",
+    "place_of",
+    "run_bounded",
+]
 
 PRINTED = 1000  # characters of the code's output that are kept
 CLEANING = 3.0  # seconds at most, for the clean-up after the learner's code
 NUDGE = 0.05  # seconds between two interrupts; code that swallows one gets the next
 
-_set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+# A page has neither threads nor this function.
+_set_exception: Any = getattr(getattr(ctypes, "pythonapi", None), "PyThreadState_SetAsyncExc", None)
 _sleep = time.sleep
 
 
@@ -59,16 +70,18 @@ class RunEnd:
     printed: str = ""
 
 
-class _Kept(io.TextIOBase):
+class Kept(io.TextIOBase):
     """A file that keeps the beginning of the text written to it."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def writable(self) -> bool:
+        """Say yes."""
         return True
 
     def write(self, text: str, /) -> int:
+        """Keep text, as long as there is room."""
         if len(self.text) < PRINTED:
             self.text += text
             if len(self.text) >= PRINTED:
@@ -113,7 +126,7 @@ def run_bounded(
     wake: called if the function then waits in foreign code, such as an event loop. It has to make
     that code raise TimeUp.
     """
-    run, printed, ending = _Run(function), _Kept(), RunEnd()
+    run, printed, ending = _Run(function), Kept(), RunEnd()
     thread = threading.Thread(target=run, name="wslab-check", daemon=True)
     with redirect_stdout(printed), redirect_stderr(printed):
         thread.start()
@@ -203,8 +216,11 @@ def _nudge_traced(thread: threading.Thread) -> None:
 
 def _where(thread: threading.Thread) -> str:
     """Return the line of the learner's code that a thread is in."""
-    frame = sys._current_frames().get(thread.ident or 0)
-    own = own_frames(frame)
+    return place_of(own_frames(sys._current_frames().get(thread.ident or 0)))
+
+
+def place_of(own: list[traceback.FrameSummary]) -> str:
+    """Describe the last one of a learner's frames; "" if there is none."""
     if not own:
         return ""
     return f"line {own[-1].lineno}, in {own[-1].name}: {own[-1].line}".removesuffix(": ")

@@ -11,23 +11,23 @@ import inspect
 import random
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, NoReturn
 
-from wslab.exercises.engine.bounded import TimeUp
+from wslab.exercises.engine.bounded import CLEANING, TimeUp
+from wslab.exercises.engine.peer import Late, Peer, within
 from wslab.exercises.engine.verdict import Wrong
 from wslab.lab.registry import LOOPBACK, listen
 from wslab.lab.tables import hex_bytes
+from wslab.net.realtime.choice import is_chosen
+from wslab.net.realtime.host import crew
+from wslab.net.sockets import MemorySocket
 from wslab.protocol.errors import quantity
 
 __all__ = ["Late", "Peer", "Trial", "shown"]
 
 SHOWN = 60  # characters of a value in a verdict
 SHOWN_BYTES = 16
-
-
-class Late(Exception):
-    """Something did not happen in time, as the message says."""
 
 
 def shown(value: object) -> str:
@@ -48,7 +48,12 @@ class Trial:
     """One run of one check.
 
     name: the task's name, for messages. rng: draws the cases, the same ones for the same seed.
+    ends_at: the time at which `run` is to raise TimeUp; None if another thread sees to that.
+    within: waits at most some seconds.
     """
+
+    ends_at: float | None = None
+    within = staticmethod(within)
 
     def __init__(self, name: str, rng: random.Random) -> None:
         self.name = name
@@ -165,9 +170,13 @@ class Trial:
 
     def run(self, scenario: Coroutine[Any, Any, object]) -> None:
         """Run a scenario on its own loop; an exception of a handler beside it counts first."""
-        with asyncio.Runner() as runner:
+        with ExitStack() as stack:
+            factory = stack.enter_context(crew().stage()) if is_chosen() else None
+            runner = stack.enter_context(asyncio.Runner(loop_factory=factory))
             self._loop = runner.get_loop()
             self._loop.set_exception_handler(lambda loop, context: None)
+            if self.ends_at is not None:
+                self._loop.call_at(self.ends_at, _time_is_up, self._loop)
             try:
                 runner.run(scenario)
             except Exception:
@@ -188,6 +197,8 @@ class Trial:
 
     def closed_port(self) -> int:
         """Return a port on which nobody listens, and nobody can listen until `close`."""
+        if is_chosen():
+            return int(self.listen().getsockname()[1])  # in memory it is open when it is served
         kept = socket.socket()
         kept.bind(("127.0.0.1", 0))
         self._sockets.append(kept)
@@ -225,25 +236,13 @@ class Trial:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    @asynccontextmanager
-    async def within(self, seconds: float, what: str) -> AsyncIterator[None]:
-        """Wait at most this long; what: names the thing that is missing then."""
-        scope = asyncio.timeout(seconds)
-        try:
-            async with scope:
-                yield
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise Late(f"{what} within {seconds:g} s") from None
-
     def close(self) -> None:
         """End the trial, from any thread; no socket is left that listens or waits."""
         self._over = True
         for one in self._sockets:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, AttributeError):  # not all in memory have it
                 one.shutdown(socket.SHUT_RDWR)
-            if isinstance(one, socket.socket):
+            if isinstance(one, socket.socket | MemorySocket):
                 one.close()
 
     def wake(self) -> None:
@@ -259,40 +258,7 @@ class Trial:
             self._loop.close()
 
 
-def _time_is_up() -> None:
+def _time_is_up(loop: asyncio.AbstractEventLoop | None = None) -> None:
+    if loop is not None:  # the clean-up may need it once more
+        loop.call_later(CLEANING, _time_is_up, loop)
     raise TimeUp
-
-
-class Peer:
-    """The other end of a connection, played by the check."""
-
-    def __init__(
-        self, trial: Trial, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.trial, self.reader, self.writer = trial, reader, writer
-
-    async def send(self, *pieces: bytes) -> None:
-        """Send pieces, each in its own TCP segment as far as possible."""
-        for piece in pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-            await asyncio.sleep(0)
-
-    async def read(self, until: bytes, what: str, seconds: float = 1.0) -> bytes:
-        """Return the bytes up to this mark, or up to the end; Late if neither comes."""
-        async with self.trial.within(seconds, f"no {what}"):
-            try:
-                return await self.reader.readuntil(until)
-            except asyncio.IncompleteReadError as error:
-                return error.partial
-            except ConnectionError:
-                return b""
-
-    async def read_to_end(self, what: str, seconds: float = 1.0) -> bytes:
-        """Return all bytes until the other side closes; Late if it does not."""
-        data = b""
-        async with self.trial.within(seconds, f"no {what}"):
-            with contextlib.suppress(ConnectionError):
-                while piece := await self.reader.read(65536):
-                    data += piece
-        return data

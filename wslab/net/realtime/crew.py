@@ -12,7 +12,7 @@ import contextvars
 import math
 import signal
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from heapq import heappop
 from typing import Any, TypeVar
@@ -107,7 +107,7 @@ class RealtimeLoop(MemoryLoop):
         """
         task = self.create_task(main)
         try:
-            with self.crew.busy(), step_aside():
+            with self.crew.stage():
                 return self.run_until_complete(task)
         finally:
             task.cancel()
@@ -181,6 +181,12 @@ class Crew:
             with step_aside(), suppress(SystemExit):  # a task that calls exit() ends only itself
                 loop.turn()
         return bool(ready)
+
+    @contextmanager
+    def stage(self) -> Iterator[Callable[[], RealtimeLoop]]:
+        """Let other loops of the crew run in this block; gives the function that makes one."""
+        with self.busy(), step_aside():
+            yield lambda: RealtimeLoop(self)
 
     @contextmanager
     def busy(self) -> Iterator[None]:

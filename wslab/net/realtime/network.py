@@ -9,10 +9,11 @@ from itertools import cycle
 from typing import Any
 
 from wslab.net.address import is_loopback, plain
+from wslab.net.errors import failure
 from wslab.net.memory_loop import MemorySelector
 from wslab.net.network import FIRST_PORT, WILDCARDS, MemoryNetwork
 from wslab.net.realtime.choice import NeedsSystem
-from wslab.net.sockets import ListeningSocket, MemorySocket, failure
+from wslab.net.sockets import ListeningSocket, MemorySocket
 
 __all__ = ["SharedNetwork"]
 
