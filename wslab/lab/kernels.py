@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from queue import Empty
 
+from wslab.net.realtime.choice import NeedsSystem, is_chosen
+
 __all__ = ["run_all"]
 
 
@@ -17,7 +19,10 @@ async def run_all(cells: Sequence[str], *, patience: float = 3.0) -> list[str]:
     cells: Python sources, run in order.
     patience: seconds without any reply after which the remaining cells count as lost.
     Returns the fate of each: "ran", "raised …", or "lost" if the kernel never answered.
+    Raises NeedsSystem where there is no second process.
     """
+    if is_chosen():
+        raise NeedsSystem("a second kernel")
     return await asyncio.to_thread(_run_all, list(cells), patience)
 
 

@@ -123,7 +123,7 @@ class Crew:
     def __init__(self) -> None:
         self.network = SharedNetwork()
         self.loops: list[RealtimeLoop] = []
-        self.button = Button()
+        self.button, self.began = Button(), time.monotonic()
         self._is_busy = False  # one of them runs, and sees to the others
         self._host: asyncio.AbstractEventLoop | None = None  # calls `pump` next,
         self._when = math.inf  # at this time
@@ -170,7 +170,7 @@ class Crew:
         awake = [each for each in self.loops if each is loop or not each.is_running()]
         due = min(each.due for each in awake)
         if due == math.inf:
-            raise Deadlock(time.monotonic(), waiting(loop))
+            raise Deadlock(time.monotonic() - self.began, waiting(loop))
         if due:
             time.sleep(min(due, NAP))
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from wslab.net.address import authority, reachable
 from wslab.net.memory_loop import MemoryLoop, in_memory
 from wslab.net.network import MemoryNetwork
 from wslab.net.realtime.choice import NeedsSystem, is_chosen
@@ -24,6 +26,7 @@ __all__ = ["HostedLoop", "crew", "lead_into_memory", "network_here"]
 
 _kept: list[tuple[Crew, int]] = []  # the process's crew, and the thread that it is on
 _HOSTED = "_wslab_hosted"  # the attribute of a loop that keeps its HostedLoop
+MARK = "leads_into_memory"  # the attribute of a method that was replaced
 _DELEGATED = "call_later call_at time create_future create_task get_debug is_running is_closed"
 _DELEGATED += " call_exception_handler default_exception_handler"
 
@@ -100,7 +103,10 @@ def _hosted(loop: Any) -> HostedLoop:
 
 
 def lead_into_memory() -> None:
-    """Lead the connections of this process's loops into memory, as long as that is chosen."""
+    """Lead the connections of this process's loops into memory, as long as that is chosen.
+
+    What there is none of raises NeedsSystem: second processes, and blocking sockets to the lab.
+    """
     kinds: list[Any] = [asyncio.BaseEventLoop]
     if sys.platform == "emscripten":
         from pyodide.webloop import WebLoop  # type: ignore[import-not-found]
@@ -108,16 +114,23 @@ def lead_into_memory() -> None:
         kinds.append(WebLoop)
         WebLoop.start_tls = asyncio.BaseEventLoop.start_tls
     for kind in kinds:
-        for name in ("create_server", "create_connection"):
-            method = getattr(kind, name)
-            if not hasattr(method, "__wrapped__"):
-                setattr(kind, name, _in_memory(method))
+        _replace(kind, ("create_server", "create_connection"), _in_memory)
+        _replace(kind, ("subprocess_exec", "subprocess_shell"), _without_processes)
+    _replace(socket.socket, ("connect", "connect_ex"), _without_sockets)
+
+
+def _replace(kind: Any, names: Iterable[str], wrapper: Callable[[Any], Any]) -> None:
+    for name in names:
+        method = getattr(kind, name)
+        if not hasattr(method, MARK):
+            replacement = functools.wraps(method)(wrapper(method))
+            setattr(replacement, MARK, True)
+            setattr(kind, name, replacement)
 
 
 def _in_memory(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a loop's method that connects in memory instead of on the system."""
 
-    @functools.wraps(method)
     async def connect(self: Any, *arguments: Any, **options: Any) -> Any:
         sock = options.get("sock")
         is_ours = isinstance(self, MemoryLoop) or not is_chosen()
@@ -126,3 +139,30 @@ def _in_memory(method: Callable[..., Any]) -> Callable[..., Any]:
         return await getattr(_hosted(self), method.__name__)(*arguments, **options)
 
     return connect
+
+
+def _without_processes(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def start(self: Any, *arguments: Any, **options: Any) -> Any:
+        if is_chosen():
+            raise NeedsSystem("a second process")
+        return await method(self, *arguments, **options)
+
+    return start
+
+
+def _without_sockets(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a socket's method that says why it does not reach a server of the lab."""
+
+    def connect(self: Any, address: Any) -> Any:
+        if is_chosen() and isinstance(address, tuple) and _is_in_memory(*address[:2]):
+            what = "a socket of the system, but only asyncio reaches a server in memory"
+            raise NeedsSystem(f"{what} such as {authority(*address[:2])}")
+        return method(self, address)
+
+    return connect
+
+
+def _is_in_memory(host: str, port: int) -> bool:
+    """Tell whether the system cannot lead there: a page has no sockets at all."""
+    has_listener = _kept and _kept[0][0].network.find(reachable(host), port)
+    return sys.platform == "emscripten" or bool(has_listener)
