@@ -64,9 +64,12 @@ def read(path: Path) -> NotebookNode:
 
 
 def source_hash(nb: NotebookNode) -> str:
-    """Hash the code that makes the outputs: every code cell's source and tags, in order."""
+    """Hash the code that makes the outputs: every code cell's source and tags, in order.
+
+    What a cell needs (`needs-…`) only tells where it cannot run, and changes no output.
+    """
     code = [
-        [cell.source, sorted(cell.metadata.get("tags", []))]
+        [cell.source, sorted(t for t in cell.metadata.get("tags", []) if t[:6] != "needs-")]
         for cell in nb.cells
         if cell.cell_type == "code"
     ]
