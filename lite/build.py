@@ -40,7 +40,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 PYTHON = "3.14"  # Pyodide's
 # They are compiled, so PyPI has no wheel of them for a page.
-COMPILED = {"brotli", "matplotlib", "numpy", "pillow", "pycrdt", "regex"}
+COMPILED = {"brotli", "matplotlib", "numpy", "pillow", "pycrdt"}
 FROM_PYODIDE = "matplotlib"  # with all that it depends on, NumPy included
 # What the kernel loads before the first cell. The first four come with its JupyterLab extension.
 KERNEL = ("ipykernel", "piplite", "pyodide-kernel", "micropip", "comm", "jedi", "ipython")
