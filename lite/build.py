@@ -42,8 +42,8 @@ PYTHON = "3.14"  # Pyodide's
 # They are compiled, so PyPI has no wheel of them for a page.
 COMPILED = {"brotli", "matplotlib", "numpy", "pillow", "pycrdt"}
 FROM_PYODIDE = "matplotlib"  # with all that it depends on, NumPy included
-# What the kernel loads before the first cell. The first four come with its JupyterLab extension.
-KERNEL = ("ipykernel", "piplite", "pyodide-kernel", "micropip", "comm", "jedi", "ipython")
+# What the kernel loads before the first cell. The first three come with its JupyterLab extension.
+KERNEL = ("ipykernel", "piplite", "pyodide-kernel", "micropip", "comm", "jedi", "ipython", "wslab")
 EXTENSIONS = (
     "@jupyterlite/pyodide-kernel-extension",
     "@jupyter-widgets/jupyterlab-manager",
@@ -51,6 +51,13 @@ EXTENSIONS = (
 )
 APPS = ("lab", "notebooks", "tree")
 FIRST = "00_start_here.ipynb"
+# IPython runs this file before the first cell.
+STARTUP = "wslab_startup.py"
+# Of the page's Python. The drive is what JupyterLite keeps in the browser.
+ENVIRONMENT = {
+    "PYTHONSTARTUP": f"/lib/python{PYTHON}/site-packages/{STARTUP}",
+    "WSLAB_PROGRESS": "/drive/progress.jsonl",
+}
 # What the markers in a wheel's requirements see in a page.
 PAGE = {
     "extra": "",
@@ -154,6 +161,8 @@ def make_wheel(folder: Path, course: Path) -> None:
     }
     for path in sorted((course / "notebooks").rglob("*.ipynb")):
         files[path.relative_to(course).as_posix()] = path.read_bytes()
+    files["wslab_page.py"] = (HERE / "page.py").read_bytes()
+    files[STARTUP] = b'__import__("wslab_page").install()\n'
     needs = "".join(f"Requires-Dist: {need}\n" for need in PROJECT["dependencies"])
     head = f"Metadata-Version: 2.4\nName: {PROJECT['name']}\nVersion: {PROJECT['version']}\n"
     files[f"{info}/METADATA"] = f"{head}{needs}".encode()
@@ -225,7 +234,7 @@ def configure(work: Path) -> None:
     """Write JupyterLite's settings."""
     kernel = {
         "disablePyPIFallback": True,
-        "loadPyodideOptions": {"packages": list(KERNEL)},
+        "loadPyodideOptions": {"env": ENVIRONMENT, "packages": KERNEL},
     }
     settings = {
         "jupyter-lite-schema-version": 0,
@@ -277,7 +286,7 @@ def lock() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     names = [need for need in PROJECT["dependencies"] if Requirement(need).name not in COMPILED]
-    (work / "wanted").write_text("\n".join([*names, *KERNEL[3:]]), "utf-8")
+    (work / "wanted").write_text("\n".join([*names, *KERNEL[3:-1]]), "utf-8")
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header"]
     command += ["--no-annotate", f"--python-version={PYTHON}", "--no-python-downloads"]
     command += ["--python-platform=wasm32-pyodide2024", "--only-binary=:all:"]
