@@ -267,13 +267,17 @@ def run_jupyterlite(work: Path, contents: Path, target: Path) -> None:
 
 
 def begin_at_first_lesson(target: Path) -> None:
-    """Let the site's own address open the first lesson, wherever the folder is published."""
+    """Let the site's own address open the first lesson, wherever the folder is published.
+
+    JupyterLite looks for settings in this page, so it needs the script, although that is empty.
+    """
     address = f"lab/index.html?path={FIRST}"
     page = f"""<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <title>wslab, a hands-on WebSocket course</title>
 <meta http-equiv="refresh" content="0; url={address}">
+<script id="jupyter-config-data" type="application/json" data-jupyter-lite-root=".">{{}}</script>
 <p><a href="{address}">Open the course</a></p>
 </html>
 """

@@ -1,9 +1,9 @@
 // Run the cells of notebooks in the site's Python, under Node instead of in a page.
 //
-//     node --experimental-wasm-jspi run.mjs SITE < {"NAME": ["source of a cell", …], …}
+//     node --experimental-wasm-jspi lite.mjs SITE < {"NAME": ["source of a cell", …], …}
 //
-// It prints {"asked": [addresses], "outputs": {NAME: [[output, …], …]}}. The outputs are nbformat's.
-// The callbacks are those that the worker of JupyterLite's kernel gives to `pyodide_kernel`.
+// It prints a line for each notebook, {"name": NAME, "cells": [[output, …], …], "asked": [address, …]}.
+// The outputs are nbformat's. The callbacks are those that the worker of JupyterLite's kernel sets.
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -15,7 +15,7 @@ const plugin = "@jupyterlite/pyodide-kernel-extension:kernel";
 const options = settings["jupyter-config-data"].litePluginSettings[plugin].loadPyodideOptions;
 
 // Nothing outside can be reached, whatever this machine could reach.
-const asked = [];
+let asked = [];
 globalThis.fetch = async (address) => {
   asked.push(String(address));
   throw new TypeError("fetch failed: this page is offline");
@@ -23,13 +23,11 @@ globalThis.fetch = async (address) => {
 
 const { loadPyodide } = await import(pathToFileURL(path.join(folder, "pyodide.mjs")));
 const say = (text) => console.error(text);
+options.env.WSLAB_PROGRESS = "off";
 const pyodide = await loadPyodide({ indexURL: `${folder}/`, stdout: say, stderr: say, ...options });
 await pyodide.runPythonAsync("import pyodide_kernel");
-const { kernel_instance: kernel, stdout_stream, stderr_stream } = {
-  kernel_instance: pyodide.globals.get("pyodide_kernel").kernel_instance,
-  stdout_stream: pyodide.globals.get("pyodide_kernel").stdout_stream,
-  stderr_stream: pyodide.globals.get("pyodide_kernel").stderr_stream,
-};
+const { kernel_instance: kernel, stdout_stream, stderr_stream } =
+  pyodide.globals.get("pyodide_kernel");
 const shell = kernel.interpreter;
 kernel._parent_header = pyodide.toPy({ header: {} });
 shell.send_comm = () => {};
@@ -53,29 +51,26 @@ shell.display_pub.display_data_callback = (data, metadata) =>
 shell.displayhook.publish_execution_result = (count, data, metadata) =>
   outputs.push({ output_type: "execute_result", data: plain(data), metadata: plain(metadata) });
 
-// Each notebook begins as in a new kernel, as far as it can tell.
-const AFRESH = `
-import sys
-for name in [name for name in sys.modules if name.partition(".")[0] == "wslab"]:
-    del sys.modules[name]
+const STOP_ALL = `
+from wslab import lab
+for listener in list(lab.running().values()):
+    await listener.stop()
 `;
 
-const found = {};
-for (const [name, cells] of Object.entries(JSON.parse(fs.readFileSync(0)))) {
-  const start = performance.now();
-  shell.reset();
-  pyodide.runPython(AFRESH);
-  found[name] = [];
-  for (const source of cells) {
+for (const [name, sources] of Object.entries(JSON.parse(fs.readFileSync(0)))) {
+  asked = [];
+  const cells = [];
+  for (const source of sources) {
     outputs = [];
     const reply = plain(await kernel.run(source));
     if (reply.status === "error") {
       const { ename, evalue, traceback } = reply;
       outputs.push({ output_type: "error", ename, evalue, traceback });
     }
-    found[name].push(outputs);
+    cells.push(outputs);
   }
-  say(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  fs.writeSync(1, `${JSON.stringify({ name, cells, asked })}\n`);
+  await kernel.run(STOP_ALL);
+  shell.reset();
 }
-fs.writeSync(1, JSON.stringify({ asked, outputs: found }));
 process.exit(0);
