@@ -1,8 +1,8 @@
-"""What a page's Python lacks: NumPy, Matplotlib, trustme, and some of IPython's events.
+"""Give a page's Python what it lacks: packages, some of IPython's events, and Run All.
 
-Pyodide has the first two. A page fetches them from the Internet when something of them is first
-used. If that fails, stand-ins take their place. A figure then says why it is missing, and what it
-would show. The rest of the lesson works as usual. No page has trustme.
+Pyodide has NumPy and Matplotlib. A page fetches them from the Internet when something of them is
+first used. If that fails, stand-ins take their place. A figure then says why it is missing, and
+what it would show. The rest of the lesson works as usual. No page has trustme.
 IPython calls `install` before the first cell.
 """
 
@@ -181,9 +181,31 @@ def tell_when_cells_end(shell: Any) -> None:
     shell.run_cell, shell.run_cell_async = run, run_async
 
 
+def go_on_after_expected_errors(kernel: Any) -> None:
+    """Let Run All go on after a cell that is tagged `raises-exception`, as JupyterLab does.
+
+    JupyterLite drops all waiting cells when a reply says "error", whatever the request says. So the
+    traceback is displayed here, and the reply says "ok".
+    """
+    run_cell = kernel.run
+
+    async def run(code: str) -> dict[str, Any]:
+        results: dict[str, Any] = await run_cell(code)
+        request = kernel.get_parent().get("content", {})
+        if results["status"] == "error" and not request.get("stop_on_error", True):
+            traceback = "\n".join(results["traceback"])
+            kernel.interpreter.display_pub.publish({"application/vnd.jupyter.stderr": traceback})
+            results["status"] = "ok"
+        return results
+
+    kernel.run = run
+
+
 def install() -> None:
-    """Let the finder be asked last, and the shell tell its events."""
+    """Let the finder be asked last, and mend the shell and its kernel."""
     from IPython import get_ipython
 
     sys.meta_path.append(Finder())
-    tell_when_cells_end(get_ipython())
+    shell = get_ipython()
+    tell_when_cells_end(shell)
+    go_on_after_expected_errors(shell.kernel)
