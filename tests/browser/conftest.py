@@ -39,7 +39,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",  # nothing but the lesson is talking
     "--disable-component-update",
     "--disable-sync",
-    f"--host-resolver-rules=MAP {REMOTE_HOST} 127.0.0.1",  # a page that came from elsewhere
+    # A page that came from elsewhere; and no other name leads anywhere
+    f"--host-resolver-rules=MAP {REMOTE_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 # The course must look the same everywhere: no news, no pop-ups about them.
 PAGE_CONFIG = {
@@ -222,6 +223,24 @@ class Driver:
         }"""
         page.wait_for_function(done, timeout=RUN_TIMEOUT)
         expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+
+    def cell(self, page: Page, text: str) -> Locator:
+        """The code cell with this in its source."""
+        editor = page.locator(".cm-content", has_text=text)
+        return page.locator(".jp-CodeCell", has=editor).first
+
+    def run(self, page: Page, code: Locator) -> Locator:
+        """Run a cell; gives its output."""
+        code.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        return code.locator(".jp-OutputArea-output")
+
+    def rewrite(self, page: Page, code: Locator, source: str) -> None:
+        """Replace what is in a cell, as one does with the keyboard, and run it."""
+        code.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(source)
+        page.keyboard.press("Control+Enter")
 
     def open_widgets(self, page: Page) -> Locator:
         """Open a notebook with one widget of every kind, and run it; return the widgets."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -25,51 +25,37 @@ def lab(start_lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
             yield running
 
 
-def cell(page: Page, text: str) -> Locator:
-    """The code cell with this in its source."""
-    editor = page.locator(".cm-content", has_text=text)
-    return page.locator(".jp-CodeCell", has=editor).first
-
-
-def run(page: Page, code: Locator) -> Locator:
-    """Run a cell; gives its output."""
-    code.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    return code.locator(".jp-OutputArea-output")
-
-
-def rewrite(page: Page, code: Locator, source: str) -> None:
-    """Replace what is in a cell, as one does with the keyboard."""
-    code.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(source)
-    page.keyboard.press("Control+Enter")
-
-
 def test_a_task_from_wrong_to_right(page: Page, driver, lab) -> None:
     driver.open_notebook(page, NOTEBOOK)
-    run(page, cell(page, "import hashlib"))
-    answer, check = cell(page, "def accept_key"), cell(page, "check.handshake.accept_key(")
+    driver.run(page, driver.cell(page, "import hashlib"))
+    answer, check = (
+        driver.cell(page, "def accept_key"),
+        driver.cell(page, "check.handshake.accept_key("),
+    )
 
-    run(page, answer)
-    expect(run(page, check)).to_contain_text("○ not attempted yet: handshake.accept_key")
+    driver.run(page, answer)
+    expect(driver.run(page, check)).to_contain_text("○ not attempted yet: handshake.accept_key")
 
-    rewrite(page, answer, f"def accept_key(key):\n    {WRONG}")
-    output = run(page, check)
+    driver.rewrite(page, answer, f"def accept_key(key):\n    {WRONG}")
+    output = driver.run(page, check)
     expect(output).to_contain_text("✗ wrong: handshake.accept_key")
     expect(output).to_contain_text("this is the digest in hex, but it has to be in Base64")
     expect(output).to_contain_text("stuck? check.handshake.accept_key.hint(1)")
     expect(output).not_to_contain_text("Traceback")
     driver.screenshot(page, "exercise_wrong")
 
-    rewrite(page, cell(page, 'progress("handshake")'), "check.handshake.accept_key.hint(2)")
-    expect(cell(page, "hint(2)").locator(".jp-OutputArea-output")).to_contain_text("28 characters")
+    driver.rewrite(
+        page, driver.cell(page, 'progress("handshake")'), "check.handshake.accept_key.hint(2)"
+    )
+    expect(driver.cell(page, "hint(2)").locator(".jp-OutputArea-output")).to_contain_text(
+        "28 characters"
+    )
 
-    rewrite(page, answer, f"def accept_key(key):\n    {RIGHT}")
-    expect(run(page, check)).to_contain_text("✓ solved: handshake.accept_key")
+    driver.rewrite(page, answer, f"def accept_key(key):\n    {RIGHT}")
+    expect(driver.run(page, check)).to_contain_text("✓ solved: handshake.accept_key")
 
-    rewrite(page, cell(page, "hint(2)"), 'progress("handshake")')
-    table = cell(page, 'progress("handshake")').locator(".jp-OutputArea-output table")
+    driver.rewrite(page, driver.cell(page, "hint(2)"), 'progress("handshake")')
+    table = driver.cell(page, 'progress("handshake")').locator(".jp-OutputArea-output table")
     expect(table).to_contain_text("Solved: 1 of 4")
     row = table.get_by_role("row", name="handshake.accept_key")
     expect(row).to_contain_text("✓ solved")
@@ -79,12 +65,14 @@ def test_a_task_from_wrong_to_right(page: Page, driver, lab) -> None:
 
 def test_an_endless_loop_leaves_the_kernel_alive(page: Page, driver, lab) -> None:
     driver.open_notebook(page, NOTEBOOK)
-    run(page, cell(page, "import hashlib"))
-    rewrite(page, cell(page, "def choose"), "def choose(offered, spoken):\n    while True: pass")
-    check = cell(page, "check.handshake.choose(")
-    expect(run(page, check)).to_contain_text("✗ timed out: handshake.choose")
-    rewrite(page, cell(page, 'progress("handshake")'), "6 * 7")
-    expect(cell(page, "6 * 7").locator(".jp-OutputArea-output")).to_contain_text("42")
+    driver.run(page, driver.cell(page, "import hashlib"))
+    driver.rewrite(
+        page, driver.cell(page, "def choose"), "def choose(offered, spoken):\n    while True: pass"
+    )
+    check = driver.cell(page, "check.handshake.choose(")
+    expect(driver.run(page, check)).to_contain_text("✗ timed out: handshake.choose")
+    driver.rewrite(page, driver.cell(page, 'progress("handshake")'), "6 * 7")
+    expect(driver.cell(page, "6 * 7").locator(".jp-OutputArea-output")).to_contain_text("42")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-import numpy as np
-
 __all__ = ["Attempts", "Backoff", "Decorrelated", "Fixed", "LibraryDefault", "Policy", "delays"]
 
 Numbers = Any  # a number, or a NumPy array of them
@@ -83,9 +81,9 @@ class Backoff:
 
     def delay(self, attempt: Numbers, lot: Numbers, previous: Numbers) -> Numbers:
         """Return the seconds to wait."""
-        steps = np.maximum(0, attempt - self.quick + 1)
-        steps = np.minimum(steps, 1000 / math.log2(max(self.factor, 1.001)))  # no overflow
-        longest = np.minimum(self.limit, self.first * self.factor**steps)
+        most = 1000 / math.log2(max(self.factor, 1.001))  # no overflow
+        steps = _within(0, attempt - self.quick + 1, most)
+        longest = _within(0, self.first * self.factor**steps, self.limit)
         return longest * (lot if self.jitter else 1.0)
 
 
@@ -106,8 +104,8 @@ class Decorrelated:
 
     def delay(self, attempt: Numbers, lot: Numbers, previous: Numbers) -> Numbers:
         """Return the seconds to wait."""
-        top = 3 * np.maximum(previous, self.first)
-        return np.minimum(self.limit, self.first + lot * (top - self.first))
+        top = 3 * _within(self.first, previous, math.inf)
+        return _within(0, self.first + lot * (top - self.first), self.limit)
 
 
 @dataclass(frozen=True)
@@ -129,12 +127,16 @@ class LibraryDefault:
 
     def delay(self, attempt: Numbers, lot: Numbers, previous: Numbers) -> Numbers:
         """Return the seconds to wait; 0 for attempt 0, which is made at once."""
-        later = self.least * self.factor ** np.clip(attempt - 2, 0, 100)
-        return np.where(
-            np.equal(attempt, 0),
-            0.0,
-            np.where(np.equal(attempt, 1), lot * self.first, np.minimum(later, self.limit)),
-        )
+        later = self.least * self.factor ** _within(0, attempt - 2, 100)
+        second = (attempt == 1) * lot * self.first
+        return second + (attempt > 1) * _within(0, later, self.limit)
+
+
+def _within(least: float, numbers: Numbers, most: float) -> Numbers:
+    """Limit a number, or every number of an array, without importing NumPy for one client."""
+    if isinstance(numbers, (int, float)):
+        return min(max(numbers, least), most)
+    return numbers.clip(least, most)
 
 
 def delays(policy: Policy, *, rng: Random) -> Iterator[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 
 from wslab.lab.loop import process_global
 
@@ -21,10 +22,9 @@ def let_stop_reach_awaits() -> None:
     loop = asyncio.get_running_loop()
     if process_global("wakeup", dict[str, object]).get("loop") is loop:
         return
-    try:
-        reader, writer = socket.socketpair()
-    except OSError:  # a page has no sockets, and its Stop sends no signal
+    if sys.platform == "emscripten":  # a page has no sockets, and its Stop sends no signal
         return
+    reader, writer = socket.socketpair()
     reader.setblocking(False)
     writer.setblocking(False)
     try:

@@ -106,7 +106,7 @@ class HandlerError(NamedTuple):
 def _keep_own_frames(lines: traceback.TracebackException) -> None:
     own = [frame for frame in lines.stack if not frame.filename.startswith(_foreign_folders())]
     for frame in own:
-        if "ipykernel_" in frame.filename:  # the kernel names a cell like a temporary file
+        if "ipykernel_" in frame.filename or frame.filename.startswith("<ipython-input-"):
             frame.filename = "a cell of this notebook"
     lines.stack = traceback.StackSummary.from_list(own)
     for other in (lines.__cause__, lines.__context__, *(lines.exceptions or ())):

@@ -20,9 +20,12 @@ from typing import Any, TypeVar
 from wslab.net.loop import SimulatedLoop
 from wslab.net.memory_loop import in_memory
 
-__all__ = ["Timers", "now", "run_virtual", "unguessable"]
+__all__ = ["Timers", "cpu_time", "now", "run_virtual", "unguessable"]
 
 T = TypeVar("T")
+
+# Seconds of CPU of this thread. A page has no such clock, and its one thread has its own CPU.
+cpu_time: Callable[[], float] = getattr(time, "thread_time", time.perf_counter)
 
 
 def now() -> float:

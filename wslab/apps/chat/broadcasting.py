@@ -7,7 +7,6 @@ them. If you ask for it, the network of one member stands still.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
 from wslab import lab
+from wslab.net.clock import cpu_time
 from wslab.protocol.frames import Frame, Opcode
 
 __all__ = [
@@ -109,13 +109,13 @@ class _Crowd:
             return
         async for text in connection:
             assert isinstance(text, str)  # because `measure_crowd` sends it
-            before = time.thread_time()
+            before = cpu_time()
             try:
                 await self.way(list(self.members), text)
             except ConnectionClosed:
                 return  # the measurement is over
             finally:
-                self.cpu += time.thread_time() - before
+                self.cpu += cpu_time() - before
 
     @property
     def waiting(self) -> int:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from wslab.kit.backoff import Policy
 
-__all__ = ["Counter", "Storm", "storm"]
+if TYPE_CHECKING:  # a page loads NumPy when something of it is used
+    import numpy.typing as npt
 
-Series = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+    Series = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["Counter", "Storm", "storm"]
 
 STEP = 0.05  # seconds in which the simulated server's capacity is counted
 LISTEN_FOR = 600.0  # a storm counts as endless so many seconds after the server's return
@@ -57,22 +60,28 @@ class Storm:
     def burst(self) -> int:
         """The most attempts in a bin while nothing listens, the price of a fast first retry."""
         before = self.attempts[self.times < self.outage]
-        return int(before.max()) if len(before) else 0
+        burst: int = before.max(initial=0).item()
+        return burst
 
     @property
     def peak(self) -> int:
         """The most attempts in a bin after the server's return, which it has to withstand."""
-        return int(self.attempts[self.times >= self.outage].max(initial=0))
+        peak: int = self.attempts[self.times >= self.outage].max(initial=0).item()
+        return peak
 
     @property
     def total(self) -> int:
         """The number of all attempts."""
-        return int(self.attempts.sum())
+        total: int = self.attempts.sum().item()
+        return total
 
     def recovered(self, share: float = 0.99) -> float:
         """Return the seconds from the server's return until this share is connected, or inf."""
         enough = np.flatnonzero(np.cumsum(self.connected) >= share * self.clients)
-        return float(self.times[enough[0]] + self.bin - self.outage) if len(enough) else math.inf
+        if not enough.size:
+            return math.inf
+        seconds: float = (self.times[enough[0]] + self.bin - self.outage).item()
+        return seconds
 
 
 def storm(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from wslab.apps.transports.listeners import Arrival
 from wslab.apps.transports.polling import NewsEvent, NewsFeed, application, websocket_handler
 from wslab.lab.servers.base import BaseServer
 from wslab.lab.servers.http import serve_app
-from wslab.net.clock import now
+from wslab.net.clock import cpu_time, now
 from wslab.protocol.frames import Frame, Opcode
 
 __all__ = [
@@ -176,7 +175,7 @@ class _Count:
 
 
 async def _thread_time() -> float:
-    return time.thread_time()
+    return cpu_time()
 
 
 class Bench:
