@@ -67,7 +67,7 @@ def publication(message: Message) -> Message:
 class Centrifugo:
     """The server's side of one connection.
 
-    log: its numbers are the offsets. snapshot: returns the data for a subscriber that starts anew.
+    log: its numbers are the offsets. snapshot: returns the state with its number.
     is_subscribed: whether this client gets the publications.
     """
 

@@ -148,7 +148,7 @@ class Skipped(ValueError):
 
 
 class Screen:
-    """What a viewer sees of a match.
+    """The match as a viewer sees it.
 
     state: None before the first one has come. version: its number.
     """
@@ -180,7 +180,7 @@ class Screen:
 
     @property
     def score(self) -> str:
-        """The score, such as "2 : 1"."""
+        """The score as text, such as "2 : 1"."""
         if self.state is None:
             return "- : -"
         return f"{self.state['home']['goals']} : {self.state['away']['goals']}"
