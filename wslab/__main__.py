@@ -58,6 +58,11 @@ SERVICES = {
         "wslab.apps.socketio.chat:start_socketio",
         "wslab.lab.servers.origin:add_origin",
     ),
+    "scores": Service(
+        "a football match, live, with a page",
+        "wslab.apps.scores:start_scores",
+        demo="wslab.apps.scores:demo_scores",
+    ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
         "wslab.apps.quotes:start_quotes",

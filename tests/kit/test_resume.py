@@ -37,6 +37,34 @@ def numbers(messages):
     return [message["seq"] for message in messages]
 
 
+class TestSnapshot:
+    """A server of changes answers with its state where a client cannot go on."""
+
+    @pytest.mark.parametrize(
+        ("epoch", "after", "gap"),
+        [
+            (None, 0, None),
+            (None, None, None),
+            ("E", 1, 1),
+            ("E", 6, "epoch"),
+            ("other", 4, "epoch"),
+        ],
+    )
+    def test_instead_of_messages(self, epoch, after, gap):
+        made = log(5, limit=3)
+        resumed, *missed = Session(made).resume(
+            hello(epoch, after), lambda: {"state": f"after {made.last}"}
+        )
+        assert (resumed["after"], resumed["last"], resumed["gap"]) == (5, 5, gap)
+        assert (resumed["state"], missed) == ("after 5", [])
+
+    @pytest.mark.parametrize("after", [2, 4, 5])
+    def test_not_where_it_can(self, after):
+        resumed, *missed = Session(log(5, limit=3)).resume(hello("E", after), dict)
+        assert (resumed["after"], resumed["gap"], "state" in resumed) == (after, None, False)
+        assert numbers(missed) == list(range(after + 1, 6))
+
+
 class TestLog:
     def test_numbers_what_is_published(self):
         made, fields = log(), {"text": "Hello"}

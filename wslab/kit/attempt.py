@@ -141,6 +141,7 @@ class Attempt:
             if gap is not None or resent.doubtful:
                 events.append(Missed(gap, tuple(resent.doubtful)))
             events += [Refused(key, *why) for key, why in resent.refused.items()]
+            events += [Received(message)] if "state" in message else []
             text = f"resumed after message {self.inbox.last}"
         for fields in self.settings.setup(message):
             await self.ws.send(encoded(fields))

@@ -38,7 +38,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Received:
-    """A message of the server, once and in order; a JSON object, or any data without resume."""
+    """A message of the server, once and in order; a JSON object, or any data without resume.
+
+    A `resumed` is one of them if it has a `state`.
+    """
 
     message: Any
 

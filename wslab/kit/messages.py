@@ -1,11 +1,15 @@
-"""Read and write JSON messages, in the same way for every application (RFC 8259)."""
+"""Read and write JSON messages, in the same way for every application (RFC 8259).
+
+`merge_diff` tells what has changed in a value, and `merge_patch` applies it (RFC 7396).
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any, NoReturn
 
-__all__ = ["OUT_OF_ORDER", "Message", "ResumeError", "decoded", "encoded", "parsed"]
+__all__ = ["OUT_OF_ORDER", "Message", "ResumeError", "decoded", "encoded"]
+__all__ += ["merge_diff", "merge_patch", "parsed"]
 
 Message = dict[str, Any]  # a JSON object
 
@@ -81,3 +85,47 @@ def decoded(data: str | bytes) -> Message:
     if not isinstance(message, dict):
         raise ResumeError("bad message", f"{data[:40]!r} is not a JSON object")
     return message
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Apply a JSON Merge Patch; return the new value, and leave the old one as it is.
+
+    In the patch null deletes a member, an object is merged, and anything else replaces what was
+    there, an array as a whole. Source: RFC 7396 §2.
+
+    >>> merge_patch({"goals": 1, "review": "goal?"}, {"goals": 0, "review": None})
+    {'goals': 0}
+    """
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged
+
+
+def merge_diff(old: Any, new: Any) -> Any:
+    """Return the smallest merge patch that makes `new` of `old`; {} if they are the same object.
+
+    Raises ValueError if an object in `new` has a member that is null, because a patch cannot set
+    one (RFC 7396 §1). Within an array it may be null.
+
+    >>> merge_diff({"goals": 1, "review": "goal?"}, {"goals": 0})
+    {'review': None, 'goals': 0}
+    """
+    if not isinstance(new, dict):
+        return new
+    before = old if isinstance(old, dict) else {}
+    patch: Message = dict.fromkeys(name for name in before if name not in new)
+    for name, value in new.items():
+        if value is None:
+            raise ValueError(f"{name!r:.40} is null, which deletes in a merge patch (RFC 7396 §1)")
+        known = before.get(name)
+        change = merge_diff(known, value)
+        both_are_objects = isinstance(known, dict) and isinstance(value, dict)
+        if change if both_are_objects else encoded(known) != encoded(value):
+            patch[name] = change
+    return patch

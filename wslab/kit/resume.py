@@ -29,6 +29,8 @@ server → client
         unknown, because this log does not contain what the client knows. seen: the highest id of
         this client that was answered, or 0. refused: {"id", "error", "text"} for each id above
         `acked` and up to `seen` that was refused; the others took effect. Absent if there are none.
+        A server of changes adds `state`, the state after message m, if the client is new or has a
+        gap. State and number are one message, because a client might get one of two and not both.
     {"type": "beat"}
         The immediate answer to a beat.
     {"type": "ack", "id": k, "seq": q}
@@ -64,7 +66,7 @@ Everything here is a value, without sockets or a clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from wslab.kit.log import Log, Refusal, is_number
@@ -99,9 +101,14 @@ class Session:
         self.is_resumed = False
         self._begun = False
 
-    def resume(self, message: Mapping[str, Any]) -> list[Message]:
+    def resume(
+        self, message: Mapping[str, Any], snapshot: Callable[[], Message] | None = None
+    ) -> list[Message]:
         """Answer `resume`; return `resumed` and then the messages that the client has missed.
 
+        snapshot: returns the state after the log's last message, as fields that are added to
+        `resumed`, with no messages after it, if the client is new or has a gap. The name `state` is
+        one of the fields.
         Raises ResumeError if it is impossible, or if it is not the first message.
         """
         if self._begun:
@@ -111,6 +118,9 @@ class Session:
         self._check(epoch, after, client, acked)
         self._begun = self.is_resumed = True
         start, gap = self._start(epoch, after)
+        state: Message = {}
+        if snapshot is not None and (epoch is None or gap is not None):
+            start, state = self.log.last, snapshot()
         missed = self.log.since(start)
         resumed = {
             "type": "resumed",
@@ -119,6 +129,7 @@ class Session:
             "last": start + len(missed),
             "gap": gap,
             "seen": 0,
+            **state,
         }
         if client is not None:
             self.client, self.log.sessions[client] = client, self
