@@ -31,6 +31,7 @@ __all__ = ["Main", "Run", "read_recordings_with", "simulate"]
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
 HOUR = 3600.0
+AROUND = ("HTTP", "PING", "PONG")  # kinds of rows that are left out of a run's diagram
 
 _readers: list[Callable[[Recording], Any]] = []
 
@@ -74,8 +75,11 @@ class Run:
 
     @property
     def diagram(self) -> Any:
-        """The transcript as a sequence diagram."""
-        return self.transcript.diagram
+        """The messages and the faults as a sequence diagram.
+
+        Handshakes, Pings and Pongs are left out; `transcript.diagram` has them.
+        """
+        return self.transcript.only(where=lambda row: row.kind not in AROUND).diagram
 
     def __repr__(self) -> str:
         """Say how it ended, and which faults there were."""
