@@ -16,7 +16,7 @@ PY   := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
-    record bench exercises classroom cheatsheet slides constraints clean
+    record bench exercises classroom cheatsheet slides site constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,9 @@ cheatsheet: $(VENV)/.lab ## write cheatsheet.html: WebSocket on two pages, to pr
 
 slides: $(VENV)/.lab ## make slides of a lesson, one HTML file (LESSON=03_framing)
 	$(PY) notebooks/exercises/slides.py $(LESSON)
+
+site: $(VENV)/.site ## build the book, into build/site; after `make lite` with buttons that run the lessons
+	$(PY) book/build.py
 
 # The oldest Python decides, and that is 3.11.0: a version that needs a newer one must not get in.
 # Nothing is installed: pip resolves and reports.
@@ -123,9 +126,13 @@ $(VENV)/.teach: $(VENV)/.created requirements.txt requirements-teach.txt constra
 	@$(PY) notebooks/exercises/kit.py quiet
 	@touch $(VENV)/.lab $@
 
+$(VENV)/.site: $(VENV)/.created requirements.txt requirements-site.txt constraints.txt pyproject.toml
+	$(call install,requirements-site.txt)
+	@touch $(VENV)/.lab $@
+
 $(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requirements-dev.txt \
     requirements-site.txt requirements-lite.txt constraints.txt \
     pyproject.toml
 	$(call install,requirements-dev.txt)
 	@$(PY) notebooks/exercises/kit.py quiet
-	@touch $(VENV)/.lab $(VENV)/.teach $@
+	@touch $(VENV)/.lab $(VENV)/.teach $(VENV)/.site $@

@@ -21,24 +21,27 @@ import pages
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LITE = ROOT / "build" / "lite"
-PAGES = ROOT / "build" / "book"  # what Sphinx reads
+WORK = ROOT / "build" / "book"
 
 
-def build(target: Path, *, lite: Path = LITE, repository: str = "") -> None:
+def build(target: Path, *, lite: Path = LITE, repository: str = "", work: Path = WORK) -> None:
     """Make the book in a folder, which is replaced.
 
     lite: the edition that runs in a page, if it has been built.
     repository: "owner/name" at GitHub, for the buttons that open Binder.
+    work: a folder for what Sphinx reads and remembers; it is replaced, too.
     Ends the program if Sphinx warns, or if a link leads nowhere.
     """
-    for folder in (PAGES, target):
+    for folder in (work, target):
         shutil.rmtree(folder, ignore_errors=True)
+    source = work / "pages"
     buttons = lessons.Buttons(has_lite=lite.is_dir(), repository=repository)
-    lessons.write_all(PAGES, buttons)
-    pages.write_all(PAGES)
+    lessons.write_all(source, buttons)
+    pages.write_all(source)
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-c", str(HERE), "-q", "-W"]
-    sphinx += ["--keep-going", "-j", "auto", "-d", str(ROOT / "build" / "doctrees")]
-    if subprocess.run([*sphinx, str(PAGES), str(target)]).returncode:
+    sphinx += ["--keep-going", "-j", "auto", "-d", str(work / "trees")]
+    sphinx += ["-D", f"html_extra_path={source / 'extra'}"]
+    if subprocess.run([*sphinx, str(source), str(target)]).returncode:
         sys.exit("the book has warnings; they are above")
     if lite.is_dir():
         shutil.copytree(lite, target / "lite")

@@ -45,9 +45,7 @@ class Buttons:
             binder = f"https://mybinder.org/v2/gh/{self.repository}/main?urlpath={path}"
             found.append((binder, "Open it in Binder", ""))
         found.append((f"{up}downloads/{file}", "Download it", " download"))
-        links = [
-            f'<a href="{escape(url)}"{more}>{text}</a>' for url, text, more in found
-        ]
+        links = [f'<a href="{escape(url)}"{more}>{text}</a>' for url, text, more in found]
         return f'<p class="wslab-buttons">{" ".join(links)}</p>'
 
 

@@ -58,11 +58,11 @@ def start_page() -> str:
     trees = []
     for first, topic in TOPICS.items():
         after = min((one for one in TOPICS if one > first), default=100)
-        chosen = [name for name in found if name[:2] in {f"{n:02}" for n in numbers if first <= n < after}]
-        entries = [f"{heading(name)} <notebooks/{name}>" for name in chosen]
+        chosen = [f"{number:02}" for number in numbers if first <= number < after]
+        entries = [f"{heading(name)} <notebooks/{name}>" for name in found if name[:2] in chosen]
         if topic == "Appendix":
             entries.append("Glossary <notebooks/glossary>")
-        trees.append(tree(topic, entries))
+        trees.append(tree(topic, entries, hidden=False))
     exercises = [name for name in found if name.startswith("exercises/")]
     entries = ["notebooks/exercises/README"]
     entries += [f"{heading(name)} <notebooks/{name}>" for name in exercises]
@@ -74,9 +74,10 @@ def start_page() -> str:
     return text + "\n" + "\n".join(trees)
 
 
-def tree(caption: str, entries: list[str]) -> str:
+def tree(caption: str, entries: list[str], *, hidden: bool = True) -> str:
     lines = "\n".join(entries)
-    return f"```{{toctree}}\n:caption: {caption}\n:hidden:\n:maxdepth: 1\n\n{lines}\n```\n"
+    options = f":caption: {caption}\n:maxdepth: 1\n" + ":hidden:\n" * hidden
+    return f"```{{toctree}}\n{options}\n{lines}\n```\n"
 
 
 def heading(name: str) -> str:
@@ -95,17 +96,19 @@ def cheat_sheet() -> str:
     html = re.sub(r"(?s)<h1>.*?</h1>", "", body[1])
     html = re.sub(r"</?section>", "", html)
     parts = [part.strip() for part in re.split(r"(?s)(<h2>.*?</h2>)", html)]
-    lines = [
-        f"## {re.sub(r'<[^>]*>', '', part)}" if part.startswith("<h2>") else raw(part)
-        for part in parts
-        if part
-    ]
+    lines = [title(part) if part.startswith("<h2>") else raw(part) for part in parts if part]
     first = 'All of it fits on two pages: <a href="cheatsheet.html">the version to print</a>.'
     return "# Cheat sheet\n\n" + "\n\n".join([first, *lines]) + "\n"
 
 
+def title(html: str) -> str:
+    """Return a heading of the sheet; its small print stands behind a dot."""
+    return "## " + re.sub(r"<[^>]*>", "", html.replace("<small>", "· "))
+
+
 def raw(html: str) -> str:
-    return f"```{{raw}} html\n{html}\n```"
+    box = f'<div class="wslab-scroll" tabindex="0">{html}</div>'
+    return f"```{{raw}} html\n{box}\n```"
 
 
 def room_page(room: str, pages: Path) -> str:
@@ -118,8 +121,9 @@ def room_page(room: str, pages: Path) -> str:
         if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None:
             continue
         page = "../" + sources.page_of(place, pages).as_posix()
+        head = "" if module == f"wslab.{room}" else f"## {module}\n\n"
         parts.append(
-            f'## {module}\n\n<a href="{page}">{place.as_posix()}</a>\n\n'
+            f'{head}<a href="{page}">{place.as_posix().replace("_", "&#95;")}</a>\n\n'
             f"```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n"
             f"   :ignore-module-all:\n   :member-order: bysource\n```\n"
         )

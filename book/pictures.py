@@ -7,32 +7,22 @@ Each lesson runs in JupyterLab in Chromium. A picture is a screenshot of what th
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType
 
 import lessons
 from lessons import NOTEBOOKS, PICTURES, ROOT, WIDGET
 from playwright.sync_api import Page, sync_playwright
 
+from wslab.lab.checks import find_chromium
+
+sys.path += [str(ROOT / "tests" / "notebooks"), str(ROOT / "tests" / "browser")]
+import conftest  # what the tests drive JupyterLab with
+
 MINE = ".wslab-widget:not(:has(.wslab-predict))"
-CHROMIUM = os.environ.get("WSLAB_CHROMIUM", "/usr/bin/chromium")
 HEIGHT = 30_000  # pixels: all of a lesson, so that JupyterLab draws every cell
-
-
-def of_the_tests() -> ModuleType:
-    """Return what the tests drive JupyterLab with."""
-    sys.path.append(str(ROOT / "tests" / "notebooks"))
-    path = ROOT / "tests" / "browser" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("driver", path)
-    assert spec is not None and spec.loader is not None
-    module = sys.modules["driver"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def widget_cells(name: str) -> list[str]:
@@ -59,24 +49,26 @@ def take(page: Page, name: str, ids: list[str]) -> None:
 
 
 def main(names: list[str]) -> None:
-    driver = of_the_tests()
-    with tempfile.TemporaryDirectory() as home, driver.running_lab(Path(home)) as lab:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=driver.CHROMIUM_FLAGS
-            )
-            for name in names:
-                if not (ids := widget_cells(name)):
-                    continue
-                context = browser.new_context(viewport={"width": 1100, "height": HEIGHT})
-                page = context.new_page()
-                page.set_default_timeout(driver.UI_TIMEOUT)
-                hand = driver.Driver(lab)
-                hand.open_notebook(page, f"{name}.ipynb")
-                hand.run_all(page)
-                take(page, name, ids)
-                context.close()
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as home,
+        conftest.running_lab(Path(home)) as lab,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=conftest.CHROMIUM_FLAGS
+        )
+        for name in names:
+            if not (ids := widget_cells(name)):
+                continue
+            context = browser.new_context(viewport={"width": 1100, "height": HEIGHT})
+            page = context.new_page()
+            page.set_default_timeout(conftest.UI_TIMEOUT)
+            driver = conftest.Driver(lab)
+            driver.open_notebook(page, f"{name}.ipynb")
+            driver.run_all(page)
+            take(page, name, ids)
+            context.close()
+        browser.close()
 
 
 if __name__ == "__main__":

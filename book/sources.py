@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\[((?:[^\]`]|`[^`]*`)*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
 STYLE = (
     "body { font: 16px sans-serif; margin: 1rem; color-scheme: light dark; }\n"
-    "pre { font-size: 14px; overflow-x: auto; } h1 { font-size: 1.3rem; }\n"
+    "pre { font-size: 14px; overflow-x: auto; }\n"
+    "h1 { font-size: 1.3rem; overflow-wrap: anywhere; }\n"
     + HtmlFormatter(style="a11y-high-contrast-light").get_style_defs()
     + "\n@media (prefers-color-scheme: dark) {\n"
     + HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs()
