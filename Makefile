@@ -16,7 +16,7 @@ PY   := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
-    record bench exercises classroom cheatsheet slides lite constraints clean
+    record bench exercises classroom cheatsheet slides lite site constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +79,9 @@ slides: $(VENV)/.lab ## make slides of a lesson, one HTML file (LESSON=03_framin
 lite: $(VENV)/.lite ## build the edition that runs in a web page, into build/lite
 	$(PY) lite/build.py
 
+site: $(VENV)/.site ## build the book, into build/site; after `make lite` with buttons that run the lessons
+	$(PY) book/build.py
+
 # The oldest Python decides, and that is 3.11.0: a version that needs a newer one must not get in.
 # Nothing is installed: pip resolves and reports.
 constraints: ## write the newest versions allowed into constraints.txt (needs python3.11)
@@ -136,9 +139,13 @@ $(VENV)/.lite: $(VENV)/.created requirements.txt requirements-lite.txt constrain
 	$(call install,requirements-lite.txt)
 	@touch $(VENV)/.lab $@
 
+$(VENV)/.site: $(VENV)/.created requirements.txt requirements-site.txt constraints.txt pyproject.toml
+	$(call install,requirements-site.txt)
+	@touch $(VENV)/.lab $@
+
 $(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requirements-dev.txt \
     requirements-site.txt requirements-lite.txt constraints.txt \
     pyproject.toml
 	$(call install,requirements-dev.txt)
 	@$(PY) notebooks/exercises/kit.py quiet
-	@touch $(VENV)/.lab $(VENV)/.teach $(VENV)/.lite $@
+	@touch $(VENV)/.lab $(VENV)/.teach $(VENV)/.lite $(VENV)/.site $@

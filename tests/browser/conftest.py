@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,9 @@ PAGE_CONFIG = {
     }
 }
 
+
+# Of nbconvert's own, and of JupyterLab's themes: prompts and the colours of code.
+NOT_OURS = (".jp-InputPrompt", ".jp-OutputPrompt", ".highlight", "[class*=ansi-]")
 
 WIDGETS = (
     "from wslab import browser, lab, predict\nfrom wslab.apps import chat",
@@ -279,3 +282,25 @@ def driver(lab: Lab) -> Driver:
 def drive() -> type[Driver]:
     """Makes a driver for another JupyterLab than the usual one."""
     return Driver
+
+
+@pytest.fixture
+def axe(node_modules: Path) -> Callable[[Page], list[str]]:
+    """Look at a page with axe-core; return what is wrong, rule and element.
+
+    include: a selector; without it the whole page.
+    """
+    script = (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+    def look(page: Page, include: str = "html", off: Sequence[str] = ()) -> list[str]:
+        page.evaluate(script)  # not by a tag, which the page's policy forbids
+        rules = {rule: {"enabled": False} for rule in off}
+        where = {"include": [[include]], "exclude": [[one] for one in NOT_OURS]}
+        found = page.evaluate("([where, rules]) => axe.run(where, { rules })", [where, rules])
+        return [
+            f"{rule['id']}: {node['html'][:200]}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return look

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from nbconvert import HTMLExporter
@@ -15,31 +14,7 @@ from wslab.lab.registry import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-# Of nbconvert's own, and of JupyterLab's themes: prompts and the colours of code.
-NOT_OURS = (".jp-InputPrompt", ".jp-OutputPrompt", ".highlight", "[class*=ansi-]")
 COURSE = [path for path in notebooks() if path.stem != "glossary"]
-
-
-@pytest.fixture
-def axe(node_modules: Path) -> Callable[[Page], list[str]]:
-    """Look at a page with axe-core; return what is wrong, rule and element.
-
-    include: a selector; without it the whole page.
-    """
-    script = (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-
-    def look(page: Page, include: str = "html", off: Sequence[str] = ()) -> list[str]:
-        page.evaluate(script)  # not by a tag, which the page's policy forbids
-        rules = {rule: {"enabled": False} for rule in off}
-        where = {"include": [[include]], "exclude": [[one] for one in NOT_OURS]}
-        found = page.evaluate("([where, rules]) => axe.run(where, { rules })", [where, rules])
-        return [
-            f"{rule['id']}: {node['html'][:200]}"
-            for rule in found["violations"]
-            for node in rule["nodes"]
-        ]
-
-    return look
 
 
 @pytest.fixture
