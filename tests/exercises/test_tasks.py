@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -115,18 +113,6 @@ def test_the_stub_is_not_attempted(task: Task) -> None:
 @each_task
 def test_there_are_at_least_three_wrong_answers(task: Task) -> None:
     assert len({wrong.name for wrong in wrong_answers(task)}) >= 3
-
-
-# On a busy machine, an interrupt may come as a loop is being tidied up: then the check's own
-# connections are closed by the garbage collector. That has to happen here, not in a later test.
-@pytest.fixture
-def tidy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Collect what an interrupted check has left half done, at once, and say nothing of it."""
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # pytest's would keep it
-    gc.freeze()  # what was there before is not looked through: that takes a second
-    yield
-    gc.collect()
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize(("task", "wrong"), WRONG)

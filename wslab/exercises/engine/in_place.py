@@ -6,28 +6,35 @@ us at each jump, so a loop that never ends is interrupted, but not a call that n
 
 from __future__ import annotations
 
+import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from itertools import chain, repeat, takewhile
 from types import CodeType, FrameType
 from typing import Any
 
 from wslab.exercises.engine.bounded import NUDGE, Kept, RunEnd, TimeUp, is_own, own_frames, place_of
 
-__all__ = ["run_in_place"]
+__all__ = ["by_jumps", "by_the_clock", "run_in_place"]
 
-AT_ONCE = 1e-4  # seconds: it may come while the code is still dealing with the one before
+AT_ONCE = 3e-5  # seconds at most: it shall come while the code swallows the one before
+IsOver = Callable[[FrameType | None], bool]  # tells whether to interrupt the code in this frame
+Nudge = Callable[[IsOver, float], AbstractContextManager[None]]
+
 TOOL = 4  # our number among the tools that monitor the interpreter
 
 
-def run_in_place(function: Callable[[], object], *, seconds: float) -> RunEnd:
+def run_in_place(
+    function: Callable[[], object], *, seconds: float, nudge: Nudge | None = None
+) -> RunEnd:
     """Run a function until it ends or its time is over; its output is kept and not shown.
 
     Its own event loop has to raise TimeUp by itself when the time is over.
+    nudge: interrupts it; by default `by_the_clock` if the system has one, else `by_jumps`.
     """
     ending, printed, ends_at = RunEnd(), Kept(), time.monotonic() + seconds
     caller = sys._getframe()
@@ -43,7 +50,7 @@ def run_in_place(function: Callable[[], object], *, seconds: float) -> RunEnd:
 
     with redirect_stdout(printed), redirect_stderr(printed):
         try:
-            with (_by_the_clock if _has_clock() else _at_jumps)(is_over, seconds):
+            with (nudge or (by_the_clock if _has_clock() else by_jumps))(is_over, seconds):
                 function()
         except KeyboardInterrupt:
             raise
@@ -68,9 +75,10 @@ def _has_clock() -> bool:
 
 
 @contextmanager
-def _by_the_clock(is_over: Callable[[FrameType | None], bool], seconds: float) -> Iterator[None]:
+def by_the_clock(is_over: IsOver, seconds: float) -> Iterator[None]:
     """Interrupt this block when the time is over, and again and again until it ends."""
-    pauses = chain([NUDGE, NUDGE], repeat(AT_ONCE))  # the code may swallow an interrupt
+    chance = random.Random()
+    pauses = chain([NUDGE, NUDGE], (chance.uniform(1e-6, AT_ONCE) for _ in repeat(None)))
 
     def ring(_: int, frame: FrameType | None) -> None:
         if is_over(frame):
@@ -91,7 +99,7 @@ def _by_the_clock(is_over: Callable[[FrameType | None], bool], seconds: float) -
 
 
 @contextmanager
-def _at_jumps(is_over: Callable[[FrameType | None], bool], seconds: float) -> Iterator[None]:
+def by_jumps(is_over: IsOver, seconds: float) -> Iterator[None]:
     """Interrupt this block at a jump or a call, once the time is over; from Python 3.12 on."""
     monitoring: Any = getattr(sys, "monitoring", None)
     if monitoring is None:

@@ -155,6 +155,7 @@ def _without_sockets(method: Callable[..., Any]) -> Callable[..., Any]:
 
     def connect(self: Any, address: Any) -> Any:
         if is_chosen() and isinstance(address, tuple) and _is_in_memory(*address[:2]):
+            self.close()  # socket.create_connection does so after an OSError only
             what = "a socket of the system, but only asyncio reaches a server in memory"
             raise NeedsSystem(f"{what} such as {authority(*address[:2])}")
         return method(self, address)

@@ -1,0 +1,152 @@
+"""Checks without a second thread: an answer that does not end is ended where it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from wslab.exercises.engine.in_place import by_jumps, by_the_clock, run_in_place
+from wslab.exercises.engine.task import TaskSet
+from wslab.exercises.engine.verdict import Outcome
+
+LIMIT = 0.2  # seconds
+NUDGES = [by_the_clock]
+if sys.version_info >= (3, 12):
+    NUDGES.append(by_jumps)
+each_nudge = pytest.mark.parametrize("nudge", NUDGES)
+
+
+def loop_for_ever():
+    while True:
+        pass
+
+
+def swallow():
+    while True:
+        try:
+            while True:
+                time.time()
+        except BaseException:
+            pass
+
+
+def call_for_ever():
+    while True:
+        sorted(range(10), key=lambda number: -number)
+
+
+@each_nudge
+@pytest.mark.parametrize("answer", [loop_for_ever, swallow, call_for_ever])
+def test_an_endless_loop(nudge, answer):
+    ending = run_in_place(answer, seconds=LIMIT, nudge=nudge)
+    assert ending.late
+    assert ending.at.startswith("line ")
+
+
+def test_a_call_that_blocks():
+    held = threading.Lock()
+    held.acquire()
+    ending = run_in_place(lambda: held.acquire(), seconds=LIMIT)
+    assert ending.late
+    assert "held.acquire()" in ending.at
+
+
+@each_nudge
+def test_what_ends_in_time(nudge):
+    ending = run_in_place(lambda: print("done"), seconds=60, nudge=nudge)
+    assert (ending.error, ending.late, ending.printed) == (None, False, "done\n")
+
+
+@each_nudge
+def test_what_raises(nudge):
+    ending = run_in_place(lambda: 1 / 0, seconds=60, nudge=nudge)
+    assert isinstance(ending.error, ZeroDivisionError)
+    assert not ending.late
+
+
+def test_stop_ends_the_cell():
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_in_place(stop, seconds=60)
+
+
+# Whole checks, in memory
+
+SET = TaskSet("in_place", "00_nowhere", "Checks of this file")
+about = {"level": 1, "section": "", "hints": ("…",), "takes": ("port",), "form": "async def"}
+
+
+@SET.task("Ask a server", **about)
+def ask(trial, answer):
+    async def serve(reader, writer):
+        await reader.readline()
+        writer.write(b"yes\n")
+
+    async def scenario():
+        async with trial.serving(serve) as port:
+            trial.same(await answer(port), b"yes\n", "the server said something else")
+
+    trial.run(scenario())
+
+
+async def right(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"?\n")
+    line = await reader.readline()
+    writer.close()
+    return line
+
+
+async def wrong(port):
+    return b"no\n"
+
+
+async def never(port):
+    await asyncio.Event().wait()
+
+
+async def again_and_again(port):
+    while True:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+async def clings(port):
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+
+async def deaf(port):
+    reader, _ = await asyncio.open_connection("127.0.0.1", port)
+    await reader.readline()
+
+
+@pytest.mark.parametrize("within_a_loop", [False, True])
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (right, Outcome.SOLVED),
+        (wrong, Outcome.WRONG),
+        (never, Outcome.TIMED_OUT),
+        (again_and_again, Outcome.TIMED_OUT),
+        (deaf, Outcome.TIMED_OUT),
+        (clings, Outcome.TIMED_OUT),
+    ],
+)
+def test_a_check_in_memory(monkeypatch, tidy, within_a_loop, answer, outcome):
+    monkeypatch.setenv("WSLAB_NETWORK", "memory")
+
+    seconds = LIMIT if outcome is Outcome.TIMED_OUT else 45
+
+    async def cell():
+        return SET.ask.judge(answer, seconds=seconds)
+
+    verdict = asyncio.run(cell()) if within_a_loop else SET.ask.judge(answer, seconds=seconds)
+    assert verdict.outcome is outcome
