@@ -1,17 +1,21 @@
 """What each stream's pattern saves, against its naive version.
 
-    python benchmarks/streams.py [quotes …] [--rounds N] [--viewers N] [--seconds N]
+    python benchmarks/streams.py [scores quotes …] [--rounds N] [--viewers N] [--seconds N]
 
     quotes    naive    every price to everybody, by `websockets.broadcast`
               every    the same through the hub, so that what comes in one turn leaves in one write
               paced    the latest price of each key, when a viewer has drawn
               2,000 prices a second of six keys
+    scores    naive    the whole state after each change, by `websockets.broadcast`
+              whole    the same through the hub
+              changes  numbered merge patches, after one whole state
+              some 500 changes of one match a second
 
 The server is a process of its own. This process is all the viewers. Like pages, they look at what
 has come sixty times a second. In a round each version is measured once, in turn, and only ratios of
 one round count; the table shows their medians. `bytes` and `messages` are what a viewer receives,
-and `CPU` is the time of the server's process, each for the same number of prices. The CPU time
-includes the exchange itself, which costs every version the same.
+and `CPU` is the time of the server's process, each for the same number of prices or changes. The
+CPU time includes the exchange or the match itself, which costs every version the same.
 Needs Linux, whose clocks tell another process's CPU time.
 """
 
@@ -29,12 +33,21 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
+from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from websockets.asyncio.server import broadcast
+
+from wslab.apps import quotes as quotes_app
+from wslab.apps import scores as scores_app
+from wslab.apps.scores import Match
 from wslab.protocol.frames import Frame, Opcode
 
 FRAME = 1 / 60  # seconds between two pictures of a page
+FAST = 20_000  # seconds of a match in a second
+NEWCOMER = '{"type":"resume","epoch":null,"after":null}'
 
 
 class Cost(NamedTuple):
@@ -48,7 +61,7 @@ class Cost(NamedTuple):
 class Viewer:
     """A page, as far as a server sees it. ready: whether it says how many messages it has."""
 
-    def __init__(self, url: str, *, ready: bool) -> None:
+    def __init__(self, url: str, *, ready: bool, hello: str = "") -> None:
         parts = urlsplit(url)
         self.sock = socket.create_connection((parts.hostname, parts.port))
         key = base64.b64encode(os.urandom(16)).decode()
@@ -61,6 +74,8 @@ class Viewer:
         while b"\r\n\r\n" not in data:
             data += self.sock.recv(65536)
         self.rest = data.partition(b"\r\n\r\n")[2]
+        if hello:
+            self._say(hello)
         self.sock.setblocking(False)
         self.ready, self.bytes, self.messages = ready, 0, 0
         self.last: dict[str, Any] = {}
@@ -83,39 +98,66 @@ class Viewer:
         if payload:
             self.last = json.loads(payload)
         if self.ready and self.messages > before:
-            text = json.dumps({"type": "ready", "count": self.messages})
-            self.sock.sendall(Frame(Opcode.TEXT, text.encode(), mask=os.urandom(4)).serialize())
+            self._say(json.dumps({"type": "ready", "count": self.messages}))
+
+    def _say(self, text: str) -> None:
+        self.sock.sendall(Frame(Opcode.TEXT, text.encode(), mask=os.urandom(4)).serialize())
+
+    @property
+    def number(self) -> int:
+        """The number of the newest message."""
+        return next(self.last[name] for name in ("n", "seq", "version") if name in self.last)
+
+
+class NaiveHub(dict[Any, None]):
+    """Stands for a hub: `broadcast` for every message, of one topic."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+
+    def add(self, viewer: Any, *topics: object, paced: bool = False) -> None:
+        """Take a viewer."""
+        self[viewer] = None
+
+    def remove(self, viewer: Any) -> None:
+        """Send it nothing more."""
+        self.pop(viewer, None)
+
+    def subscribe(self, viewer: Any, topic: object) -> None:
+        """Do nothing, because everybody gets everything."""
+
+    def publish(self, text: str, topic: object, key: object = None) -> None:
+        """Send to everybody."""
+        if topic == self.topic:
+            broadcast(self, text)
+
+    def send(self, viewer: Any, text: str, key: object = None) -> None:
+        """Send to one."""
+        broadcast([viewer], text)
 
 
 async def serve_naive_quotes() -> None:
     """The desk of the course with another hub: `broadcast` for every price."""
-    from random import Random
-
-    from websockets.asyncio.server import broadcast
-
-    from wslab.apps import quotes
-
-    class Naive(dict[Any, None]):
-        def add(self, viewer: Any, *topics: object, paced: bool) -> None:
-            self[viewer] = None
-
-        def remove(self, viewer: Any) -> None:
-            self.pop(viewer, None)
-
-        def publish(self, text: str, topic: object, key: object = None) -> None:
-            if topic == "every":
-                broadcast(self, text)
-
-        def send(self, viewer: Any, text: str, key: object = None) -> None:
-            broadcast([viewer], text)
-
-    desk = quotes.Desk(Random(15))
-    desk.hub = Naive()  # type: ignore[assignment]
-    print(quotes.serve(desk).url, flush=True)
+    desk = quotes_app.Desk(Random(15))
+    desk.hub = NaiveHub("every")  # type: ignore[assignment]
+    print(quotes_app.serve(desk).url, flush=True)
     await asyncio.Event().wait()
 
 
-NAIVE = {"quotes": serve_naive_quotes}
+async def serve_fast_scores(*, naive: bool = False) -> None:
+    """A match that lasts a third of a second."""
+    board = scores_app.Scoreboard(Match(Random(14), rate=FAST), is_live=True)
+    if naive:
+        board.hub = NaiveHub("whole")  # type: ignore[assignment]
+    print(scores_app.serve(board).url, flush=True)
+    await asyncio.Event().wait()
+
+
+SERVERS = {
+    "quotes": serve_naive_quotes,
+    "scores": partial(serve_fast_scores, naive=True),
+    "fast scores": serve_fast_scores,
+}
 
 
 @contextmanager
@@ -133,9 +175,17 @@ def server(*command: str) -> Any:
         process.stdout.close()
 
 
-def watch(url: str, cpu: Callable[[], float], *, viewers: int, seconds: float, ready: bool) -> Cost:
-    """Let viewers watch a stream whose messages are numbered `n`; return the sums for each n."""
-    crowd = [Viewer(url, ready=ready) for _ in range(viewers)]
+def watch(
+    url: str,
+    cpu: Callable[[], float],
+    *,
+    viewers: int,
+    seconds: float,
+    ready: bool = False,
+    hello: str = "",
+) -> Cost:
+    """Let viewers watch a stream whose messages are numbered; return the sums for each number."""
+    crowd = [Viewer(url, ready=ready, hello=hello) for _ in range(viewers)]
     numbers = []
     for length in (0.5, seconds):  # the first look is for warming up
         end = time.monotonic() + length
@@ -144,8 +194,8 @@ def watch(url: str, cpu: Callable[[], float], *, viewers: int, seconds: float, r
             for viewer in crowd:
                 viewer.look()
             time.sleep(max(0.0, FRAME - (time.monotonic() - begin)))
-        newest = max(viewer.last["n"] for viewer in crowd)
-        each = [(viewer.bytes, viewer.messages, viewer.last["n"]) for viewer in crowd]
+        newest = max(viewer.number for viewer in crowd)
+        each = [(viewer.bytes, viewer.messages, viewer.number) for viewer in crowd]
         numbers.append((cpu(), newest, each))
     for viewer in crowd:
         viewer.sock.close()
@@ -171,8 +221,19 @@ def quotes(viewers: int, seconds: float) -> dict[str, Cost]:
     return found
 
 
+def scores(viewers: int, seconds: float) -> dict[str, Cost]:
+    """Measure the versions once: per change and viewer."""
+    found = {}
+    for name, which in (("naive", "scores"), ("whole", "fast scores"), ("changes", "fast scores")):
+        path, hello = ("", NEWCOMER) if name == "changes" else ("whole", "")
+        with server(__file__, "--server", which) as (url, cpu):
+            many = watch(url + path, cpu, viewers=viewers, seconds=seconds, hello=hello)
+        found[name] = Cost(*(value / viewers for value in many))
+    return found
+
+
 # By lesson: measures the naive version and then ours, once each.
-PATTERNS: dict[str, Callable[[int, float], dict[str, Cost]]] = {"quotes": quotes}
+PATTERNS: dict[str, Callable[[int, float], dict[str, Cost]]] = {"scores": scores, "quotes": quotes}
 
 
 def main() -> None:
@@ -185,7 +246,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     if options.server:
-        asyncio.run(NAIVE[options.server]())
+        asyncio.run(SERVERS[options.server]())
     print(f"{options.viewers} viewers; naive version = 1.00\n")
     print(f"{'pattern':10} {'version':10} {'bytes':>8} {'messages':>9} {'CPU':>6}")
     for name in options.patterns:

@@ -48,7 +48,7 @@ class Match:
     review: only while the referee looks at a goal on video (VAR). The goal may be taken back.
     """
 
-    def __init__(self, rng: Random, *, rate: float = 30.0) -> None:
+    def __init__(self, rng: Random, *, rate: float = 30) -> None:
         self.rng, self.rate = rng, rate
         self._passed = 0.0  # seconds of the match, breaks included
         self._bench: dict[str, dict[str, str]] = {}
@@ -137,7 +137,7 @@ class Match:
             yield
 
     def _clock(self, draft: Message, seconds: float, rate: float) -> None:
-        draft["clock"] = {"seconds": seconds, "at": self._passed / self.rate, "rate": rate}
+        draft["clock"] = {"seconds": seconds, "at": round(self._passed / self.rate, 2), "rate": rate}
 
     def _moment(self, draft: Message) -> Moment:
         return Moment(self._passed / self.rate, copy.deepcopy(draft))
