@@ -54,7 +54,7 @@ from wslab.lab.servers.files import HTML, body_response, file_response, folders_
 from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
-__all__ = ["Audience", "DanmakuWidget", "LiveRoom", "add_danmaku_options", "demo_danmaku"]
+__all__ = ["Audience", "Comment", "DanmakuWidget", "LiveRoom", "add_danmaku_options", "demo_danmaku"]
 __all__ += ["serve", "start_danmaku"]
 
 PAGE = Path(__file__).parent / "page"
