@@ -54,8 +54,8 @@ from wslab.lab.servers.files import HTML, body_response, file_response, folders_
 from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
-__all__ = ["Audience", "Comment", "DanmakuWidget", "LiveRoom", "add_danmaku_options", "demo_danmaku"]
-__all__ += ["serve", "start_danmaku"]
+__all__ = ["Audience", "Comment", "DanmakuWidget", "LiveRoom", "add_danmaku_options"]
+__all__ += ["demo_danmaku", "serve", "start_danmaku"]
 
 PAGE = Path(__file__).parent / "page"
 FOLDERS = folders_of(PAGE)
