@@ -63,6 +63,12 @@ SERVICES = {
         "wslab.apps.scores:start_scores",
         demo="wslab.apps.scores:demo_scores",
     ),
+    "danmaku": Service(
+        "comments that fly over a picture, and a flood of them, with a page",
+        "wslab.apps.danmaku:start_danmaku",
+        "wslab.apps.danmaku:add_danmaku_options",
+        "wslab.apps.danmaku:demo_danmaku",
+    ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
         "wslab.apps.quotes:start_quotes",
