@@ -56,6 +56,11 @@ SERVICES = {
         "wslab.apps.socketio.chat:start_socketio",
         "wslab.lab.servers.origin:add_origin",
     ),
+    "media": Service(
+        "a chat with pictures and sounds, with its page",
+        "wslab.apps.media:start_media",
+        demo="wslab.apps.media:demo_media",
+    ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
         "wslab.apps.quotes:start_quotes",
