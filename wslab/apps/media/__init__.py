@@ -62,8 +62,8 @@ from wslab.lab.servers.origin import PAGE_HEADERS
 from wslab.protocol.http import split_target
 
 __all__ = ["CHUNK", "HEADER", "TYPES", "BackpressureWidget", "Chunk", "Guest", "MediaRoom"]
-__all__ += ["MediaWidget", "Rejected", "UploadLimits", "Uploads", "demo_media", "make_picture"]
-__all__ += ["make_sound", "media_page", "serve", "start_media"]
+__all__ += ["MediaWidget", "Person", "Rejected", "UploadLimits", "Uploads", "demo_media"]
+__all__ += ["make_picture", "make_sound", "media_page", "serve", "start_media"]
 
 PAGE = Path(__file__).parent / "page"
 FOLDERS = folders_of(PAGE)

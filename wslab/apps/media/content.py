@@ -12,13 +12,13 @@ import hashlib
 import io
 import wave
 from array import array
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count, repeat
 from math import pi, sin
 from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 import puremagic
 from PIL import Image, ImageOps
@@ -162,12 +162,8 @@ class Receiving:
         self.hash, self.is_good = hashlib.sha256(), False
 
 
-def _again() -> Generator[float, None, None]:
-    yield from repeat(AGAIN)
-
-
 class Guest:
-    """Somebody in the room. Files go on where they were, after every broken connection.
+    """Somebody in the room, for `async with`. Files go on after every broken connection.
 
     url: the room's, with /media. chunk: bytes in a chunk.
     fetch: gets an offer, and returns a file to write to; None if it is not wanted.
@@ -187,33 +183,28 @@ class Guest:
         self.client = unguessable(18)
         self.sending: dict[int, Sending] = {}
         self.files: dict[str, Receiving] = {}
-        self.sent: list[tuple[int, int]] = []
-        self.lines: list[tuple[str, str]] = []
+        self.sent, self.lines = list[tuple[int, int]](), list[tuple[str, str]]()
         self.changed = asyncio.Condition()
         self._numbers: dict[int, Receiving] = {}  # of the server, on this connection
-        self._count = count(1)
-        self.ws: Any = None
+        self._count, self.ws = count(1), cast(Any, None)
 
     async def run(self) -> None:
         """Be in the room for ever; cancel it to leave."""
         connecting = connect(self.url, proxy=None, compression=None, close_timeout=1)
-        connecting.reconnect_delays = _again
+        connecting.reconnect_delays = lambda: repeat(AGAIN)  # type: ignore[assignment,return-value]
         async for ws in connecting:
             with suppress(ConnectionClosed):
                 await self._talk(ws)
-            async with self.changed:
-                self.ws = None
+            self.ws = None
 
     async def _talk(self, ws: Any) -> None:
-        self._numbers = {}
         hello = {"type": "hello", "name": self.name, "client": self.client}
         await ws.send(encoded(hello))
         await ws.recv()  # welcome
-        for each in self.sending.values():
-            if not each.done.done():
-                await ws.send(encoded(each.offer))
+        self.ws, self._numbers = ws, {}
+        for each in [each for each in self.sending.values() if not each.done.done()]:
+            await ws.send(encoded(each.offer))
         async with self.changed:
-            self.ws = ws
             self.changed.notify_all()
         pump = Pump(self._read, ws.send)
         pumping = asyncio.create_task(pump.run())
@@ -230,6 +221,17 @@ class Guest:
         finally:
             pumping.cancel()
             await asyncio.wait([pumping])
+
+    async def __aenter__(self) -> Self:
+        """Come in, and wait until the room has said welcome."""
+        self._running = asyncio.create_task(self.run())
+        await self.until(lambda: self.ws is not None)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave."""
+        self._running.cancel()
+        await asyncio.wait([self._running])
 
     async def say(self, text: str) -> None:
         """Say a line, when there is a connection."""
