@@ -69,6 +69,11 @@ SERVICES = {
         "wslab.apps.danmaku:add_danmaku_options",
         "wslab.apps.danmaku:demo_danmaku",
     ),
+    "media": Service(
+        "a chat with pictures and sounds, with its page",
+        "wslab.apps.media:start_media",
+        demo="wslab.apps.media:demo_media",
+    ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
         "wslab.apps.quotes:start_quotes",

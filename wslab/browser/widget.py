@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from wslab.lab.masking import masked_target
 from wslab.lab.wire.anatomy import PARTS
 
-__all__ = ["PageWidget", "make_widget", "mimebundle"]
+__all__ = ["PageWidget", "TargetWidget", "make_widget", "mimebundle"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
 _PACKAGE = Path(__file__).parents[1]
@@ -70,3 +71,24 @@ def mimebundle(widget: PageWidget, text: str) -> dict[str, Any]:
     """Return the widget for IPython, with the text to show where widgets do not work."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
+
+
+class TargetWidget:
+    """A widget with a connection of its own, from the page that shows the notebook.
+
+    FILES: as for `make_widget`. target: a server, a cable, or a URL. state: more for the page.
+    """
+
+    FILES: tuple[str, ...] = ()
+
+    def __init__(self, target: Any, **state: Any) -> None:
+        self.url = target if isinstance(target, str) else target.url
+        state = {"url": self.url, **state}
+        self._widget = make_widget(*self.FILES, state=state, on_message=lambda _message: None)
+
+    def __repr__(self) -> str:
+        """Say where it goes, the same with and without a page."""
+        return f"<{type(self).__name__} {masked_target(self.url)} : run this cell in JupyterLab>"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))

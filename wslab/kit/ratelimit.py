@@ -1,8 +1,11 @@
-"""A token bucket, which limits how often somebody may do something."""
+"""Who sets the pace: a bucket limits how often, and a pump sends only what was asked for."""
 
 from __future__ import annotations
 
-__all__ = ["TokenBucket"]
+import asyncio
+from collections.abc import Awaitable, Callable
+
+__all__ = ["Pump", "TokenBucket"]
 
 
 class TokenBucket:
@@ -36,3 +39,38 @@ class TokenBucket:
     def _filled(self, now: float) -> float:
         assert self.rate is not None
         return min(self.burst, self.tokens + (now - self.seen) * self.rate)
+
+
+class Pump:
+    """Sends the pieces of files that a peer asks for, in turn, while reading goes on.
+
+    If reading waited for sending at both ends, each could wait for the other for ever.
+    read: returns the message with the piece of a file at an offset, b"" if there is none.
+    send: a connection's `send`, which waits while too much is unsent.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], bytes],
+        send: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        self.read, self.send = read, send
+        self._asked: dict[int, int] = {}  # in order; the latest offset of each
+        self._is_asked = asyncio.Event()
+
+    def ask(self, number: int, offset: int) -> None:
+        """Note that the peer has so many bytes of a file."""
+        self._asked.pop(number, None)
+        self._asked[number] = offset
+        self._is_asked.set()
+
+    async def run(self) -> None:
+        """Send for ever; cancel it when the connection has ended."""
+        while True:
+            await self._is_asked.wait()
+            number = next(iter(self._asked))
+            piece = self.read(number, self._asked.pop(number))
+            if not self._asked:
+                self._is_asked.clear()
+            if piece:
+                await self.send(piece)
