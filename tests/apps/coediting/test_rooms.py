@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-from wslab.apps.coediting import MAX_SIZE, Presence, PresenceEntry, Rooms, Writer, protocol
+from wslab.apps.coediting import MAX_SIZE, Rooms, Writer, protocol
 from wslab.apps.coediting.protocol import (
     AUTH,
     AWARENESS,
@@ -29,6 +29,7 @@ from wslab.apps.coediting.protocol import (
     read_y,
     sync,
 )
+from wslab.kit.client_events import Presence, PresenceEntry
 from wslab.kit.log import Store
 from wslab.net import simulate
 
@@ -395,10 +396,10 @@ def test_a_transcript_explains_it() -> None:
 
     shown = str(simulate(main, record=True).transcript)
     for said in (
-        "00 sync · 00 step 1: I have · 01 length · 00 0 clients",
-        "00 sync · 02 update · 12 length · 01 1 client · 01 07 00 1 item of client 7 from 0 on"
+        "00 sync · 00 step 1: I have · 01 length · 00 clients: 0",
+        "00 sync · 02 update · 12 length · 01 clients: 1 · 01 07 00 client 7 from 0 on, items: 1"
         ' · 04 01 04 74 65 78 74 05 68 65 6c 6c 6f "hello" in "text"',
-        "01 awareness · 1b length · 01 1 client · 07 client 7 · 01 clock 1",
+        "01 awareness · 1b length · 01 clients: 1 · 07 client 7 · 01 clock 1",
     ):
         assert said in shown
 

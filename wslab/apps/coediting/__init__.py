@@ -27,9 +27,10 @@ from websockets.http11 import Request, Response
 from wslab import lab
 from wslab.apps.coediting import protocol
 from wslab.apps.coediting.copies import SharedDocument, Writer
-from wslab.apps.coediting.protocol import Presence, PresenceEntry, explain, sync, y_protocols
+from wslab.apps.coediting.protocol import explain, sync, y_protocols
 from wslab.browser.client import Reachable
 from wslab.browser.widget import make_widget, mimebundle
+from wslab.kit.client_events import Presence, PresenceEntry
 from wslab.kit.hub import Hub
 from wslab.kit.log import Store
 from wslab.kit.messages import Malformed
@@ -40,7 +41,7 @@ from wslab.lab.servers.files import HTML, body_response, file_response, folders_
 from wslab.lab.wire.dissectors import register
 from wslab.protocol.http import split_target
 
-__all__ = ["EditorWidget", "Presence", "PresenceEntry", "Rooms", "SharedDocument"]
+__all__ = ["EditorWidget", "Rooms", "SharedDocument"]
 __all__ += ["Writer", "add_coediting_options", "demo_coediting", "explain", "room_page", "serve"]
 __all__ += ["start_coediting"]
 

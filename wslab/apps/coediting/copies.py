@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable
 from random import Random
 from typing import Any, Self
@@ -10,12 +11,13 @@ from typing import Any, Self
 import pycrdt
 
 from wslab.apps.coediting import protocol
-from wslab.apps.coediting.protocol import EXPIRES, Presence, PresenceEntry, sync
+from wslab.apps.coediting.protocol import EMPTY, NOTHING, sync
 from wslab.kit.attempt import keep_connected, library_connect
 from wslab.kit.backoff import Attempts, Backoff
+from wslab.kit.client_events import EXPIRES, Presence, PresenceEntry
 from wslab.kit.keepalive import task_group
 from wslab.kit.log import Store
-from wslab.kit.messages import Malformed, encoded
+from wslab.kit.messages import Malformed, encoded, varuint
 from wslab.net.clock import now
 
 __all__ = ["SharedDocument", "Writer"]
@@ -23,64 +25,69 @@ __all__ = ["SharedDocument", "Writer"]
 TAIL = 256 * 1024  # bytes in the store before it is compacted
 
 
-class SharedDocument:
-    """A room's document, in memory and in a store.
+class Spans(dict[int, list[tuple[int, int]]]):
+    """The operations of each client that are known: sorted ranges, as (first, end).
 
-    `apply` changes it in memory. Only what `save` has written may be told to anybody, so a crash
-    loses nothing that somebody was told. tail: bytes that are appended before they are compacted.
-    An update may come before what it builds on. Yjs keeps it until that comes. pycrdt does so, too,
-    but does not give it out, so it is kept here as well.
+    >>> spans = Spans()
+    >>> [spans.add((7, *span)) for span in [(0, 5), (8, 2), (4, 5), (1, 9)]], spans
+    ([True, True, True, False], {7: [(0, 10)]})
+    """
+
+    def add(self, span: protocol.Span) -> bool:
+        """Add some; return whether one of them is new."""
+        client, first, length = span
+        spans, end = self.setdefault(client, []), first + length
+        at = upto = bisect_left(spans, first, key=lambda known: known[1])
+        if not length or (at < len(spans) and spans[at][0] <= first and end <= spans[at][1]):
+            return False
+        while upto < len(spans) and spans[upto][0] <= end:
+            first, end = min(first, spans[upto][0]), max(end, spans[upto][1])
+            upto += 1
+        spans[at:upto] = [(first, end)]
+        return True
+
+
+class SharedDocument:
+    """A room's document as the server has it: its updates, in memory and in a store.
+
+    The server merges updates, and never looks at what is in them. So it can serve types that it
+    does not know, and an update may come before the one that it builds on. tail: bytes in the store
+    before they are compacted. Only what `save` has written may be told to anybody. Then a crash
+    loses nothing that somebody was told.
     """
 
     def __init__(self, store: Store, room: bytes, *, tail: int = TAIL) -> None:
         self.store, self.room, self.tail = store, room, tail
-        self._unsaved: list[bytes] = []
-        self._load()
-
-    def _load(self) -> None:
-        self._doc, self._is_new = pycrdt.Doc[Any](), False
-        self._subscription = self._doc.observe(self._note)
-        self._pending: list[bytes] = []
-        rows = self.store.read(self.room)
-        self._ids, sizes = [id for id, _ in rows], [len(update) for _, update in rows]
-        self._snapshot, self._tail = max(sizes, default=0), sum(sizes)
-        for update in [*(update for _, update in rows), *self._unsaved]:
-            self._take(update)
-
-    def _note(self, event: Any) -> None:
-        self._is_new = True
-
-    def _take(self, update: bytes) -> bool:
-        self._is_new = False
-        self._doc.apply_update(update)
-        if update not in self._pending and self._is_early(update):
-            self._pending.append(update)
-            return True
-        return self._is_new
-
-    def _is_early(self, update: bytes) -> bool:
-        """Tell whether it builds on something, or deletes something, that has not come yet."""
-        state = self._doc.get_state()
-        rest, known = pycrdt.get_update(update, state), protocol.state_of(state)
-        return rest[0] != 0 or any(
-            clock + length > known.get(client, 0)
-            for client, clock, length in protocol.deletes_of(rest[1:])
-        )
+        self._items, self._deletes = Spans(), Spans()
+        self._merged, self._unsaved = list[bytes](), list[bytes]()
+        rows = store.read(room)
+        self._ids = [id for id, _ in rows]
+        self._snapshot = len(rows[0][1]) if rows else 0
+        self._tail = sum(len(update) for _, update in rows)
+        for _, update in rows:
+            self.apply(update)
+        self._unsaved.clear()
 
     def apply(self, update: bytes) -> bool:
         """Take an update; return whether it brings anything new. Malformed if it is none."""
+        reader = protocol.YReader(update)
+        items, deletes = reader.update()
+        reader.end()
         try:
-            is_new = self._take(update)
-        except ValueError as error:  # it was not decoded, so nothing has changed
-            raise Malformed(f"not an update of Yjs: {error}") from None
-        except BaseException as error:
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
-            self._load()  # a part of it may have been applied
-            raise Malformed(f"an update that cannot be applied: {error}") from None
-        if is_new:
+            pycrdt.merge_updates(update, EMPTY)
+        except ValueError as error:  # for example, a format that is not JSON
+            raise Malformed(f"an update that cannot be merged: {error}") from None
+        new = [*map(self._items.add, items), *map(self._deletes.add, deletes)]
+        if any(new):
             self._unsaved.append(update)
-        return is_new
+            self._merge(update)
+        return any(new)
+
+    def _merge(self, update: bytes) -> None:
+        """Merge it with those of about its size. All at once would take a time of n²."""
+        while self._merged and len(self._merged[-1]) < 2 * len(update):
+            update = pycrdt.merge_updates(self._merged.pop(), update)
+        self._merged.append(update)
 
     def save(self) -> None:
         """Write what is new to the store, and compact it there if it has grown much."""
@@ -88,32 +95,25 @@ class SharedDocument:
             return
         self._ids += self.store.append(self.room, self._unsaved)
         self._tail += sum(map(len, self._unsaved))
-        self._unsaved = []
+        self._unsaved.clear()
         if self._tail > max(self.tail, 2 * self._snapshot):
-            whole = self.missing(b"\0")
+            whole = self.missing(NOTHING)
             self._ids = self.store.compact(self.room, whole, self._ids)
             self._snapshot = self._tail = len(whole)
 
     @property
     def state(self) -> bytes:
-        """The state vector."""
-        self._settle()
-        return self._doc.get_state()
+        """The state vector: how many operations of each client there are without a gap."""
+        known = {client: spans[0][1] for client, spans in self._items.items() if not spans[0][0]}
+        return varuint(len(known)) + b"".join(
+            varuint(client) + varuint(known[client]) for client in sorted(known, reverse=True)
+        )
 
     def missing(self, state: bytes) -> bytes:
         """Return an update with all that is missing in a state; Malformed if it is not a state."""
-        protocol.state_of(state)
-        self._settle()
-        update = self._doc.get_update(state)
-        return pycrdt.merge_updates(update, *self._pending) if self._pending else update
-
-    def _settle(self) -> None:
-        """Apply early updates again while that helps; pycrdt sometimes keeps one for too long."""
-        before = None
-        while self._pending and before != (before := self._doc.get_state()):
-            for update in self._pending:
-                self._doc.apply_update(update)
-            self._pending = [update for update in self._pending if self._is_early(update)]
+        protocol.YReader(state).state()
+        self._merged = [pycrdt.merge_updates(EMPTY, *reversed(self._merged))]
+        return self._merged[0] if state == NOTHING else pycrdt.get_update(self._merged[0], state)
 
 
 class Writer:

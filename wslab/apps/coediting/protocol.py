@@ -12,23 +12,26 @@ Source: npm's y-protocols 1.0 and lib0 0.2, which y-websocket 3 uses.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
 
+from wslab.kit.client_events import PresenceEntry
 from wslab.kit.messages import ByteReader, Malformed, encoded, parsed, sized, varuint
-from wslab.protocol.errors import quantity
 from wslab.protocol.quoting import printable
 
-__all__ = ["Presence", "PresenceEntry", "YProtocols", "awareness", "deletes_of", "denied"]
-__all__ += ["explain", "named", "read_entries", "read_y", "state_of", "sync", "y_protocols"]
+__all__ = ["YProtocols", "YReader", "awareness", "denied"]
+__all__ += ["explain", "named", "read_entries", "read_y", "sync", "y_protocols"]
 
 STEP1, STEP2, UPDATE = b"\x00\x00", b"\x00\x01", b"\x00\x02"
 AWARENESS, AUTH, QUERY = b"\x01", b"\x02", b"\x03"
-EMPTY = b"\x00\x00"  # an update without anything: no clients, no deletions
-EXPIRES = 30.0  # seconds after which somebody who says nothing is no longer present
+EMPTY, NOTHING = b"\x00\x00", b"\x00"  # an update without anything; the state of nothing
 STATE = 64 * 1024  # characters of what a client may say of itself
+SKIP, DEPTH = 10, 200  # the kind of what is left out; levels of a value
+TYPES = ("array", "map", "text", "element ", "fragment", "hook ", "XML text")
+FIXED = {120: 0, 121: 0, 122: 8, 123: 8, 124: 4, 126: 0, 127: 0}  # bytes of these values
 PIECES = 60  # of a message that are explained
 SHOWN = 24  # bytes of a piece that a row shows
+
+Span = tuple[int, int, int]  # a client, its first operation, and how many
 
 
 def sync(step: bytes, body: bytes) -> bytes:
@@ -59,33 +62,7 @@ def read_y(message: bytes) -> tuple[bytes, bytes]:
     return kind, body
 
 
-def state_of(body: bytes) -> dict[int, int]:
-    """Read a state vector: how many operations of each client somebody has."""
-    reader = ByteReader(body)
-    state = {reader.uint(): reader.uint() for _ in range(reader.uint())}
-    reader.end()
-    return state
-
-
-def deletes_of(body: bytes) -> list[tuple[int, int, int]]:
-    """Read a delete set: a list of client, first clock, and how many."""
-    reader = ByteReader(body)
-    found = []
-    for _ in range(reader.uint()):
-        client = reader.uint()
-        found += [(client, reader.uint(), reader.uint()) for _ in range(reader.uint())]
-    return found
-
-
 # Who is present
-
-
-class PresenceEntry(NamedTuple):
-    """What a client says of itself. clock: grows with each. state: JSON; "null" if it has left."""
-
-    client: int
-    clock: int
-    state: str
 
 
 def awareness(entries: Iterable[PresenceEntry]) -> bytes:
@@ -113,64 +90,6 @@ def read_entries(body: bytes) -> list[PresenceEntry]:
     return entries
 
 
-class Presence:
-    """Who is present. The greater clock wins, and an entry expires 30 s after its last one.
-
-    owner: who sends an entry. An owner speaks for the first client that it names, and nobody else
-    does so meanwhile. With None as the owner nothing is checked: anybody can speak for anybody.
-    refused: how many entries would have changed somebody else's.
-    """
-
-    def __init__(self) -> None:
-        self.refused = 0
-        self._own: dict[Hashable, int] = {}
-        self._entries: dict[int, tuple[PresenceEntry, Hashable, float]] = {}
-
-    @property
-    def entries(self) -> list[PresenceEntry]:
-        """The newest of each client that is present."""
-        return [entry for entry, _, _ in self._entries.values()]
-
-    @property
-    def states(self) -> dict[int, Any]:
-        """What each client that is present says of itself, such as its name and cursor."""
-        return {entry.client: parsed(entry.state) for entry in self.entries}
-
-    def take(
-        self, entries: Iterable[PresenceEntry], owner: Hashable, now: float
-    ) -> list[PresenceEntry]:
-        """Take what somebody says, and return what is news. now: seconds."""
-        news = []
-        for entry in entries:
-            known, of, _ = self._entries.get(entry.client, (None, owner, now))
-            is_gone, clock = entry.state == "null", known.clock if known else -1
-            if of != owner or self._own.get(owner, entry.client) != entry.client:
-                # Every client repeats what it hears, so only a greater clock is an attempt.
-                self.refused += known is not None and entry.clock > clock
-            elif is_gone and known and entry.clock >= clock:
-                del self._entries[entry.client]
-                news.append(entry)
-            elif not is_gone and entry.clock > clock:
-                self._entries[entry.client] = entry, owner, now
-                if owner is not None:
-                    self._own[owner] = entry.client
-                news.append(entry)
-        return news
-
-    def leave(self, owner: Hashable) -> list[PresenceEntry]:
-        """Forget the entries of an owner; return what others have to be told."""
-        self._own.pop(owner, None)
-        return self._forget([e.client for e, of, _ in self._entries.values() if of == owner])
-
-    def expire(self, now: float) -> list[PresenceEntry]:
-        """Forget those who have said nothing for 30 s; return what others have to be told."""
-        entries = self._entries.values()
-        return self._forget([e.client for e, _, at in entries if now - at >= EXPIRES])
-
-    def _forget(self, clients: list[int]) -> list[PresenceEntry]:
-        return [self._entries.pop(client)[0]._replace(state="null") for client in clients]
-
-
 def named(entry: PresenceEntry, name: str) -> PresenceEntry:
     """Return an entry under the name that we know, whatever name it claims."""
     state = parsed(entry.state)
@@ -184,87 +103,153 @@ def named(entry: PresenceEntry, name: str) -> PresenceEntry:
 # For transcripts
 
 
-class _Explained(ByteReader):
-    """Reads a message, and says of each piece what it is."""
+class YReader(ByteReader):
+    """Reads Yjs's encoding. says: None, or takes what each piece of the bytes is."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.pieces: list[tuple[bytes, str]] = []
-        self._start = 0
+    says: Callable[[str], None] | None = None
 
     def say(self, text: str) -> None:
-        if len(self.pieces) == PIECES:
-            raise Malformed("it is long")
-        self.pieces.append((self.data[self._start : self.at], text))
-        self._start = self.at
+        """Say what the bytes since the last time are."""
+        if self.says is not None:
+            self.says(text)
 
     def number(self, text: str) -> int:
+        """Read a number, and say what it is; {} in the text stands for it."""
         number = self.uint()
-        self.say(text.format(number).replace("1 clients", "1 client"))
+        self.say(text.format(number))
         return number
 
-    def message(self) -> None:
-        kind = self.byte() % 4
-        self.say(("sync", "awareness", "auth", "query: who is present?")[kind])
-        if kind == 0:
-            step = self.uint()
-            self.say(("step 1: I have", "step 2: what you lack", "update")[min(step, 2)])
-            self.number("length")
-            self._state() if step == 0 else self._update()
-        elif kind == 1:
-            self.number("length")
-            for _ in range(self.number("{} clients")):
-                self.number("client {}")
-                self.number("clock {}")
-                self.say(printable(self.text(), 200))
-        elif kind == 2:
-            self.number("denied")
-            self.say(printable(self.text(), 200))
-
-    def _state(self) -> None:
-        for _ in range(self.number("{} clients")):
+    def state(self) -> dict[int, int]:
+        """Read a state vector: how many operations of each client somebody has."""
+        state = {}
+        for _ in range(self.number("clients: {}")):
             client = self.uint()
-            self.say(f"client {client}: the first {self.uint()}")
+            state[client] = self.uint()
+            self.say(f"client {client}: the first {state[client]}")
+        return state
 
-    def _update(self) -> None:
-        for _ in range(self.number("{} clients")):
-            number = self.uint()
-            self.say(f"{quantity(number, 'item')} of client {self.uint()} from {self.uint()} on")
-            for _ in range(number):
-                self.say(self._item())
-        for _ in range(self.number("deletions of {} clients")):
-            client, number = self.uint(), self.uint()
-            self.say(f"client {client}: {quantity(number, 'range')}")
-            for _ in range(number):
-                clock = self.uint()
-                self.say(f"{self.uint()} from {clock} on")
+    def update(self) -> tuple[list[Span], list[Span]]:
+        """Read an update: the operations in it, and those that it deletes."""
+        items, deletes = [], []
+        for _ in range(self.number("clients: {}")):
+            count, client, clock = self.uint(), self.uint(), self.uint()
+            self.say(f"client {client} from {clock} on, items: {count}")
+            for _ in range(count):
+                kind, length = self._item()
+                if kind != SKIP:
+                    items.append((client, clock, length))
+                clock += length
+        for _ in range(self.number("clients with deletions: {}")):
+            client, count = self.uint(), self.uint()
+            self.say(f"client {client}, ranges: {count}")
+            for _ in range(count):
+                deletes.append((client, self.uint(), self.uint()))
+                self.say(f"from {deletes[-1][1]} on: {deletes[-1][2]}")
+        return items, deletes
 
-    def _item(self) -> str:
+    def _item(self) -> tuple[int, int]:
+        """Read an item; return its kind, and how many operations it stands for."""
         info, where = self.byte(), ""
         kind = info & 31
-        if kind in (0, 10):  # deleted for good, or left out
-            return f"{self.uint()} that are gone"
+        if kind in (0, SKIP):
+            return kind, self.number("gone: {}")
         for bit, word in ((128, "after"), (64, "before")):
             where += f" {word} {self.uint()}:{self.uint()}" if info & bit else ""
         if not info & 192:
-            parent = printable(self.text()) if self.uint() else f"{self.uint()}:{self.uint()}"
-            where = f" in {parent}" + (f", key {printable(self.text())}" if info & 32 else "")
-        if kind == 4:
-            return printable(self.text()) + where
-        if kind == 1:
-            return f"{self.uint()} deleted" + where
-        raise Malformed("content of a different kind")
+            name = printable(self.text()) if self.uint() else f"{self.uint()}:{self.uint()}"
+            where = f" in {name}" + (f", key {printable(self.text())}" if info & 32 else "")
+        length, what = self._content(kind)
+        self.say(what + where)
+        return kind, length
+
+    def _content(self, kind: int) -> tuple[int, str]:
+        """Read the content of an item; return its length, and what it is."""
+        match kind:
+            case 1:
+                return self.uint(), "deleted"
+            case 2:
+                return len([self.text() for _ in range(self.uint())]), "JSON"
+            case 3:
+                return 1, f"{len(self.chunk())} bytes"
+            case 4:
+                text = self.text()  # JavaScript counts in UTF-16
+                length = len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+                return length, printable(text)
+            case 5:
+                return 1, f"embedded {printable(self.text())}"
+            case 6:
+                return 1, f"format {printable(self.text())}: {printable(self.text())}"
+            case 7 if (type := self.uint()) < len(TYPES):
+                return 1, TYPES[type] + (printable(self.text()) if type in (3, 5) else "")
+            case 8:
+                count = self.uint()
+                self.values(count)
+                return count, "values"
+            case 9:
+                guid = printable(self.text())
+                self.values(1)
+                return 1, f"document {guid}"
+        raise Malformed(f"byte {self.at}: content of kind {kind}")
+
+    def values(self, count: int) -> None:
+        """Skip so many values in lib0's encoding of what JSON has, and a little more."""
+        open_: list[list[int]] = [[count, 0]]  # how many are left, and whether each has a key
+        while open_:
+            if not open_[-1][0]:
+                open_.pop()
+                continue
+            open_[-1][0] -= 1
+            if open_[-1][1]:
+                self.chunk()
+            kind = self.byte()
+            if kind in (118, 117):
+                open_.append([self.uint(), kind == 118])
+                if len(open_) > DEPTH:
+                    raise Malformed(f"byte {self.at}: a value of more than {DEPTH} levels")
+            elif kind in (119, 116):
+                self.chunk()
+            elif kind == 125:
+                while self.byte() & 128:
+                    pass
+            elif kind in FIXED:
+                for _ in range(FIXED[kind]):
+                    self.byte()
+            else:
+                raise Malformed(f"byte {self.at}: {kind} is no kind of value")
 
 
 def explain(message: bytes) -> list[tuple[bytes, str]]:
     """Explain a message: its bytes in pieces, and what each of them is."""
-    reader, why = _Explained(message), "the rest"
+    reader, pieces, start = YReader(message), list[tuple[bytes, str]](), 0
+
+    def say(text: str) -> None:
+        nonlocal start
+        if len(pieces) == PIECES:
+            raise Malformed("it is long")
+        pieces.append((message[start : reader.at], text))
+        start = reader.at
+
+    reader.says, why = say, "the rest"
     try:
-        reader.message()
+        kind = reader.byte() % 4
+        reader.say(("sync", "awareness", "auth", "query: who is present?")[kind])
+        if kind == 0:
+            step = min(reader.uint(), 2)
+            reader.say(("step 1: I have", "step 2: what you lack", "update")[step])
+            reader.number("length")
+            reader.update() if step else reader.state()
+        elif kind == 1:
+            reader.number("length")
+            for _ in range(reader.number("clients: {}")):
+                reader.number("client {}")
+                reader.number("clock {}")
+                reader.say(printable(reader.text(), 200))
+        elif kind == 2:
+            reader.number("denied")
+            reader.say(printable(reader.text(), 200))
     except Malformed as error:
         why = f"the rest ({error})"
-    rest = message[sum(len(data) for data, _ in reader.pieces) :]
-    return [*reader.pieces, *([(rest, why)] if rest else [])]
+    return [*pieces, *([(message[start:], why)] if start < len(message) else [])]
 
 
 class YProtocols:
