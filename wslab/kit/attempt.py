@@ -12,15 +12,18 @@ from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 
+from wslab.kit.backoff import Attempts
 from wslab.kit.client_events import ClientEvent, Missed, Received, Refused
 from wslab.kit.keepalive import Heartbeat, task_group, watched
 from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError, decoded, encoded
 from wslab.kit.outbox import Inbox, Outbox, SequenceGap
 from wslab.kit.retry import TOO_BIG, Ending, classify
 from wslab.net.address import is_loopback
+from wslab.net.clock import now
 from wslab.protocol.url import parse_url
 
-__all__ = ["Attempt", "ClientSettings", "Online", "Setup", "leave", "library_connect"]
+__all__ = ["Attempt", "ClientSettings", "Online", "Setup", "keep_connected", "leave"]
+__all__ += ["library_connect"]
 
 Setup = Callable[[Message], Iterable[Mapping[str, Any]]]
 
@@ -200,3 +203,39 @@ async def leave(ws: Any, code: int = 1000) -> None:
         ws.transport.abort()
         closing.cancel()
         await asyncio.wait([closing])
+
+
+async def keep_connected(
+    talk: Callable[[Any], Awaitable[None]],
+    url: str,
+    *,
+    connect: Callable[..., Any] = library_connect,
+    attempts: Attempts,
+    is_final: Callable[[Ending], bool] = lambda ending: False,
+) -> Ending:
+    """Talk to a server in a protocol of your own, on one connection after the other.
+
+    talk: called with each connection; it ends with it, or raises what `recv` raised.
+    connect: the library's, or a function like it that takes the same options. attempts: the waits.
+    is_final: tells whether not to come back. Returns the ending that was final.
+    """
+    while True:
+        began = lasted = None
+        try:
+            async with connect(url, open_timeout=10, ping_interval=20, max_size=None) as ws:
+                began = now()
+                try:
+                    await talk(ws)
+                finally:
+                    await leave(ws, 1000)
+                ending = Ending("closed", "this side is done")
+        except Exception as error:
+            known = classify(error)
+            if known is None:
+                raise
+            ending = known
+        if began is not None:
+            lasted = now() - began
+        if is_final(ending):
+            return ending
+        await asyncio.sleep(attempts.ended(lasted))

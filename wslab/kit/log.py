@@ -1,15 +1,18 @@
 """A server's memory of a conversation, as one value, for `wslab.kit.resume`.
 
-It holds the messages, and how far each client has got.
+It holds the messages, and how far each client has got. A `Store` keeps messages on the disk.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+import weakref
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -17,7 +20,7 @@ from weakref import WeakValueDictionary
 from wslab.kit.messages import Message, encoded
 from wslab.net.clock import unguessable
 
-__all__ = ["Log", "Refusal"]
+__all__ = ["Log", "Refusal", "Store"]
 
 CLIENTS = 1000  # that a log remembers
 WINDOW = 1000  # messages that a client may send before the first of them is answered
@@ -193,3 +196,56 @@ class Log:
             seen = f"{type(error).__name__} {error}"
             raise ValueError(f"this is not a dump of a log: {seen}") from None
         return log
+
+
+class Store:
+    """Messages of many rooms in one SQLite file. They are on the disk when `append` returns.
+
+    path: the file. connect: opens it. Raises OSError if the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str = ":memory:",
+        *,
+        connect: Callable[[str], sqlite3.Connection] | None = None,
+    ) -> None:
+        try:
+            opened = connect or partial(sqlite3.connect, check_same_thread=False)
+            self._db = opened(path)
+            self._db.isolation_level = None  # transactions begin where we say so
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut, too
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS messages"
+                " (id INTEGER PRIMARY KEY, room BLOB NOT NULL, data BLOB NOT NULL)"
+            )
+            self._db.execute("CREATE INDEX IF NOT EXISTS by_room ON messages (room)")
+        except sqlite3.Error as error:
+            raise OSError(f"{path!r} cannot be used as a file of rooms: {error}") from None
+        self.close = weakref.finalize(self, self._db.close)
+
+    def read(self, room: bytes) -> list[tuple[int, bytes]]:
+        """Return a room's messages, each with the id of its row."""
+        rows = self._db.execute("SELECT id, data FROM messages WHERE room = ? ORDER BY id", [room])
+        return rows.fetchall()
+
+    def append(self, room: bytes, messages: list[bytes]) -> list[int]:
+        """Add messages in one transaction; return the ids of their rows."""
+        return self._replace(room, messages, [])
+
+    def compact(self, room: bytes, message: bytes, ids: list[int]) -> list[int]:
+        """Replace rows by one that holds all of them, in one transaction."""
+        return self._replace(room, [message], ids)
+
+    def _replace(self, room: bytes, messages: list[bytes], ids: list[int]) -> list[int]:
+        new = []
+        with self._db:  # commits, or rolls back
+            self._db.execute("BEGIN IMMEDIATE")
+            for message in messages:
+                row = self._db.execute(
+                    "INSERT INTO messages (room, data) VALUES (?, ?)", (room, message)
+                )
+                new.append(row.lastrowid or 0)
+            self._db.executemany("DELETE FROM messages WHERE id = ?", [(id,) for id in ids])
+        return new

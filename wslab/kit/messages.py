@@ -1,6 +1,13 @@
+<<<<<<< HEAD
 """Read and write JSON messages, in the same way for every application (RFC 8259).
 
 `merge_diff` tells what has changed in a value, and `merge_patch` applies it (RFC 7396).
+=======
+"""Read and write messages, in the same way for every application: JSON (RFC 8259) and numbers.
+
+Binary protocols write numbers as varUints: seven bits a byte, the lowest first, and the top bit
+says that more follow. Texts, and bytes of any length, stand behind their length.
+>>>>>>> coedit
 """
 
 from __future__ import annotations
@@ -8,11 +15,17 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
+<<<<<<< HEAD
 __all__ = ["OUT_OF_ORDER", "Message", "ResumeError", "decoded", "encoded"]
 __all__ += ["merge_diff", "merge_patch", "parsed"]
+=======
+__all__ = ["OUT_OF_ORDER", "ByteReader", "Malformed", "Message", "ResumeError", "decoded"]
+__all__ += ["encoded", "parsed", "sized", "varuint"]
+>>>>>>> coedit
 
 Message = dict[str, Any]  # a JSON object
 
+MAX_UINT = 2**53 - 1  # that JavaScript can count to
 OUT_OF_ORDER = 4002  # close code for a peer that said something impossible
 
 
@@ -87,6 +100,7 @@ def decoded(data: str | bytes) -> Message:
     return message
 
 
+<<<<<<< HEAD
 def merge_patch(target: Any, patch: Any) -> Any:
     """Apply a JSON Merge Patch; return the new value, and leave the old one as it is.
 
@@ -129,3 +143,76 @@ def merge_diff(old: Any, new: Any) -> Any:
         if change if both_are_objects else encoded(known) != encoded(value):
             patch[name] = change
     return patch
+=======
+# Bytes
+
+
+class Malformed(ValueError):
+    """A binary message is not what it should be. The text says where, and what was expected."""
+
+
+def varuint(number: int) -> bytes:
+    """Write a number as a varUint.
+
+    >>> varuint(5).hex(), varuint(300).hex()
+    ('05', 'ac02')
+    """
+    low = []
+    while number > 127:
+        low.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*low, number])
+
+
+def sized(data: bytes) -> bytes:
+    """Write bytes behind their length."""
+    return varuint(len(data)) + data
+
+
+class ByteReader:
+    """Reads numbers and bytes one after the other; Malformed if they are not all there.
+
+    at: how many bytes it has read.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def byte(self) -> int:
+        """Read one byte."""
+        if self.at == len(self.data):
+            raise Malformed(f"byte {self.at}: the message ends too early")
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def uint(self) -> int:
+        """Read a varUint of up to 53 bits."""
+        number = 0
+        for shift in range(0, 56, 7):
+            byte = self.byte()
+            number |= (byte & 127) << shift
+            if byte < 128 and number <= MAX_UINT:
+                return number
+        raise Malformed(f"byte {self.at}: a number of more than 53 bits")
+
+    def chunk(self) -> bytes:
+        """Read a length, and so many bytes."""
+        size = self.uint()
+        data = self.data[self.at : self.at + size]
+        if len(data) < size:
+            raise Malformed(f"byte {self.at}: expected {size} bytes, there are {len(data)}")
+        self.at += size
+        return data
+
+    def text(self) -> str:
+        """Read a chunk of UTF-8."""
+        try:
+            return self.chunk().decode()
+        except UnicodeDecodeError:
+            raise Malformed(f"the text before byte {self.at} is not UTF-8") from None
+
+    def end(self) -> None:
+        """Check that nothing is left."""
+        if self.at < len(self.data):
+            raise Malformed(f"byte {self.at}: {len(self.data) - self.at} bytes too many")
+>>>>>>> coedit

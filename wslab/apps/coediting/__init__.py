@@ -1,0 +1,297 @@
+"""Lesson 12: collaborative editing (协同编辑). Several people write one text at the same time.
+
+    server = coediting.serve()
+    coediting.EditorWidget(server, room="lesson")
+    async with coediting.Writer(server.url + "lesson", name="Ada") as ada:
+        ada.insert(0, "Hello")
+
+The text is a CRDT of Yjs (pycrdt in Python). Its copies converge, whatever the order in which the
+updates arrive. `Rooms` speaks y-websocket's protocol (`protocol`) at /ROOM, keeps all updates on
+the disk (`copies`), and checks who claims to be present.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote_to_bytes
+
+from websockets.http11 import Request, Response
+
+from wslab import lab
+from wslab.apps.coediting import protocol
+from wslab.apps.coediting.copies import SharedDocument, Writer
+from wslab.apps.coediting.protocol import explain, sync, y_protocols
+from wslab.browser.client import Reachable
+from wslab.browser.widget import make_widget, mimebundle
+from wslab.kit.client_events import Presence, PresenceEntry
+from wslab.kit.hub import Hub
+from wslab.kit.log import Store
+from wslab.kit.messages import Malformed
+from wslab.lab.masking import masked_target
+from wslab.lab.peers import page_url
+from wslab.lab.registry import LOOPBACK
+from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
+from wslab.lab.wire.dissectors import register
+from wslab.protocol.http import split_target
+
+__all__ = ["EditorWidget", "Rooms", "SharedDocument"]
+__all__ += ["Writer", "add_coediting_options", "demo_coediting", "explain", "room_page", "serve"]
+__all__ += ["start_coediting"]
+
+register("y-protocols", y_protocols)
+
+PAGE = Path(__file__).parent / "page"
+FOLDERS = folders_of(PAGE)
+MAX_SIZE = 64 * 1024 * 1024  # bytes of a message, so of a document that comes in one piece
+TOGETHER = 0.005  # seconds in which updates are collected, for one write to the disk
+LOOK, ALIVE = 5.0, 15.0  # seconds between looks at who is late, and between signs of life
+BAD_MESSAGE = 4400  # y-websocket does not come back after 44xx, because it would fail again
+INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1
+READ_ONLY = "you are a guest: you can read, and your changes are dropped"
+
+
+class _Room:
+    """An open room. relay: messages for all of it, as soon as the document is saved."""
+
+    def __init__(self, document: SharedDocument) -> None:
+        self.document, self.presence = document, Presence()
+        self.members: dict[Any, None] = {}
+        self.relay: list[bytes] = []
+
+
+class Rooms:
+    """The server's handler: a document for each path, and the people who work on it.
+
+    store: keeps the documents; in memory if left out.
+    members: the names of those who may write, by the token that they send as ?token=…. Everybody
+    else is a guest, who can only read. If it is None, everybody may write, under any name.
+    checked: False lets everybody speak for everybody in awareness messages, to show what happens.
+    hub: the connections.
+    """
+
+    __name__ = "coediting"
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        members: Mapping[str, str] | None = None,
+        checked: bool = True,
+    ) -> None:
+        self.store, self.members, self.checked = store or Store(), members, checked
+        self.hub = Hub(backlog=MAX_SIZE)
+        self._rooms: dict[bytes, _Room] = {}
+        self._writing: asyncio.Handle | None = None
+        self._tending: asyncio.Task[None] | None = None
+
+    async def __call__(self, ws: Any) -> None:
+        """Serve one connection."""
+        path, query = split_target(ws.request.path)
+        y_protocols.note(ws.request.path)
+        name = unquote_to_bytes(path[1:])
+        who = (self.members or {}).get(parse_qs(query).get("token", [""])[-1])
+        room = self._rooms.get(name)
+        if room is None:
+            room = self._rooms[name] = _Room(SharedDocument(self.store, name))
+        room.members[ws] = None
+        self.hub.add(ws, name)
+        if self._tending is None or self._tending.done():
+            self._tending = asyncio.create_task(self._tend())
+        may_write = self.members is None or who is not None
+        self.save()
+        self.hub.send(ws, sync(protocol.STEP1, room.document.state))
+        if not may_write:
+            self.hub.send(ws, protocol.denied(READ_ONLY))
+        if room.presence.entries:
+            self.hub.send(ws, protocol.awareness(room.presence.entries))
+        try:
+            async for data in ws:
+                if self._rooms.get(name) is not room:
+                    break  # it could not be saved
+                if isinstance(data, str):
+                    raise Malformed("it is a text: expected binary messages")
+                self._receive(ws, name, data, who=who, may_write=may_write)
+        except Malformed as error:
+            reason = f"not understood: {error}".encode("ascii", "backslashreplace")
+            self.hub.close(ws, BAD_MESSAGE, reason[:120].decode())
+            await ws.wait_closed()
+        finally:
+            self._leave(ws, name, room)
+
+    def _receive(
+        self, ws: Any, name: bytes, data: bytes, *, who: str | None, may_write: bool
+    ) -> None:
+        room = self._rooms[name]
+        kind, body = protocol.read_y(data)
+        match kind:
+            case protocol.STEP1:
+                self.save()
+                missing = room.document.missing(body)
+                self.hub.send(ws, sync(protocol.STEP2, missing), asked=True)
+            case protocol.STEP2 | protocol.UPDATE if may_write:
+                if body != protocol.EMPTY and room.document.apply(body):
+                    room.relay.append(sync(protocol.UPDATE, body))
+                    if self._writing is None:
+                        loop = asyncio.get_running_loop()
+                        self._writing = loop.call_later(TOGETHER, self.save)
+            case protocol.AWARENESS:
+                entries = protocol.read_entries(body)
+                if self.members is not None and self.checked:
+                    entries = [protocol.named(entry, who or "guest") for entry in entries]
+                owner = ws if self.checked else None
+                now = asyncio.get_running_loop().time()
+                self._tell(name, room.presence.take(entries, owner, now))
+            case protocol.QUERY:
+                self.hub.send(ws, protocol.awareness(room.presence.entries))
+
+    def _tell(self, name: bytes, news: list[PresenceEntry]) -> None:
+        if news:  # the sender too: y-websocket leaves a server that is silent for 30 s
+            self.hub.publish(protocol.awareness(news), name)
+
+    def save(self) -> None:
+        """Write what is new to the disk, and then tell it to everybody."""
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        for name, room in list(self._rooms.items()):
+            if not room.relay:
+                continue
+            try:
+                room.document.save()
+            except sqlite3.Error as error:
+                del self._rooms[name]
+                for member in room.members:
+                    self.hub.close(member, INTERNAL_ERROR, f"not saved: {error}"[:120])
+                continue
+            relay, room.relay = room.relay, []
+            for message in relay:
+                self.hub.publish(message, name)
+
+    def _leave(self, ws: Any, name: bytes, room: _Room) -> None:
+        self.hub.remove(ws)
+        del room.members[ws]
+        self._tell(name, room.presence.leave(ws))
+        if not room.members and self._rooms.get(name) is room:
+            self.save()
+            self._rooms.pop(name, None)
+
+    async def _tend(self) -> None:
+        """Forget those who say nothing any more, and give signs of life."""
+        loop = asyncio.get_running_loop()
+        alive = loop.time()
+        while len(self.hub):
+            await asyncio.sleep(LOOK)
+            for name, room in self._rooms.items():
+                self._tell(name, room.presence.expire(loop.time()))
+            if loop.time() >= alive + ALIVE:
+                alive = loop.time()
+                self.hub.publish(protocol.NOBODY)
+
+    def answer(self, _connection: object, request: Request) -> Response | None:
+        """Answer a request that asks for no WebSocket: the page, or a file of it."""
+        if is_upgrade(request):
+            return None
+        path = split_target(request.path)[0]
+        if path != "/":
+            return file_response(path.removeprefix("/static/"), FOLDERS)
+        page = body_response(HTML, (PAGE / "index.html").read_bytes())
+        # The editor writes styles into the page, for example the colour of somebody's cursor.
+        policy = page.headers.pop("Content-Security-Policy")
+        page.headers["Content-Security-Policy"] = policy.replace(
+            "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+        )
+        return page
+
+
+def serve(
+    rooms: Rooms | None = None,
+    *,
+    name: str = "coediting",
+    host: str = LOOPBACK,
+    port: int = 0,
+) -> lab.Server:
+    """Start rooms beside the notebook, with a page at `/`; kept in memory if left out.
+
+    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    """
+    rooms = rooms or Rooms()
+    options: dict[str, Any] = {"max_size": MAX_SIZE, "max_queue": 4}
+    return lab.serve(
+        rooms, name=name, host=host, port=port, process_request=rooms.answer, **options
+    )
+
+
+def room_page(server: lab.Server, room: str = "lesson") -> str:
+    """Return the address of a room's page, for a browser; see `page_url`."""
+    return page_url(f"http{server.url.removeprefix('ws')}?room={quote(room, safe='')}")
+
+
+class EditorWidget:
+    """The page's editor in a cell. Its connection belongs to the page that shows the notebook.
+
+    target: a server of rooms, a cable to it, or a URL. room: its name. name: what others see.
+    """
+
+    FILES = (
+        *("browser/dom.js", "browser/route.js", "apps/coediting/page/codemirror-yjs.min.js"),
+        *(f"apps/coediting/page/{name}" for name in ("editor.css", "editor.js", "widget.js")),
+    )
+
+    def __init__(self, target: str | Reachable, *, room: str = "lesson", name: str = "You") -> None:
+        self.url = target if isinstance(target, str) else target.url
+        state = {"url": self.url, "room": room, "name": name}
+        self._widget = make_widget(*self.FILES, state=state, on_message=lambda _message: None)
+
+    def __repr__(self) -> str:
+        """Say where it goes, the same with and without a page."""
+        return f"<EditorWidget {masked_target(self.url)} : run this cell in JupyterLab>"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))
+
+
+def add_coediting_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `serve coediting`."""
+    parser.add_argument(
+        "--file", default="coediting.sqlite", help="keeps the documents; :memory: for none"
+    )
+    parser.add_argument(
+        "--member",
+        action="append",
+        default=[],
+        metavar="NAME=TOKEN",
+        help="somebody who may write, with ?token=TOKEN; all others are then guests, who read",
+    )
+
+
+def start_coediting(options: argparse.Namespace) -> lab.Server:
+    """Start what the command line asks for."""
+    pairs = [each.partition("=") for each in options.member]
+    members = {token: name for name, _, token in pairs} if pairs else None
+    return serve(Rooms(Store(options.file), members=members), host=options.host, port=options.port)
+
+
+async def demo_coediting() -> None:
+    """Serve the page until Ctrl-C; three people are simulated, who write a poem in it."""
+    rng = Random(12)
+    async with serve() as server, AsyncExitStack() as stack:
+        print(f"Three people write, and so can you:\n  {room_page(server)}", flush=True)
+        people = [Writer(f"{server.url}lesson", name=name) for name in ("Ada", "Bo", "Cai")]
+        for person in people:
+            await stack.enter_async_context(person)
+        while True:
+            person, word = rng.choice(people), rng.choice(("the ", "tide ", "turns ", "and ", "\n"))
+            at = rng.randint(0, len(str(person.text)))
+            if at > 400:
+                person.delete(0, 200)
+                continue
+            for place, letter in enumerate(word, at):
+                person.insert(place, letter)
+                await asyncio.sleep(0.15)
