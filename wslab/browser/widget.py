@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from wslab.lab.masking import masked_target
 from wslab.lab.wire.anatomy import PARTS
 
-__all__ = ["PageWidget", "make_widget", "mimebundle"]
+__all__ = ["PageWidget", "URLWidget", "make_widget", "mimebundle"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
 _PACKAGE = Path(__file__).parents[1]
@@ -70,3 +71,27 @@ def mimebundle(widget: PageWidget, text: str) -> dict[str, Any]:
     """Return the widget for IPython, with the text to show where widgets do not work."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
+
+
+class URLWidget:
+    """A page of an application in a cell. Its connection belongs to the page that shows the cell.
+
+    FILES: as for `make_widget`; the page finds the server's address in `state.url`.
+    target: a server, a cable to it, or a URL.
+    """
+
+    FILES: tuple[str, ...] = ()
+
+    def __init__(self, target: object) -> None:
+        self.url = str(getattr(target, "url", target))
+        self._widget = make_widget(
+            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
+        )
+
+    def __repr__(self) -> str:
+        """Say where it goes, the same with and without a page."""
+        name = type(self).__name__
+        return f"<{name} {masked_target(self.url)} : run this cell in JupyterLab>"
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
+        return mimebundle(self._widget, repr(self))
