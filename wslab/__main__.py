@@ -74,6 +74,11 @@ SERVICES = {
         "wslab.apps.media:start_media",
         demo="wslab.apps.media:demo_media",
     ),
+    "location": Service(
+        "couriers on a map, and a page that looks at a part of it",
+        "wslab.apps.location:start_location",
+        demo="wslab.apps.location:demo_location",
+    ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
         "wslab.apps.quotes:start_quotes",

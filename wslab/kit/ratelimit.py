@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """Who sets the pace: a bucket limits how often, and a pump sends only what was asked for."""
 
 from __future__ import annotations
@@ -6,6 +7,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 __all__ = ["Pump", "TokenBucket"]
+=======
+"""Limits to what somebody may do: a token bucket, and a budget that goes to what is most urgent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+__all__ = ["Budget", "TokenBucket"]
+>>>>>>> place
 
 
 class TokenBucket:
@@ -21,26 +32,29 @@ class TokenBucket:
         self.tokens = float(burst)
         self.seen = now
 
-    def take(self, now: float) -> float:
+    def take(self, now: float, count: float = 1) -> float:
         """Take a token and return how many are left; below zero the message is one too many.
+
+        count: the number of tokens to take, such as bytes; with 0 it only tells how many are left.
 
         Tokens taken too early are owed, up to a burst, so a sender that goes on flooding stays out.
         """
         if self.rate is None:
             return 0.0
-        self.tokens = max(self._filled(now) - 1, -float(self.burst))
+        self.tokens = max(self._filled(now) - count, -float(self.burst))
         self.seen = now
         return self.tokens
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until there is a token to take; 0 if there is one now."""
-        return 0.0 if self.rate is None else max(0.0, (1 - self._filled(now)) / self.rate)
+    def wait(self, now: float, count: float = 1) -> float:
+        """Return the seconds until there are so many tokens to take; 0 if there are now."""
+        return 0.0 if self.rate is None else max(0.0, (count - self._filled(now)) / self.rate)
 
     def _filled(self, now: float) -> float:
         assert self.rate is not None
         return min(self.burst, self.tokens + (now - self.seen) * self.rate)
 
 
+<<<<<<< HEAD
 class Pump:
     """Sends the pieces of files that a peer asks for, in turn, while reading goes on.
 
@@ -74,3 +88,54 @@ class Pump:
                 self._is_asked.clear()
             if piece:
                 await self.send(piece)
+=======
+class Budget:
+    """Spends so many bytes a second on what is most urgent, and nothing waits for ever.
+
+    Things wait under a key, and a newer one replaces the older. In each turn the priority of each
+    grows by its weight. Those of the highest priority go out, as far as the bytes reach. Because
+    the priorities of the others keep growing, each of them is the highest one day.
+    rate: bytes a second. At most the bytes of one second are saved. reserve: how many of them are
+    left for other messages, which take them from `bytes`. now: seconds.
+    """
+
+    def __init__(self, rate: int, *, now: float, reserve: int = 0) -> None:
+        self.reserve = reserve
+        self.bytes = TokenBucket(rate=rate, burst=rate, now=now)
+        self.waiting: dict[Hashable, Any] = {}
+        self._weights: dict[Hashable, float] = {}
+        self._priorities: dict[Hashable, float] = {}
+
+    def offer(self, key: Hashable, thing: Any, weight: float = 1.0) -> None:
+        """Let a thing wait. It keeps the priority of the one that it replaces. weight: above 0."""
+        self.waiting[key], self._weights[key] = thing, weight
+        self._priorities.setdefault(key, 0.0)
+
+    def withdraw(self, key: Hashable) -> None:
+        """Take back what waits under a key, if anything does."""
+        for each in (self.waiting, self._weights, self._priorities):
+            each.pop(key, None)
+
+    def spend(
+        self, now: float, size: Callable[[Hashable, Any], int], *, head: int = 0
+    ) -> list[tuple[Hashable, Any]]:
+        """Take a turn. Return the pairs of key and thing that go out now, the most urgent first.
+
+        size: tells the bytes of a thing. head: bytes that every message has beside them. The bytes
+        are taken if anything goes out.
+        """
+        for key, weight in self._weights.items():
+            self._priorities[key] += weight
+        chosen, room = [], self.bytes.take(now, 0) - self.reserve - head
+        for key in sorted(self.waiting, key=lambda key: -self._priorities[key]):
+            cost = size(key, self.waiting[key])
+            if cost > room:
+                break
+            chosen.append((key, self.waiting[key]))
+            room, head = room - cost, head + cost
+        if chosen:
+            self.bytes.take(now, head)
+        for key, _ in chosen:
+            self.withdraw(key)
+        return chosen
+>>>>>>> place
