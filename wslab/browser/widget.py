@@ -16,11 +16,7 @@ from typing import Any
 from wslab.lab.masking import masked_target
 from wslab.lab.wire.anatomy import PARTS
 
-<<<<<<< HEAD
 __all__ = ["PageWidget", "TargetWidget", "make_widget", "mimebundle"]
-=======
-__all__ = ["PageWidget", "URLWidget", "make_widget", "mimebundle"]
->>>>>>> place
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
 _PACKAGE = Path(__file__).parents[1]
@@ -77,23 +73,14 @@ def mimebundle(widget: PageWidget, text: str) -> dict[str, Any]:
     return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
 
 
-<<<<<<< HEAD
 class TargetWidget:
     """A widget with a connection of its own, from the page that shows the notebook.
 
     FILES: as for `make_widget`. target: a server, a cable, or a URL. state: more for the page.
-=======
-class URLWidget:
-    """A page of an application in a cell. Its connection belongs to the page that shows the cell.
-
-    FILES: as for `make_widget`; the page finds the server's address in `state.url`.
-    target: a server, a cable to it, or a URL.
->>>>>>> place
     """
 
     FILES: tuple[str, ...] = ()
 
-<<<<<<< HEAD
     def __init__(self, target: Any, **state: Any) -> None:
         self.url = target if isinstance(target, str) else target.url
         state = {"url": self.url, **state}
@@ -102,18 +89,6 @@ class URLWidget:
     def __repr__(self) -> str:
         """Say where it goes, the same with and without a page."""
         return f"<{type(self).__name__} {masked_target(self.url)} : run this cell in JupyterLab>"
-=======
-    def __init__(self, target: object) -> None:
-        self.url = str(getattr(target, "url", target))
-        self._widget = make_widget(
-            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
-        )
-
-    def __repr__(self) -> str:
-        """Say where it goes, the same with and without a page."""
-        name = type(self).__name__
-        return f"<{name} {masked_target(self.url)} : run this cell in JupyterLab>"
->>>>>>> place
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
         return mimebundle(self._widget, repr(self))

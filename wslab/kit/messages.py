@@ -1,13 +1,9 @@
-<<<<<<< HEAD
-"""Read and write JSON messages, in the same way for every application (RFC 8259).
-
-`merge_diff` tells what has changed in a value, and `merge_patch` applies it (RFC 7396).
-=======
 """Read and write messages, in the same way for every application: JSON (RFC 8259) and numbers.
+
+`merge_diff` tells what has changed in a JSON value, and `merge_patch` applies it (RFC 7396).
 
 Binary protocols write numbers as varUints: seven bits a byte, the lowest first, and the top bit
 says that more follow. Texts, and bytes of any length, stand behind their length.
->>>>>>> coedit
 """
 
 from __future__ import annotations
@@ -15,13 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-<<<<<<< HEAD
-__all__ = ["OUT_OF_ORDER", "Message", "ResumeError", "decoded", "encoded"]
-__all__ += ["merge_diff", "merge_patch", "parsed"]
-=======
 __all__ = ["OUT_OF_ORDER", "ByteReader", "Malformed", "Message", "ResumeError", "decoded"]
-__all__ += ["encoded", "parsed", "sized", "varuint"]
->>>>>>> coedit
+__all__ += ["encoded", "merge_diff", "merge_patch", "parsed", "sized", "varuint"]
 
 Message = dict[str, Any]  # a JSON object
 
@@ -100,7 +91,6 @@ def decoded(data: str | bytes) -> Message:
     return message
 
 
-<<<<<<< HEAD
 def merge_patch(target: Any, patch: Any) -> Any:
     """Apply a JSON Merge Patch; return the new value, and leave the old one as it is.
 
@@ -143,7 +133,8 @@ def merge_diff(old: Any, new: Any) -> Any:
         if change if both_are_objects else encoded(known) != encoded(value):
             patch[name] = change
     return patch
-=======
+
+
 # Bytes
 
 
@@ -215,4 +206,3 @@ class ByteReader:
         """Check that nothing is left."""
         if self.at < len(self.data):
             raise Malformed(f"byte {self.at}: {len(self.data) - self.at} bytes too many")
->>>>>>> coedit

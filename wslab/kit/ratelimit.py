@@ -1,22 +1,14 @@
-<<<<<<< HEAD
-"""Who sets the pace: a bucket limits how often, and a pump sends only what was asked for."""
+"""Who sets the pace: a bucket limits how often, a budget goes to what is most urgent, and a pump
+sends only what was asked for.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-
-__all__ = ["Pump", "TokenBucket"]
-=======
-"""Limits to what somebody may do: a token bucket, and a budget that goes to what is most urgent."""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
-__all__ = ["Budget", "TokenBucket"]
->>>>>>> place
+__all__ = ["Budget", "Pump", "TokenBucket"]
 
 
 class TokenBucket:
@@ -54,7 +46,6 @@ class TokenBucket:
         return min(self.burst, self.tokens + (now - self.seen) * self.rate)
 
 
-<<<<<<< HEAD
 class Pump:
     """Sends the pieces of files that a peer asks for, in turn, while reading goes on.
 
@@ -88,7 +79,8 @@ class Pump:
                 self._is_asked.clear()
             if piece:
                 await self.send(piece)
-=======
+
+
 class Budget:
     """Spends so many bytes a second on what is most urgent, and nothing waits for ever.
 
@@ -138,4 +130,3 @@ class Budget:
         for key, _ in chosen:
             self.withdraw(key)
         return chosen
->>>>>>> place

@@ -75,7 +75,9 @@ def test_time_goes_on_and_the_next_match_follows() -> None:
         match.step()
         assert match.seconds == due
         times.append(due)
-        kick_offs += match.state["period"] == "first half" and match.state["clock"]["at"] == round(due, 2)
+        kick_offs += match.state["period"] == "first half" and match.state["clock"]["at"] == round(
+            due, 2
+        )
     assert times == sorted(times)
     assert kick_offs >= 2
     assert 170 < times[times.index(max(t for t in times if t < 230))] < 230  # seconds of a match

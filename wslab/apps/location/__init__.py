@@ -30,7 +30,7 @@ from websockets.http11 import Request, Response
 from wslab import lab
 from wslab.apps.location.places import BINARY, OWNTRACKS, Area, Fix, Form, distance
 from wslab.apps.location.senders import Bridge, Courier, Fleet, MQTTDissector, Roster, choose_mqtt
-from wslab.browser.widget import URLWidget
+from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded, parsed
 from wslab.kit.ratelimit import Budget, TokenBucket
@@ -244,9 +244,7 @@ class City:
             self._running = asyncio.create_task(self._run())
         try:
             if (form := PATHS[path]) is None:
-                await self.roster.listen(
-                    ws, lambda e: self.hub.send(ws, self._refusal(ws, e))
-                )
+                await self.roster.listen(ws, lambda e: self.hub.send(ws, self._refusal(ws, e)))
             else:
                 await self._show(ws, form)
         finally:
@@ -274,7 +272,7 @@ def serve(
     return lab.serve(city, name=name, host=host, port=port, process_request=city.answer, **options)
 
 
-class MapWidget(URLWidget):
+class MapWidget(TargetWidget):
     """The page of a city in a cell: a part of the map, with the couriers there.
 
     target: a city's server, a cable to it, or a URL.

@@ -137,7 +137,11 @@ class Match:
             yield
 
     def _clock(self, draft: Message, seconds: float, rate: float) -> None:
-        draft["clock"] = {"seconds": seconds, "at": round(self._passed / self.rate, 2), "rate": rate}
+        draft["clock"] = {
+            "seconds": seconds,
+            "at": round(self._passed / self.rate, 2),
+            "rate": rate,
+        }
 
     def _moment(self, draft: Message) -> Moment:
         return Moment(self._passed / self.rate, copy.deepcopy(draft))
