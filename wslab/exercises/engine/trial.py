@@ -12,6 +12,7 @@ import random
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 from wslab.exercises.engine.bounded import TimeUp
@@ -57,6 +58,7 @@ class Trial:
         self.raised: list[BaseException] = []  # by handlers, which run beside the check
         self._sockets: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.waker: Callable[[], object] = lambda: None
 
     @property
     def doing(self) -> str:
@@ -168,6 +170,7 @@ class Trial:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             self._loop.set_exception_handler(lambda loop, context: None)
+            self.waker = partial(self._loop.call_soon_threadsafe, _time_is_up)
             try:
                 runner.run(scenario)
             except Exception:
@@ -248,9 +251,8 @@ class Trial:
 
     def wake(self) -> None:
         """Make a loop that waits raise TimeUp, from any thread."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it is closed already
-                self._loop.call_soon_threadsafe(_time_is_up)
+        with contextlib.suppress(RuntimeError):  # it is closed already
+            self.waker()
 
     def end(self) -> None:
         """Clean up after an interrupt, once the thread is gone."""
