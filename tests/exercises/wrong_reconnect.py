@@ -136,7 +136,7 @@ WRONG = {
         ),
         Wrong(
             "gives up at a reset",
-            "with suppress(ConnectionClosed, OSError):",
+            "with suppress(WebSocketException, OSError):",
             "with suppress(OSError):",
             "ConnectionClosed",
             RAISED,
@@ -208,11 +208,99 @@ WRONG = {
         Wrong("skips one", '"id": number}', '"id": number + 1}', "out of order"),
         Wrong(
             "gives up",
-            "with suppress(ConnectionClosed, OSError):",
+            "with suppress(WebSocketException, OSError):",
             "with suppress(OSError):",
             "ConnectionClosed",
             RAISED,
         ),
+        Wrong(
+            "an answer that breaks off",
+            "with suppress(WebSocketException, OSError):",
+            "with suppress(__import__('websockets').ConnectionClosed, OSError):",
+            "InvalidMessage",
+            RAISED,
+        ),
         Wrong("backwards", "texts[number - 1]", "texts[-number]", "are not those that were given"),
+    ],
+    "remember": [
+        Wrong(
+            "no deduplication",
+            " == seen[client] + 1:",
+            " <= seen[client] + 1:",
+            "an order has taken effect too often",
+        ),
+        Wrong(
+            "deduplicates texts",
+            'if order["id"] == seen[client] + 1:',
+            'done = getattr(remember, "done", [])\n'
+            "        remember.done = done\n"
+            '        if order["text"] not in done:\n'
+            '            done.append(order["text"])',
+            "",
+            None,
+        ),
+        Wrong(
+            "no take-over",
+            "        if online[client] is not connection:\n            continue\n",
+            "",
+            "order",
+        ),
+        Wrong(
+            "the old one stays",
+            "        old.closing = asyncio.create_task(old.close(4001))\n",
+            "        pass\n",
+            "but its connection did not end",
+            LATE,
+        ),
+        Wrong(
+            "as if all were well", "old.close(4001)", "old.close(1000)", "the close code is wrong"
+        ),
+        Wrong(
+            "forgets the newer one",
+            "    async for data in connection:\n",
+            "    ended = asyncio.create_task(connection.wait_closed())\n"
+            "    ended.add_done_callback(lambda _: online.pop(client, None))\n"
+            "    async for data in connection:\n",
+            "",
+            None,
+        ),
+        Wrong(
+            "nobody is remembered",
+            "seen.setdefault(client, 0)",
+            "seen[client] = 0",
+            "the client hears a different message",
+        ),
+        Wrong(
+            "one memory for all",
+            '["client"]\n',
+            '["client"]\n    client = "everybody"\n',
+            "the client hears a different message",
+        ),
+        Wrong(
+            "remembers who is online alone",
+            "last = seen.setdefault(client, 0)",
+            "last = seen.setdefault(client, 0) if old else seen.update({client: 0}) or 0",
+            "the client hears a different message",
+        ),
+        Wrong(
+            "does not mind a gap",
+            'if order["id"] > seen[client] + 1:',
+            "if False:",
+            "",
+            None,
+        ),
+        Wrong(
+            "no second answer",
+            'await connection.send(json.dumps({"type": "ack", "id": order["id"]}))',
+            "else:\n            continue\n"
+            '        await connection.send(json.dumps({"type": "ack", "id": order["id"]}))',
+            "the client hears a different message",
+        ),
+        Wrong(
+            "does not act",
+            'act(order["text"])',
+            "pass",
+            "order",
+        ),
     ],
 }

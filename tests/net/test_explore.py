@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
 
 from wslab.net import Dice, Fault, explore, simulate
 
@@ -121,3 +124,51 @@ def test_faults_keep_their_amounts():
     assert found.smallest.faults[0] == Fault("split", 0, 0, found.smallest.faults[0].side, 1) or (
         found.smallest.faults[0].amount >= 1
     )
+
+
+def test_outages_are_as_long_as_the_dice_say():
+    dice = Dice(("cut", "reset", "crash", "freeze"), longest=9, most=40, outage=0.5)
+    faults = dice.roll(random.Random(1), 40)
+    assert max(fault.lasts for fault in faults if fault.kind != "freeze") == 0.5
+    assert max(fault.lasts for fault in faults if fault.kind == "freeze") > 0.5
+
+
+def test_a_program_that_wants_to_end_is_not_tried_again():
+    async def leaves():
+        runs.append(1)
+        raise SystemExit(3)
+
+    runs = []
+    with pytest.raises(SystemExit):
+        explore(leaves, runs=5)
+    assert runs == [1]
+
+
+def test_a_drawing_has_messages_and_faults_alone():
+    async def pings():
+        async def echo(connection):
+            async for message in connection:
+                await connection.send(message)
+
+        options = {"proxy": None, "compression": None}
+        async with serve(echo, "server", 9000), connect("ws://server:9000/", **options) as ws:
+            await (await ws.ping())
+            await ws.send("Hello")
+            return await ws.recv()
+
+    run = simulate(pings, record=True)
+    assert "Hello" in repr(run.diagram)
+    for kind in ("GET", "PING", "PONG"):
+        assert kind not in repr(run.diagram)
+        assert kind in repr(run.transcript.diagram)
+
+
+def test_who_cannot_reach_a_host_learns_it_after_a_while():
+    async def main():
+        async with await asyncio.start_server(lambda *_: None, "server", 9000):
+            await asyncio.sleep(1)
+            with pytest.raises(OSError, match="No route"):
+                await asyncio.open_connection("server", 9000)
+            return asyncio.get_running_loop().time()
+
+    assert simulate(main, faults=[Fault("cut", 0.5, 2)], latency=0.1).result() == 1.1

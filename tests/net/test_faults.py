@@ -211,6 +211,25 @@ class TestCrash:
         assert lives == [0, 0 if keeps else 1]
         assert len(ended) == 2  # when all was over, and not as garbage
 
+    def test_not_after_the_end(self):
+        """What a program still does when all is over is not interrupted by later faults."""
+        ended = []
+
+        async def program(disk):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(2)
+                ended.append(asyncio.get_running_loop().time())
+
+        async def main():
+            launch(program)
+            await at(1)
+
+        run = simulate(main, faults=[Fault("crash", at=2, lasts=0.5)])
+        run.result()
+        assert ended == [3]
+
     def test_what_it_has_sent_arrives(self):
         async def server(disk):
             def greet(reader, writer):

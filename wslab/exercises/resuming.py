@@ -13,9 +13,9 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 
 from wslab.exercises.engine.trial import Late, Trial
-from wslab.kit.resume import Log, ResumeError, Session
+from wslab.kit.resume import TAKEN_OVER, Log, ResumeError, Session
 
-__all__ = ["Judge", "Newspaper", "Shop"]
+__all__ = ["Judge", "Newspaper", "Press", "SafeShop", "Shop"]
 
 SERVICE_RESTART = 1012  # close code
 PATIENCE = 9.0  # seconds that a client has for everything, with a pause after each connection
@@ -34,20 +34,29 @@ class Judge:
         self.fate = "nobody has connected"
         self.appalled = asyncio.Event()
 
+    def begin(self) -> None:
+        """Start, or start again after a crash."""
+
     def object_to(self, problem: object) -> None:
         """Note a problem; only the first one counts."""
         self.problem = self.problem or str(problem)
         self.appalled.set()
 
-    async def watch(self, trial: Trial, answer: Coroutine[Any, Any, Any], what: str) -> Any:
+    async def watch(
+        self,
+        trial: Trial,
+        answer: Coroutine[Any, Any, Any],
+        what: str,
+        seconds: float = PATIENCE,
+    ) -> Any:
         """Return the result of the learner's code, unless there is a problem first."""
         working = asyncio.create_task(answer)
         watching = asyncio.create_task(self.appalled.wait())
         try:
-            async with trial.within(PATIENCE, what):
+            async with trial.within(seconds, what):
                 await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         except Late as late:
-            raise Late(f"{late}; {self.fate}") from None
+            raise Late("; ".join(filter(None, [str(late), self.fate]))) from None
         finally:
             watching.cancel()
             if not working.done():
@@ -112,6 +121,37 @@ class Newspaper(Judge):
             await connection.close(SERVICE_RESTART)
 
 
+class Press(Judge):
+    """A server that publishes, and only the network fails. Each answer repeats one message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fate = ""
+        self.news = asyncio.Event()  # set when the next one is published
+
+    def publish(self, text: str) -> None:
+        """Publish a text to everybody."""
+        self.log.publish({"text": text})
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        """Serve a connection until it ends."""
+        session = Session(self.log)
+        try:
+            resumed, *_ = session.resume(json.loads(await connection.recv()))
+        except ResumeError as error:
+            self.object_to(error)
+            return
+        await connection.send(json.dumps(resumed))
+        last = max(0, resumed["after"] - 1)
+        while True:
+            for message in self.log.since(last):
+                await connection.send(json.dumps(message))
+                last = message["seq"]
+            await self.news.wait()
+
+
 class Shop(Judge):
     """A server that takes orders. Its connections end at the worst moments.
 
@@ -124,7 +164,7 @@ class Shop(Judge):
         self.connections = 0
 
     # Each pair is for one connection: the orders that take effect, and how many get an `ack`.
-    PLAN = ((3, 1), (0, 0), (1, 0), (2, 2))
+    PLAN: tuple[tuple[int, int], ...] = ((3, 1), (0, 0), (1, 0), (2, 2))
 
     async def __call__(self, connection: ServerConnection) -> None:
         """Serve a connection as far as the plan allows."""
@@ -150,7 +190,8 @@ class Shop(Judge):
                     acks -= 1
                     await connection.send(json.dumps(reply))
         except ResumeError as error:
-            self.object_to(error)
+            if error.close_code != TAKEN_OVER:  # that may happen to what was under way
+                self.object_to(error)
             await connection.close(error.close_code, error.error)
             return
         except TimeoutError:
@@ -158,3 +199,9 @@ class Shop(Judge):
         self.fate = f"connection {number} has ended, and nobody has connected again"
         # The Close comes behind the acknowledgements, so that none of them is lost.
         await connection.close(SERVICE_RESTART)
+
+
+class SafeShop(Shop):
+    """The same server without a plan: only the network fails."""
+
+    PLAN = ()

@@ -62,12 +62,15 @@ def explore(
     faults: draws the schedules. options: those of `simulate`.
     The smallest run is found from the first one that fails. Faults are removed, shortened, and
     their times rounded, as long as it still fails in the same way.
+    Raises SystemExit if the program does.
     """
     dice = faults or Dice()
     with own_stop() as button:
 
         def attempt(seed: int, schedule: Schedule, *, record: bool = False) -> Attempt:
             run = simulate(main, seed=seed, faults=schedule, record=record, **options)
+            if isinstance(run.error, SystemExit):  # it wants to end, and not to be tried again
+                raise run.error
             with button.arm():
                 return run, _failure(run, check)
 

@@ -8,6 +8,7 @@ affected. For what ends a connection, it is the side that notices, while the oth
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -109,6 +110,8 @@ class Dice:
 
     kinds: those that may occur. within: seconds in which they begin. longest: how many seconds one
     lasts at most. most: how many there are at most. keeps: whether disks outlive a crash.
+    outage: how many seconds nobody can connect at most, because of a cut, a reset or a crash; by
+    default as long as a fault lasts.
     """
 
     kinds: tuple[Kind, ...] = tuple(KINDS)
@@ -116,6 +119,7 @@ class Dice:
     longest: float = 3.0
     most: int = 4
     keeps: bool = True
+    outage: float = math.inf
 
     def roll(self, rng: random.Random, count: int | None = None) -> tuple[Fault, ...]:
         """Draw a schedule, in order of time. count: how many faults; by default any number."""
@@ -127,6 +131,8 @@ class Dice:
         lasts = rng.uniform(0, self.longest)
         if kind in ENDS and rng.random() < 0.5:
             lasts = 0.0  # over at once
+        if kind in ENDS or kind == "crash":
+            lasts = min(lasts, self.outage)
         side = rng.choice(SIDED)
         _, low, high = KINDS[kind]
         amount = rng.uniform(low, high) if kind == "delay" else rng.randint(int(low), int(high))

@@ -154,6 +154,7 @@ class SimulatedLoop(MemoryLoop):
 
     def _clean_up(self) -> None:
         """Cancel what is left, of crashed programs too: else it would end as garbage, in a mess."""
+        self.launched.clear()  # faults that are still to come crash and start nothing any more
         for program in self.crashed:
             self._ready.extend(program.missed)
         kept, self.crashed = self.crashed, []

@@ -153,6 +153,7 @@ class MemoryNetwork:
             asyncio.get_running_loop().create_future(),
         )
         if (error := self._refusal(host)) is not None:
+            await asyncio.sleep(self.perfect.delay)  # a router says so: else retrying takes no time
             answer.set_exception(error)
         self._knock(connection, host, port, answer)
         try:

@@ -71,7 +71,7 @@ register("centrifugo", CentrifugoRows())
 class Scoreboard:
     """The server's handler.
 
-    match: the one that it shows. log: the numbered changes; if it is left out, a new one, with a new epoch.
+    match: the one that it shows. log: the numbered changes; by default a new one, with a new epoch.
     is_live: whether the match goes on by itself while somebody is connected. If not, nothing
     happens until `step` is called. hub: the connections.
     """

@@ -18,7 +18,7 @@ __all__ = ["made_of", "watching"]
 # `websockets.speedups`, gives itself.
 PACKAGES = {"aiohttp", "autobahn", "engineio", "picows", "simple_websocket", "socketio"}
 PACKAGES |= {"tornado", "websocket", "websockets", "wslab", "wsproto"}
-# A check may pass a function of its own to an answer, and the network in memory is the system's.
+# A check may pass a function of its own to an answer, and run it on a network in memory.
 OURS = ("wslab.exercises.", "wslab.net.")
 BEGINS = bytes((dis.opmap["RESUME"], 0))  # the instruction with which every function begins
 BY_ITSELF = ("<module>", "__getattr__", "__del__")  # called by an import or a clean-up

@@ -19,12 +19,14 @@ from typing import Any, NoReturn, TypeVar
 from wslab.exercises.engine import journal
 from wslab.exercises.engine.bounded import RunEnd, own_frames, run_bounded
 from wslab.exercises.engine.in_place import run_in_place
+from wslab.exercises.engine.networks import Networks
 from wslab.exercises.engine.readymade import made_of, watching
 from wslab.exercises.engine.trial import Late, Trial
 from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict, Wrong
 from wslab.lab.record import HandlerError
 from wslab.lab.tables import shortened
 from wslab.net.realtime.choice import is_chosen
+from wslab.net.simulation import Run
 
 __all__ = ["Hint", "Task", "TaskSet"]
 
@@ -52,7 +54,7 @@ class Task:
     section: the source of most of its rules. hints: each says more than the one before.
     takes: the parameters of the answer. form: "def", "async def" or "class".
     may_call: names that an answer may call from packages that speak WebSocket, as in `watching`.
-    seconds: the time that the check may take.
+    seconds: the time that the check may take. networks: what else a right answer withstands.
     """
 
     set: str
@@ -66,6 +68,7 @@ class Task:
     form: str = "def"
     may_call: tuple[Any, ...] = field(default=(), repr=False)
     seconds: float = 3.0
+    networks: Networks | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
@@ -90,7 +93,23 @@ class Task:
 
         seconds: the time limit; None for the task's own.
         """
-        return self._try(answer, self.check, seed, self.seconds if seconds is None else seconds)
+        return self._try(
+            answer,
+            self.check,
+            seed,
+            self.seconds if seconds is None else seconds,
+            networks=self.networks,
+        )
+
+    def replay(self, answer: object, seed: int) -> Run | Verdict:
+        """Return the run on the network of a seed, as a verdict names it; its `diagram` draws it.
+
+        If the run fails, it is the smallest one that does. Raises TypeError if this task is not
+        about networks.
+        """
+        if (networks := self.networks) is None:
+            raise TypeError(f"{self.id} is not tried on networks")
+        return self.show(answer, lambda trial, it: networks.replay(trial, it, seed))
 
     def show(self, answer: object, check: Callable[[Trial, Any], T]) -> T | Verdict:
         """Return the result of a different check, or the verdict that the answer is missing.
@@ -107,7 +126,14 @@ class Task:
             return verdict
         self._refuse(verdict)
 
-    def _try(self, answer: object, check: CheckFunction, seed: int, limit: float) -> Verdict:
+    def _try(
+        self,
+        answer: object,
+        check: CheckFunction,
+        seed: int,
+        limit: float,
+        networks: Networks | None = None,
+    ) -> Verdict:
         trial = Trial(self.name, random.Random(seed))
 
         def run() -> None:
@@ -117,6 +143,9 @@ class Task:
             if name := made_of(answer, *self.may_call) or next(iter(found), ""):
                 trial.doing = ""
                 trial.wrong(f"your code calls the ready-made `{name}`; write that part yourself")
+            if networks is not None:
+                again = f"check.{self.id}.replay({self.name}, {{seed}}).diagram"
+                networks.explore(trial, answer, again)
 
         try:
             if is_chosen():

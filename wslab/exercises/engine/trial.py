@@ -12,6 +12,7 @@ import random
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 from wslab.exercises.engine.bounded import CLEANING, TimeUp
@@ -62,6 +63,7 @@ class Trial:
         self.raised: list[BaseException] = []  # by handlers, which run beside the check
         self._sockets: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.waker: Callable[[], object] = lambda: None
 
     @property
     def doing(self) -> str:
@@ -175,6 +177,7 @@ class Trial:
             runner = stack.enter_context(asyncio.Runner(loop_factory=factory))
             self._loop = runner.get_loop()
             self._loop.set_exception_handler(lambda loop, context: None)
+            self.waker = partial(self._loop.call_soon_threadsafe, _time_is_up)
             if self.ends_at is not None:
                 self._loop.call_at(self.ends_at, _time_is_up, self._loop)
             try:
@@ -247,9 +250,8 @@ class Trial:
 
     def wake(self) -> None:
         """Make a loop that waits raise TimeUp, from any thread."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it is closed already
-                self._loop.call_soon_threadsafe(_time_is_up)
+        with contextlib.suppress(RuntimeError):  # it is closed already
+            self.waker()
 
     def end(self) -> None:
         """Clean up after an interrupt, once the thread is gone."""

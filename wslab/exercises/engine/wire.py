@@ -15,6 +15,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from wslab.exercises.engine.trial import Trial
+from wslab.lab.registry import LOOPBACK
+from wslab.net.memory_loop import in_memory
 from wslab.net.realtime.host import network_here
 
 __all__ = [
@@ -35,9 +37,15 @@ CLOSING = 0.5  # seconds for the closing handshake, so that no check waits for a
 
 @asynccontextmanager
 async def serving(
-    trial: Trial, handler: Callable[[ServerConnection], Awaitable[object]], **options: Any
+    trial: Trial,
+    handler: Callable[[ServerConnection], Awaitable[object]],
+    port: int = 0,
+    **options: Any,
 ) -> AsyncIterator[str]:
-    """Serve WebSocket with a handler, the learner's or a scripted one; gives the URL."""
+    """Serve WebSocket with a handler, the learner's or a scripted one; gives the URL.
+
+    port: in a simulation, the one to listen on. On real sockets any free one is taken.
+    """
 
     async def guarded(connection: ServerConnection) -> None:
         try:
@@ -48,11 +56,11 @@ async def serving(
             trial.raised.append(error)
             raise
 
-    listener = trial.listen()
     options = {"compression": None, "ping_interval": None, "close_timeout": CLOSING, **options}
-    server = await serve(guarded, sock=listener, logger=_SILENT, **options)
+    where = {"host": LOOPBACK, "port": port} if in_memory() else {"sock": trial.listen()}
+    server = await serve(guarded, logger=_SILENT, **where, **options)
     try:
-        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+        yield f"ws://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/"
     finally:
         server.close()
         with contextlib.suppress(TimeoutError):

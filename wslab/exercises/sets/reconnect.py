@@ -8,10 +8,21 @@ from typing import Any
 import numpy as np
 
 from wslab.apps.reconnect.storm import storm
+from wslab.exercises.days import (
+    SECRET,
+    SUDDEN,
+    WEATHER,
+    compare,
+    news_day,
+    orders_day,
+    till_day,
+)
 from wslab.exercises.engine import wire
+from wslab.exercises.engine.networks import Networks, in_virtual_time
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
 from wslab.exercises.resuming import Newspaper, Shop
+from wslab.exercises.till import remember_scenario
 from wslab.kit.retry import of_code
 from wslab.protocol.close import CloseCode
 
@@ -21,7 +32,6 @@ SET = TaskSet("reconnect", "08_reconnect", "Reconnect")
 
 CLIENTS = 4000  # in the storm
 PEAK = 400  # attempts in any second after the server's return
-SECRET = "an example of a secret"
 
 
 # ★ Try again?
@@ -154,21 +164,7 @@ async def _follow_scenario(trial: Trial, follow: Any) -> None:
         trial.doing = f"{len(texts)} messages, and a server whose connections break"
         got = await paper.watch(trial, follow(url, len(texts)), "your code has not returned")
         trial.of_type(got, list)
-        _compare(trial, got, texts)
-
-
-def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
-    """Refuse a list that differs, and say how it differs."""
-    if got == texts:
-        return
-    doubled = next((text for text in got if got.count(text) > max(1, texts.count(text))), None)
-    trial.want(doubled is None, "the list has a message twice", got=shown(doubled))
-    missing = next((text for text in texts if got.count(text) < texts.count(text)), None)
-    count = texts.count(missing or "")
-    times = f", {count} times" if count > 1 else ""
-    trial.want(missing is None, "a message is missing", expected=f"{missing!r}{times}")
-    wrong = "the messages are not in order, or the list has something else"
-    trial.wrong(wrong, expected=texts[:3], got=got)
+        compare(trial, got, texts)
 
 
 @SET.task(
@@ -179,18 +175,20 @@ def _compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
     may_call=("websockets",),
     form="async def",
     seconds=12.0,
+    networks=Networks(news_day, WEATHER),
     hints=(
         "Write a loop around `connect`, and in it `async for` over the messages. Two variables "
         "outlive a connection, the epoch and the number of the newest message that you have.",
         "Compare each `seq` with your number. The next number is new, and you have the smaller "
         "ones. Before a larger one a message is missing, so leave this connection.",
-        "An aborted connection raises ConnectionClosed, and a failed `connect` raises OSError. "
-        "`contextlib.suppress(ConnectionClosed, OSError)` inside the loop catches both.",
+        "An aborted connection raises ConnectionClosed. A failed `connect` raises OSError, or "
+        "InvalidMessage if the answer breaks off. Inside the loop, "
+        "`contextlib.suppress(WebSocketException, OSError)` catches all of them.",
     ),
 )
 def follow(trial: Trial, follow: Any) -> None:
     """Break the connection in five ways; each message has to arrive once, and in order."""
-    trial.run(_follow_scenario(trial, follow))
+    in_virtual_time(trial, _follow_scenario(trial, follow))
 
 
 # ★★★ An outbox
@@ -219,6 +217,7 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
     may_call=("websockets",),
     form="async def",
     seconds=12.0,
+    networks=Networks(orders_day, SUDDEN),
     hints=(
         "A text without an acknowledgement might have taken effect, or not. Its number makes it "
         "harmless to send it again, if the same text has the same `id` on every connection.",
@@ -230,4 +229,30 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
 )
 def deliver(trial: Trial, deliver: Any) -> None:
     """End the connection before, between and after effect and acknowledgement."""
-    trial.run(_deliver_scenario(trial, deliver))
+    in_virtual_time(trial, _deliver_scenario(trial, deliver))
+
+
+# ★★★ Remember the client
+
+
+@SET.task(
+    "Remember the client",
+    level=3,
+    section="wslab.kit.resume",
+    takes=("connection", "seen", "online", "act"),
+    may_call=("websockets",),
+    form="async def",
+    seconds=12.0,
+    networks=Networks(till_day, WEATHER),
+    hints=(
+        "The first message names the client. Look up its last number in `seen`, and its earlier "
+        "connection in `online`, before you put the new one there.",
+        "For each order, ask three questions. Is this still the client's newest connection? Is the "
+        "number the next one? Or is it one that has taken effect?",
+        "Do not wait for `close` of the old connection, because its client might be gone: "
+        "`asyncio.create_task` runs it. And never take a newer connection out of `online`.",
+    ),
+)
+def remember(trial: Trial, remember: Any) -> None:
+    """Try each layer by itself, because layers hide each other; then all of them together."""
+    in_virtual_time(trial, remember_scenario(trial, remember))
