@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 
 import pytest
 import websockets
@@ -248,8 +249,10 @@ async def test_processes_and_threads_say_what_they_need():
         await asyncio.create_subprocess_exec(sys.executable)
     with pytest.raises(NeedsSystem, match="a second kernel"):
         await lab.run_all(["1"])
-    with pytest.raises(NeedsSystem, match="a second thread"):
-        await asyncio.to_thread(lab.serve, shout)
+    cable = lab.cable(server)
+    for function in (partial(lab.serve, shout), cable.freeze, server.stop_now):
+        with pytest.raises(NeedsSystem, match="a second thread"):
+            await asyncio.to_thread(function)
 
 
 def test_an_unknown_network(monkeypatch):
