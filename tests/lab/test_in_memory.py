@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
+from functools import partial
 
 import pytest
 import websockets
@@ -18,6 +20,7 @@ from wslab import lab
 from wslab.lab.servers.connection import WrongLoop
 from wslab.net import Deadlock, simulate
 from wslab.net.realtime.choice import NeedsSystem
+from wslab.net.realtime.host import network_here
 from wslab.scratch.client import connect_from_scratch
 from wslab.scratch.server import serve_from_scratch
 
@@ -119,6 +122,32 @@ async def test_tcp_and_a_large_answer():
     await writer.wait_closed()
 
 
+async def test_a_message_that_is_too_long():
+    server = lab.serve(shout, max_size=1000)
+    async with connect(server.url) as ws:
+        with suppress(ConnectionClosed):
+            await ws.send("x" * 2_000_000)
+        await ws.wait_closed()
+    assert ws.close_code == 1009
+
+
+async def test_a_small_buffer(until):
+    async def flood(reader, writer):
+        writers.append(writer)
+        writer.write(bytes(100_000))
+        await reader.read()
+
+    writers = []
+    server = lab.serve_tcp(flood)
+    sock = await network_here().dial("127.0.0.1", server.port)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1000)
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1)
+    await until(lambda: writers)
+    assert writers[0].transport.get_write_buffer_size() > 90_000
+    assert len(await reader.readexactly(100_000)) == 100_000
+    writer.close()
+
+
 async def test_a_server_on_the_loop_that_runs():
     async with websockets.serve(shout, "localhost", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -217,8 +246,9 @@ async def test_where_nobody_can_listen_or_connect():
         lab.serve(shout, name="another", port=server.port)
     with pytest.raises(OSError, match="not an address to listen on here"):
         lab.serve(shout, name="another", host="192.0.2.1")
-    with pytest.raises(OSError, match=r"a way to 'example\.com'"):
-        await connect("ws://example.com/")
+    with pytest.raises(NeedsSystem, match=r"a way to 'example\.com'"):
+        async for _ in connect("ws://example.com/"):
+            pass
 
 
 @pytest.mark.parametrize(
@@ -248,8 +278,10 @@ async def test_processes_and_threads_say_what_they_need():
         await asyncio.create_subprocess_exec(sys.executable)
     with pytest.raises(NeedsSystem, match="a second kernel"):
         await lab.run_all(["1"])
-    with pytest.raises(NeedsSystem, match="a second thread"):
-        await asyncio.to_thread(lab.serve, shout)
+    cable = lab.cable(server)
+    for function in (partial(lab.serve, shout), cable.freeze, server.stop_now):
+        with pytest.raises(NeedsSystem, match="a second thread"):
+            await asyncio.to_thread(function)
 
 
 def test_an_unknown_network(monkeypatch):

@@ -20,6 +20,7 @@ from functools import partial
 from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
+from wslab.net.realtime.choice import NeedsSystem
 from wslab.net.realtime.crew import Crew, RealtimeLoop
 
 __all__ = ["LabThread", "LoopStalled", "NoThread", "SharedThread", "process_global"]
@@ -213,6 +214,11 @@ class SharedThread(LabThread):
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None) -> T:
         """Run a coroutine on this loop while the caller waits; TimeoutError if it takes longer."""
+        try:
+            self.crew.check_thread()
+        except NeedsSystem:
+            coroutine.close()
+            raise
         if self.is_here():
             self.submit(coroutine)  # raises
         return self.loop.run(asyncio.wait_for(coroutine, timeout))
@@ -226,7 +232,7 @@ class SharedThread(LabThread):
         return not self.is_here()
 
     async def stalled(self, grace: float = 0.5) -> str | None:
-        """Tell that it is not: whoever asks would stand still too."""
+        """Tell that it is not, because its caller would stand still too."""
         return None
 
     def retire(self) -> None:

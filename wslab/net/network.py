@@ -168,7 +168,7 @@ class MemoryNetwork:
             raise failure(ETIMEDOUT) if isinstance(error, TimeoutError) else error from None
         return connection.ends["client"]
 
-    def _refusal(self, host: str) -> OSError | None:
+    def _refusal(self, host: str) -> Exception | None:
         """Return why nothing can even be sent to a host."""
         if self._exists(host):
             return None if self.is_down is None else failure(self.is_down)

@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -47,7 +48,8 @@ class RealtimeLoop(MemoryLoop):
         if not self.is_closed():
             self.crew.loops.remove(self)
             for number in list(self._selector.get_map()):
-                self.network.sockets[number].close()
+                if (sock := self.network.sockets.get(number)) is not None:
+                    sock.close()
             super(MemoryLoop, self).close()
 
     def set_default_executor(self, executor: object) -> None:
@@ -60,6 +62,13 @@ class RealtimeLoop(MemoryLoop):
         handle = super().call_soon(*arguments, **options)
         self.crew.wake()
         return handle
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, *arguments: Any, **options: Any
+    ) -> asyncio.Handle:
+        """Call soon; NeedsSystem on a different thread."""
+        self.crew.check_thread()
+        return self.call_soon(*arguments, **options)
 
     def call_at(  # type: ignore[override]
         self, *arguments: Any, **options: Any
@@ -105,29 +114,37 @@ class RealtimeLoop(MemoryLoop):
         It may be called while another loop runs on this thread; that one stands still.
         Raises what the coroutine raises, Deadlock, and KeyboardInterrupt; the last two cancel it.
         """
-        task = self.create_task(main)
         try:
             with self.crew.stage():
-                return self.run_until_complete(task)
+                task = self.create_task(main)
+                try:
+                    return self.run_until_complete(task)
+                finally:
+                    task.cancel()
         finally:
-            task.cancel()
             self.crew.wake()
 
 
 class Crew:
     """The loops of one thread, and the network that connects them.
 
-    button: what Stop presses while one of them runs.
+    button: the one that Stop presses while one of them runs.
     """
 
     def __init__(self) -> None:
         self.network = SharedNetwork()
         self.loops: list[RealtimeLoop] = []
+        self.thread = threading.get_ident()
         self.button, self.began = Button(), time.monotonic()
         self._is_busy = False  # one of them runs, and sees to the others
         self._host: asyncio.AbstractEventLoop | None = None  # calls `pump` next,
         self._when = math.inf  # at this time
         self._call: asyncio.Handle | None = None
+
+    def check_thread(self) -> None:
+        """Raise NeedsSystem on a different thread than the one on which the lab began."""
+        if threading.get_ident() != self.thread:
+            raise NeedsSystem("a second thread for the lab")
 
     def wake(self) -> None:
         """Let the loop that runs here call `pump` when something is due, unless one runs itself."""
@@ -185,6 +202,7 @@ class Crew:
     @contextmanager
     def stage(self) -> Iterator[Callable[[], RealtimeLoop]]:
         """Let other loops of the crew run in this block; gives the function that makes one."""
+        self.check_thread()
         with self.busy(), step_aside():
             yield lambda: RealtimeLoop(self)
 

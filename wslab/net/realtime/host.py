@@ -11,7 +11,6 @@ import contextvars
 import functools
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,7 +23,7 @@ from wslab.net.sockets import MemorySocket
 
 __all__ = ["HostedLoop", "crew", "lead_into_memory", "network_here"]
 
-_kept: list[tuple[Crew, int]] = []  # the process's crew, and the thread that it is on
+_kept: list[Crew] = []  # the process's, once there is one
 _HOSTED = "_wslab_hosted"  # the attribute of a loop that keeps its HostedLoop
 MARK = "leads_into_memory"  # the attribute of a method that was replaced
 _DELEGATED = "call_later call_at time create_future create_task get_debug is_running is_closed"
@@ -34,12 +33,10 @@ _DELEGATED += " call_exception_handler default_exception_handler"
 def crew() -> Crew:
     """Return the process's crew; NeedsSystem on a different thread than the first time."""
     if not _kept:
-        _kept.append((Crew(), threading.get_ident()))
+        _kept.append(Crew())
         lead_into_memory()
-    crew, thread = _kept[0]
-    if thread != threading.get_ident():
-        raise NeedsSystem("a second thread for a loop or a server")
-    return crew
+    _kept[0].check_thread()
+    return _kept[0]
 
 
 def network_here() -> MemoryNetwork | None:
@@ -105,7 +102,7 @@ def _hosted(loop: Any) -> HostedLoop:
 def lead_into_memory() -> None:
     """Lead the connections of this process's loops into memory, as long as that is chosen.
 
-    What there is none of raises NeedsSystem: second processes, and blocking sockets to the lab.
+    Second processes, and blocking sockets to a server of the lab, raise NeedsSystem.
     """
     kinds: list[Any] = [asyncio.BaseEventLoop]
     if sys.platform == "emscripten":
@@ -165,5 +162,5 @@ def _without_sockets(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_in_memory(host: str, port: int) -> bool:
     """Tell whether the system cannot lead there: a page has no sockets at all."""
-    has_listener = _kept and _kept[0][0].network.find(reachable(host), port)
+    has_listener = _kept and _kept[0].network.find(reachable(host), port)
     return sys.platform == "emscripten" or bool(has_listener)

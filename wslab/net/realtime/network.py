@@ -61,7 +61,7 @@ class SharedNetwork(MemoryNetwork):
         """Leave protocols as they are: nothing here can be repeated exactly."""
         return factory
 
-    def _refusal(self, host: str) -> OSError | None:
+    def _refusal(self, host: str) -> Exception | None:
         if self._exists(host):
             return None
-        return ConnectionError(str(NeedsSystem(f"a way to {host!r}, which is another machine")))
+        return NeedsSystem(f"a way to {host!r}, which is another machine")  # no use to try again
