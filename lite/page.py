@@ -186,19 +186,18 @@ def go_on_after_expected_errors(kernel: Any) -> None:
 
     JupyterLite drops all waiting cells when a reply says "error", whatever the request says. So the
     traceback is displayed here, and the reply says "ok". The same is done for a cell that needs
-    more than a page has, and for cells that then miss its names.
+    more than a page has, and for all later cells, because they may miss its values.
     """
     run_cell = kernel.run
-    lacking: set[str] = set()  # kinds of errors
+    is_incomplete = False
 
     async def run(code: str) -> dict[str, Any]:
+        nonlocal is_incomplete
         results: dict[str, Any] = await run_cell(code)
         if results["status"] == "error":
-            kind = results["ename"].rpartition(".")[2].removeprefix("<class '").rstrip("'>")
-            if kind == "NeedsSystem":
-                lacking.update((kind, "NameError"))
+            is_incomplete = is_incomplete or "NeedsSystem" in results["ename"]
             request = kernel.get_parent().get("content", {})
-            if kind in lacking or not request.get("stop_on_error", True):
+            if is_incomplete or not request.get("stop_on_error", True):
                 traceback = "\n".join(results["traceback"])
                 shown = {"application/vnd.jupyter.stderr": traceback}
                 kernel.interpreter.display_pub.publish(shown)
