@@ -57,6 +57,7 @@ STARTUP = "wslab_startup.py"
 ENVIRONMENT = {
     "PYTHONSTARTUP": f"/lib/python{PYTHON}/site-packages/{STARTUP}",
     "WSLAB_PROGRESS": "/drive/progress.jsonl",
+    "WSLAB_WORK": "/drive",
 }
 # What the markers in a wheel's requirements see in a page.
 PAGE = {

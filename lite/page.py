@@ -185,20 +185,38 @@ def go_on_after_expected_errors(kernel: Any) -> None:
     """Let Run All go on after a cell that is tagged `raises-exception`, as JupyterLab does.
 
     JupyterLite drops all waiting cells when a reply says "error", whatever the request says. So the
-    traceback is displayed here, and the reply says "ok".
+    traceback is displayed here, and the reply says "ok". The same is done for a cell that needs
+    more than a page has, and for all later cells, because they may miss its values.
     """
     run_cell = kernel.run
+    is_incomplete = False
 
     async def run(code: str) -> dict[str, Any]:
+        nonlocal is_incomplete
         results: dict[str, Any] = await run_cell(code)
-        request = kernel.get_parent().get("content", {})
-        if results["status"] == "error" and not request.get("stop_on_error", True):
-            traceback = "\n".join(results["traceback"])
-            kernel.interpreter.display_pub.publish({"application/vnd.jupyter.stderr": traceback})
-            results["status"] = "ok"
+        if results["status"] == "error":
+            is_incomplete = is_incomplete or "NeedsSystem" in results["ename"]
+            request = kernel.get_parent().get("content", {})
+            if is_incomplete or not request.get("stop_on_error", True):
+                traceback = "\n".join(results["traceback"])
+                shown = {"application/vnd.jupyter.stderr": traceback}
+                kernel.interpreter.display_pub.publish(shown)
+                results["status"] = "ok"
         return results
 
     kernel.run = run
+
+
+def refuse_tls() -> None:
+    """Let TLS raise the error of all that a page lacks; Pyodide's own error does not say more."""
+    import ssl
+
+    def refuse(*_values: object, **_options: object) -> None:
+        from wslab.net.realtime.choice import NeedsSystem
+
+        raise NeedsSystem("TLS")
+
+    ssl.SSLContext.wrap_bio = ssl.SSLContext.wrap_socket = refuse  # type: ignore[method-assign]
 
 
 def install() -> None:
@@ -209,3 +227,4 @@ def install() -> None:
     shell = get_ipython()
     tell_when_cells_end(shell)
     go_on_after_expected_errors(shell.kernel)
+    refuse_tls()

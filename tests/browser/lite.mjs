@@ -29,7 +29,7 @@ await pyodide.runPythonAsync("import pyodide_kernel");
 const { kernel_instance: kernel, stdout_stream, stderr_stream } =
   pyodide.globals.get("pyodide_kernel");
 const shell = kernel.interpreter;
-kernel._parent_header = pyodide.toPy({ header: {} });
+kernel._parent_header = pyodide.toPy({ header: {}, content: {} });
 shell.send_comm = () => {};
 
 let outputs = [];
@@ -62,9 +62,8 @@ for (const [name, sources] of Object.entries(JSON.parse(fs.readFileSync(0)))) {
   const cells = [];
   for (const source of sources) {
     outputs = [];
-    const reply = plain(await kernel.run(source));
-    if (reply.status === "error") {
-      const { ename, evalue, traceback } = reply;
+    const { ename, evalue, traceback } = plain(await kernel.run(source));
+    if (ename) {
       outputs.push({ output_type: "error", ename, evalue, traceback });
     }
     cells.push(outputs);

@@ -119,10 +119,13 @@ def uses(source: str) -> Uses:
     return found
 
 
-def skipped(nb: NotebookNode) -> dict[int, str]:
-    """Return the cells that need more than there is in memory, by index, and the reason."""
+def skipped(nb: NotebookNode, **lacking: str) -> dict[int, str]:
+    """Return the cells that need more than there is in memory, by index, and the reason.
+
+    lacking: modules that are missing, too, by their names, with the reason.
+    """
     found: dict[int, str] = {}
-    tainted: dict[str, str] = {}  # a name, and the reason why it is missing
+    tainted = dict(lacking)  # a name, and the reason why it is missing
     for index, cell in enumerate(nb.cells):
         if cell.cell_type != "code":
             continue
@@ -136,6 +139,7 @@ def skipped(nb: NotebookNode) -> dict[int, str]:
             tainted |= dict.fromkeys(seen.bound, reason.rpartition(": ")[2])
         else:
             tainted = {name: why for name, why in tainted.items() if name not in seen.bound}
+            tainted |= lacking
     return found
 
 

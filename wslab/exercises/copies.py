@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 __all__ = ["blank", "make_copies", "reset"]
 
 ROOT = Path(__file__).resolve().parents[2]
-WORK = "work"
+WORK = os.environ.get("WSLAB_WORK", "work")  # in a page it is what the browser keeps
 Notebook = dict[str, Any]
 
 
