@@ -11,6 +11,11 @@
     asyncio     no WebSocket library: bare transports that do just enough, one write per member and
                 read; about the limit for Python's event loop
 
+Binary messages have a comparison of their own; with `--binary` it is the only one:
+
+    node binary a server in Node that sends each message to everybody: the measure, 1.00
+    hub binary  the same with `wslab.kit.hub`
+
 Every server is a process of its own, on one core; this process, on the other, is all the members.
 A message is sent by one of the members and reaches all. "In flight" is how many messages have been
 sent that have not reached everybody yet; with more than one, sixteen members take turns. What
@@ -39,7 +44,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -50,6 +55,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SPEAKERS = 16
 WORK = 0.15  # seconds of the generator's time that a measurement is to take
 NODE, OURS, PATIENT = "node", "chat", "patient"
+BINARY = ("node binary", "hub binary")
 
 
 # The servers that are not elsewhere; each prints its URL
@@ -155,15 +161,33 @@ async def serve_patient() -> None:
     await asyncio.Event().wait()
 
 
+async def serve_relay() -> None:
+    """Send each message to everybody, through our hub."""
+    from wslab import lab
+    from wslab.kit.hub import Hub
+
+    hub = Hub()
+
+    async def relay(ws: Any) -> None:
+        hub.add(ws)
+        async for data in ws:
+            hub.publish(data)
+
+    print(lab.serve(relay).url, flush=True)
+    await asyncio.Event().wait()
+
+
 SERVED_HERE: dict[str, Callable[[], Any]] = {
     "broadcast": lambda: serve_broadcast(None),
     "deflate": lambda: serve_broadcast("deflate"),
     "socketio": serve_socketio,
     "asyncio": serve_bare,
     PATIENT: serve_patient,
+    BINARY[1]: serve_relay,
 }
 COMMANDS = {
     NODE: ["node", str(ROOT / "tests" / "interop" / "tutorial_chat_server.js")],
+    BINARY[0]: ["node", str(ROOT / "tests" / "interop" / "relay_server.js")],
     OURS: [sys.executable, "-m", "wslab", "serve", "chat", "--rate", "off"],
     **{name: [sys.executable, __file__, "--server", name] for name in SERVED_HERE},
 }
@@ -215,10 +239,11 @@ def on_core(number: int) -> Iterator[None]:
 # The members: sockets, an epoll, and just enough of WebSocket
 
 
-def masked(text: str) -> bytes:
+def masked(text: str, *, binary: bool = False) -> bytes:
     from wslab.protocol.frames import Frame, Opcode
 
-    return Frame(Opcode.TEXT, text.encode(), mask=os.urandom(4)).serialize()
+    opcode = Opcode.BINARY if binary else Opcode.TEXT
+    return Frame(opcode, text.encode(), mask=os.urandom(4)).serialize()
 
 
 class Speech(NamedTuple):
@@ -236,6 +261,12 @@ def as_event(kind: str) -> Callable[[str], bytes]:
     return lambda text: masked("42" + json.dumps([kind, text]))
 
 
+def as_bytes(text: str) -> bytes:
+    """Say what the tutorial's server would say, so that the sizes are the same."""
+    told = json.dumps({"name": "s00", "text": text}, separators=(",", ":"))
+    return masked(told, binary=True)
+
+
 class Crowd:
     """All the members of one server."""
 
@@ -246,12 +277,11 @@ class Crowd:
         self.order: list[int] = []
         self.rest: dict[int, bytes] = {}
         self.got: dict[int, int] = {}
-        events = name == "socketio"
-        self.speech = (
-            Speech(as_event("setName"), as_event("chat"))
-            if events
-            else Speech(as_json("setName"), as_json("chat"))
-        )
+        self.speech = Speech(as_json("setName"), as_json("chat"))
+        if name == "socketio":
+            self.speech = Speech(as_event("setName"), as_event("chat"))
+        elif name in BINARY:
+            self.speech = Speech(as_bytes, as_bytes)
 
     def join(self, count: int) -> None:
         """Open connections until there are so many."""
@@ -409,7 +439,8 @@ def ceiling(members: int, size: int) -> float:
 
 
 def measure(crowds: dict[str, Crowd], size: int, in_flight: int, rounds: int) -> None:
-    members = len(crowds[NODE].order)
+    base = next(iter(crowds))  # the measure
+    members = len(crowds[base].order)
     text = text_of(size)
     speakers = SPEAKERS if in_flight > 1 else 1
     frames = {name: [c.speech.chat(text) for _ in range(speakers)] for name, c in crowds.items()}
@@ -427,7 +458,7 @@ def measure(crowds: dict[str, Crowd], size: int, in_flight: int, rounds: int) ->
     print(f"\n{members} members, {size} B, {in_flight} in flight, {rounds} rounds")
     print(f"{'':12}{'× node (quartiles)':>22}{'µs CPU':>9}{'1000/s':>8}{'p50 ms':>8}{'p99 ms':>8}")
     for name, results in found.items():
-        pairs = zip(found[NODE], results, strict=True)
+        pairs = zip(found[base], results, strict=True)
         low, middle, high = statistics.quantiles(
             [node.cpu / one.cpu for node, one in pairs], n=4, method="inclusive"
         )
@@ -501,6 +532,26 @@ def memory(members: int, servers: list[str]) -> None:
             server.stop()
 
 
+def compare(names: Sequence[str], members: int, options: argparse.Namespace) -> None:
+    """Measure these servers with so many members; the first one is the measure."""
+    with ExitStack() as stack:
+        crowds = {}
+        for name in names:
+            server = Process(name)
+            stack.callback(server.stop)
+            crowds[name] = crowd = Crowd(name, server)
+            stack.callback(crowd.close)
+            crowd.join(members)
+            crowd.speakers()
+        with on_core(1):
+            for size in options.bytes:
+                top = ceiling(members, size) / 1e3
+                print(f"\nThe generator takes {top:.0f} thousand deliveries of {size} B a second.")
+                for in_flight in options.in_flight:
+                    rounds = max(3, options.rounds * 200 // max(members, 200))
+                    measure(crowds, size, in_flight, rounds)
+
+
 def main() -> None:
     options = parse()
     if options.server:
@@ -508,7 +559,7 @@ def main() -> None:
         return
     if not sys.platform.startswith("linux"):
         raise SystemExit("this benchmark reads Linux's clocks of other processes")
-    files = len(options.servers) * max(options.members) + 500
+    files = (len(options.servers) + len(BINARY)) * max(options.members) + 500
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < files:
         raise SystemExit(f"{files} open files are needed, {hard} allowed: fewer --members")
@@ -517,24 +568,10 @@ def main() -> None:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     print(f"Node {node.stdout.strip()}; ratios: higher is better")
     for members in options.members:
-        with ExitStack() as stack:
-            crowds = {}
-            for name in options.servers:
-                server = Process(name)
-                stack.callback(server.stop)
-                crowds[name] = crowd = Crowd(name, server)
-                stack.callback(crowd.close)
-                crowd.join(members)
-                crowd.speakers()
-            with on_core(1):
-                for size in options.bytes:
-                    top = ceiling(members, size) / 1e3
-                    print(
-                        f"\nThe generator takes {top:.0f} thousand deliveries of {size} B a second."
-                    )
-                    for in_flight in options.in_flight:
-                        rounds = max(3, options.rounds * 200 // max(members, 200))
-                        measure(crowds, size, in_flight, rounds)
+        for names in (BINARY,) if options.binary else (options.servers, BINARY):
+            compare(names, members, options)
+    if options.binary:
+        return
     stalled(200, options.rounds)
     memory(max(options.members), options.servers)
 
@@ -546,8 +583,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--bytes", type=int, nargs="+", default=[64, 1024])
     parser.add_argument(
-        "--servers", nargs="+", choices=COMMANDS, default=[n for n in COMMANDS if n != PATIENT]
+        "--servers",
+        nargs="+",
+        choices=COMMANDS,
+        default=[n for n in COMMANDS if n not in (PATIENT, *BINARY)],
     )
+    parser.add_argument("--binary", action="store_true", help="only the binary messages")
     parser.add_argument("--server", choices=SERVED_HERE, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if NODE not in options.servers:

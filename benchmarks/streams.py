@@ -1,11 +1,15 @@
 """What each stream's pattern saves, against its naive version.
 
-    python benchmarks/streams.py [scores quotes …] [--rounds N] [--viewers N] [--seconds N]
+    python benchmarks/streams.py [danmaku scores quotes …] [--rounds N] [--viewers N] [--seconds N]
 
     quotes    naive    every price to everybody, by `websockets.broadcast`
               every    the same through the hub, so that what comes in one turn leaves in one write
               paced    the latest price of each key, when a viewer has drawn
               2,000 prices a second of six keys
+    danmaku   naive    every comment to everybody, by `websockets.broadcast`
+              batch    one message for each 0.1 s, with all its comments
+              thinned  the same with two fairly chosen comments, when a viewer has drawn
+              1,000 comments a second from 500 people, of which their token buckets pass about half
     scores    naive    the whole state after each change, by `websockets.broadcast`
               whole    the same through the hub
               changes  numbered merge patches, after one whole state
@@ -14,8 +18,8 @@
 The server is a process of its own. This process is all the viewers. Like pages, they look at what
 has come sixty times a second. In a round each version is measured once, in turn, and only ratios of
 one round count; the table shows their medians. `bytes` and `messages` are what a viewer receives,
-and `CPU` is the time of the server's process, each for the same number of prices or changes. The
-CPU time includes the exchange or the match itself, which costs every version the same.
+and `CPU` is the time of the server's process, each for the same number of prices, changes
+or comments. The CPU time includes their source itself, which costs every version the same.
 Needs Linux, whose clocks tell another process's CPU time.
 """
 
@@ -40,12 +44,14 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.server import broadcast
 
+from wslab.apps import danmaku as danmaku_app
 from wslab.apps import quotes as quotes_app
 from wslab.apps import scores as scores_app
 from wslab.apps.scores import Match
 from wslab.protocol.frames import Frame, Opcode
 
 FRAME = 1 / 60  # seconds between two pictures of a page
+COMMENTS = 1000  # that people of the danmaku say in a second
 FAST = 20_000  # seconds of a match in a second
 NEWCOMER = '{"type":"resume","epoch":null,"after":null}'
 
@@ -153,7 +159,17 @@ async def serve_fast_scores(*, naive: bool = False) -> None:
     await asyncio.Event().wait()
 
 
+async def serve_naive_danmaku() -> None:
+    """The room of the course with another hub: `broadcast` for every comment."""
+    audience = danmaku_app.Audience(Random(10), rate=COMMENTS)
+    room = danmaku_app.LiveRoom(Random(10), audience=audience)
+    room.hub = NaiveHub("every")  # type: ignore[assignment]
+    print(danmaku_app.serve(room).url, flush=True)
+    await asyncio.Event().wait()
+
+
 SERVERS = {
+    "danmaku": serve_naive_danmaku,
     "quotes": serve_naive_quotes,
     "scores": partial(serve_fast_scores, naive=True),
     "fast scores": serve_fast_scores,
@@ -221,6 +237,20 @@ def quotes(viewers: int, seconds: float) -> dict[str, Cost]:
     return found
 
 
+def danmaku(viewers: int, seconds: float) -> dict[str, Cost]:
+    """Measure the versions once: per comment and viewer."""
+    ours = ("-m", "wslab", "serve", "danmaku", "--audience", str(COMMENTS))
+    versions = {"naive": ("every", (__file__, "--server", "danmaku"))}
+    versions |= {path: (path, ours) for path in ("batch", "thinned")}
+    found = {}
+    for name, (path, command) in versions.items():
+        with server(*command) as (url, cpu):
+            options = {"seconds": seconds, "ready": path == "thinned"}
+            many = watch(url + path, cpu, viewers=viewers, **options)
+        found[name] = Cost(*(value / viewers for value in many))
+    return found
+
+
 def scores(viewers: int, seconds: float) -> dict[str, Cost]:
     """Measure the versions once: per change and viewer."""
     found = {}
@@ -233,7 +263,11 @@ def scores(viewers: int, seconds: float) -> dict[str, Cost]:
 
 
 # By lesson: measures the naive version and then ours, once each.
-PATTERNS: dict[str, Callable[[int, float], dict[str, Cost]]] = {"scores": scores, "quotes": quotes}
+PATTERNS: dict[str, Callable[[int, float], dict[str, Cost]]] = {
+    "danmaku": danmaku,
+    "scores": scores,
+    "quotes": quotes,
+}
 
 
 def main() -> None:
