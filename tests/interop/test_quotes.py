@@ -1,4 +1,7 @@
-"""Somebody else's client keeps a book from our venue North: npm's node-binance-api."""
+"""Other people's programs keep books from our venues.
+
+The one for North is npm's node-binance-api, and the one for South PyPI's bittrade-kraken-orderbook.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from bittrade_kraken_orderbook.check import calculate_checksum
+from bittrade_kraken_orderbook.compute import compute_order_book
+from bittrade_kraken_orderbook.models import OrderBook
+from bittrade_kraken_orderbook.models.message import get_payload
 from websockets.asyncio.client import connect
 
 from wslab import lab
-from wslab.apps.quotes import BinanceBook, Desk
+from wslab.apps.quotes import BinanceBook, Desk, KrakenBook
 from wslab.apps.quotes import serve as serve_quotes
 from wslab.lab.registry import registry
 
@@ -77,4 +84,34 @@ async def test_npms_client_has_the_true_book(node: Any, is_cut: bool) -> None:
                         cable.cut()
                     if seen >= 40:
                         break
+        assert server.errors == []
+
+
+@pytest.mark.parametrize("pair", ["ACME/USD", "BOLT/USD"])
+async def test_pypis_book_has_the_checksums_of_our_stream(pair: str) -> None:
+    """`bittrade-kraken-orderbook` applies the messages of our venue South, as Kraken's v1."""
+    book, ours, checked = OrderBook(), KrakenBook(10), 0
+    desk = Desk(Random(15), rate=300)
+    for _ in range(500):  # it expects a book that is full
+        desk.step()
+    subscribe = {"event": "subscribe", "pair": [pair], "subscription": {"name": "book"}}
+    async with (
+        serve_quotes(desk) as server,
+        connect(f"{server.url}kraken", proxy=None) as stream,
+        asyncio.timeout(PATIENCE),
+    ):
+        await stream.send(json.dumps(subscribe))
+        async for data in stream:
+            message = json.loads(data)
+            if isinstance(message, dict):
+                continue
+            compute_order_book(book, message)
+            ours.apply(*message[1:-2])
+            if (stated := get_payload(message).get("c")) is not None:
+                assert calculate_checksum(book) == stated
+                assert [level[:2] for level in book.asks] == ours.asks
+                assert [level[:2] for level in book.bids] == ours.bids
+                checked += 1
+            if checked == 100:
+                break
         assert server.errors == []
