@@ -180,24 +180,8 @@ def _look(data: bytes, limit: int) -> str:
             return "good" if at == len(data) else "something follows"
 
 
-@SET.task(
-    "Look at a picture before it is decoded",
-    level=3,
-    section="Lesson 11, section 6",
-    takes=("data", "limit"),
-    hints=(
-        "See lesson 11, section 6. After the eight bytes of the signature, a PNG is a run of "
-        "chunks. Each has a length of four bytes, a name of four bytes, so many bytes of data, and "
-        "a checksum of four bytes. The length counts the data alone.",
-        "Walk from chunk to chunk with one variable, the place where the next one begins. Before "
-        "you read, compare that place with `len(data)`. A slice beyond the end raises nothing.",
-        "Width and height are the first eight bytes of the data of IHDR. `int.from_bytes(b, "
-        '"big")` reads four bytes as a number without a sign. The walk ends with the chunk IEND.',
-    ),
-)
-def look(trial: Trial, look: Any) -> None:
-    """Try pictures that are good, cut, continued, too large, or something else."""
-    rng = trial.rng
+def _pictures(rng: Random) -> list[tuple[str, bytes, int]]:
+    """Return what each file is, its bytes, and a limit."""
     width, height = rng.randrange(300, 900), rng.randrange(300, 900)
     head = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     text = (b"tEXt", b"Comment\0IEND and IDAT are only words here")
@@ -207,7 +191,7 @@ def look(trial: Trial, look: Any) -> None:
     plain = _png(head, *rows, end)
     huge = (b"IHDR", struct.pack(">IIBBBBB", 0xFFFFFFFF, 2, 8, 2, 0, 0, 0))
     exact = width * height
-    cases = [
+    return [
         ("a good picture", plain, exact),
         ("a good picture with a text in it", good, exact),
         ("one pixel more than the limit", good, exact - 1),
@@ -233,6 +217,25 @@ def look(trial: Trial, look: Any) -> None:
         ("a PNG that does not begin with IHDR", _png(text, head, *rows, end), exact),
         ("an IHDR that is too short", _png((b"IHDR", head[1][:8]), *rows, end), exact),
     ]
-    for what, data, limit in cases:
+
+
+@SET.task(
+    "Look at a picture before it is decoded",
+    level=3,
+    section="Lesson 11, section 6",
+    takes=("data", "limit"),
+    hints=(
+        "See lesson 11, section 6. After the eight bytes of the signature, a PNG is a run of "
+        "chunks. Each has a length of four bytes, a name of four bytes, so many bytes of data, and "
+        "a checksum of four bytes. The length counts the data alone.",
+        "Walk from chunk to chunk with one variable, the place where the next one begins. Before "
+        "you read, compare that place with `len(data)`. A slice beyond the end raises nothing.",
+        "Width and height are the first eight bytes of the data of IHDR. `int.from_bytes(b, "
+        '"big")` reads four bytes as a number without a sign. The walk ends with the chunk IEND.',
+    ),
+)
+def look(trial: Trial, look: Any) -> None:
+    """Try pictures that are good, cut, continued, too large, or something else."""
+    for what, data, limit in _pictures(trial.rng):
         got = trial.call(look, data, limit)
         trial.same(got, _look(data, limit), f"{what}: the answer is wrong")
