@@ -86,10 +86,10 @@ class MediaRoom:
     __name__ = "media"
 
     def __init__(self, *, limits: UploadLimits | None = None, folder: Path | None = None) -> None:
+        home = folder or Path(tempfile.mkdtemp(prefix="wslab-media-"))
+        self.uploads, self.hub, self.sourced = Uploads(home, inspect_file, limits), Hub(), 0
         if folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="wslab-media-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.uploads, self.hub, self.sourced = Uploads(folder, inspect_file, limits), Hub(), 0
+            weakref.finalize(self.uploads, shutil.rmtree, home, ignore_errors=True)
         self._sweep: asyncio.TimerHandle | None = None
 
     async def __call__(self, ws: Any) -> None:
