@@ -13,7 +13,7 @@ NAMED = set(
     re.findall(r"`([^`]+)`", (ROOT / "README.md").read_text("utf-8").partition("## Licences")[2])
 )
 THE_LICENCES = {"LICENSE", "LICENSE-CONTENT"}
-FROM_ELSEWHERE = {"socket.io.min.js", "confusables.json"}
+FROM_ELSEWHERE = {"socket.io.min.js", "codemirror_yjs.min.js", "confusables.json"}
 
 
 def kinds() -> set[str]:

@@ -79,6 +79,12 @@ SERVICES = {
         "wslab.apps.location:start_location",
         demo="wslab.apps.location:demo_location",
     ),
+    "coediting": Service(
+        "rooms to write one text together, for y-websocket, with a page",
+        "wslab.apps.coediting:start_coediting",
+        "wslab.apps.coediting:add_coediting_options",
+        "wslab.apps.coediting:demo_coediting",
+    ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
         "wslab.apps.quotes:start_quotes",

@@ -12,11 +12,19 @@ and writes JSON. `js/` has the same for a page.
 
 from wslab.kit.backoff import Backoff, Decorrelated, Fixed, LibraryDefault, delays
 from wslab.kit.client import NotDelivered, ReconnectingClient
-from wslab.kit.client_events import ClientState, Failed, Missed, Received, Refused
+from wslab.kit.client_events import (
+    ClientState,
+    Failed,
+    Missed,
+    Presence,
+    PresenceEntry,
+    Received,
+    Refused,
+)
 from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.line import Outgoing
-from wslab.kit.log import Log
+from wslab.kit.log import Log, Store
 from wslab.kit.ratelimit import TokenBucket
 from wslab.kit.retry import CLOSE_CODES, of_status
 
@@ -34,9 +42,12 @@ __all__ = [
     "Missed",
     "NotDelivered",
     "Outgoing",
+    "Presence",
+    "PresenceEntry",
     "Received",
     "ReconnectingClient",
     "Refused",
+    "Store",
     "TokenBucket",
     "Watchdog",
     "delays",

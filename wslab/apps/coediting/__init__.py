@@ -240,7 +240,7 @@ class EditorWidget:
     """
 
     FILES = (
-        *("browser/dom.js", "browser/route.js", "apps/coediting/page/codemirror-yjs.min.js"),
+        *("browser/dom.js", "browser/route.js", "apps/coediting/page/codemirror_yjs.min.js"),
         *(f"apps/coediting/page/{name}" for name in ("editor.css", "editor.js", "widget.js")),
     )
 

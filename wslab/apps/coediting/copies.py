@@ -175,7 +175,10 @@ class Writer:
         """Tell everybody something of itself, such as a cursor."""
         self.state |= state
         self._clock += 1
-        entry = PresenceEntry(self.doc.client_id, self._clock, encoded(self.state))
+        self.tell(PresenceEntry(self.doc.client_id, self._clock, encoded(self.state)))
+
+    def tell(self, entry: PresenceEntry) -> None:
+        """Send an entry, whoever it is about."""
         self.presence.take([entry], None, now())
         self._said = protocol.awareness([entry])
         self._to_send.set()

@@ -1,0 +1,14 @@
+"""What the parts of benchmarks/shared_things.py measure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """What one version costs. cpu: in seconds. wait: of a chat line, in seconds; 0 if none waits."""
+
+    bytes: float
+    messages: float
+    cpu: float
+    wait: float = 0.0
