@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """What one version costs. cpu: in seconds. wait: of a chat line, in seconds; 0 if none waits."""
+    """What one version costs. cpu, wait: seconds; wait is that of a chat line, 0 if none waits."""
 
     bytes: float
     messages: float
