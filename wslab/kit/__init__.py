@@ -17,12 +17,13 @@ from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.line import Outgoing
 from wslab.kit.log import Log
-from wslab.kit.ratelimit import TokenBucket
+from wslab.kit.ratelimit import Budget, TokenBucket
 from wslab.kit.retry import CLOSE_CODES, of_status
 
 __all__ = [
     "CLOSE_CODES",
     "Backoff",
+    "Budget",
     "ClientState",
     "Decorrelated",
     "Failed",
