@@ -89,6 +89,14 @@ def node(node_modules: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mosquitto_program() -> Path:
+    """The program of an MQTT broker that is not ours. Debian keeps it in /usr/sbin."""
+    folders = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    program = shutil.which("mosquitto", path=folders)
+    return Path(program or missing("mosquitto", "apt install mosquitto"))
+
+
+@pytest.fixture(scope="session")
 def tshark() -> Path:
     """The program that dissects captures: Wireshark without its window."""
     program = shutil.which("tshark")

@@ -25,12 +25,13 @@ from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.line import Outgoing
 from wslab.kit.log import Log, Store
-from wslab.kit.ratelimit import TokenBucket
+from wslab.kit.ratelimit import Budget, Pump, TokenBucket
 from wslab.kit.retry import CLOSE_CODES, of_status
 
 __all__ = [
     "CLOSE_CODES",
     "Backoff",
+    "Budget",
     "ClientState",
     "Decorrelated",
     "Failed",
@@ -44,6 +45,7 @@ __all__ = [
     "Outgoing",
     "Presence",
     "PresenceEntry",
+    "Pump",
     "Received",
     "ReconnectingClient",
     "Refused",

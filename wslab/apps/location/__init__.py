@@ -76,7 +76,7 @@ class Viewer:
 
     def look(self, key: Hashable, courier: Courier) -> None:
         """Take note of a courier's fix, or that it is not in the area."""
-        fix, is_known = courier.views[self.form], key in self.told
+        fix, is_known = courier.view(self.form), key in self.told
         if not self.area or not self.area.contains(fix.place, 0.0 if is_known else MARGIN):
             self.lose(key, courier)
             return
@@ -204,7 +204,7 @@ class City:
         known = dict.fromkeys(viewer.told)
         for key in known:
             courier = self.roster.couriers[key]
-            if not area or not area.contains(courier.views[viewer.form].place):
+            if not area or not area.contains(courier.view(viewer.form).place):
                 viewer.lose(key, courier)
         for key in self.roster.inside(viewer.cells):
             if key not in known:

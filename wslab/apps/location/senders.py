@@ -20,7 +20,6 @@ from websockets.typing import Subprotocol
 from wslab.apps.location.places import (
     BINARY,
     DEGREE,
-    FORMS,
     HEARTBEAT,
     LOST,
     Fix,
@@ -37,9 +36,8 @@ __all__ = ["MAP", "Bridge", "Courier", "Fleet", "MQTTDissector", "Reckoner", "Ri
 __all__ += ["choose_mqtt", "on_map"]
 
 MAP = {"lat": 31.23, "lon": 121.47, "block": 200, "blocks": 25}  # blocks: from the centre, each way
-AHEAD = 5.0  # seconds that a courier's clock may be ahead of ours
 MANY = 10_000  # couriers of one connection
-FASTEST = 70.0  # metres a second that a courier can move
+AHEAD, FASTEST = 5.0, 70.0  # seconds that a clock may be ahead; metres a second of a courier
 WAIT = 10.0  # seconds in which CONNECT must come
 
 Heard = Callable[[Hashable, "Courier"], None]
@@ -138,10 +136,9 @@ class Fleet:
 
 
 class Courier:
-    """What the server knows of a courier.
+    """A courier as the server knows it.
 
-    fix: the last one. cell: its geohash. views: the fix as receivers of each form read it.
-    seen_by: those who know the courier, and have to hear when it moves or goes.
+    fix: the last one. cell: its geohash. seen_by: those who have to hear when it moves or goes.
     """
 
     fix: Fix
@@ -153,7 +150,13 @@ class Courier:
     def take(self, fix: Fix) -> None:
         """Replace the fix."""
         self.fix, self.cell = fix, geohash(fix.place)
-        self.views = {form: form.rounded(fix) for form in FORMS}
+        self._views = dict[Form, Fix]()
+
+    def view(self, form: Form) -> Fix:
+        """Return the fix as receivers of a form read it."""
+        if form not in self._views:
+            self._views[form] = form.rounded(self.fix)
+        return self._views[form]
 
     @property
     def cells(self) -> list[str]:
@@ -185,8 +188,7 @@ class Roster:
         """
         now, known = self.clock(), self.couriers.get(key)
         if fix is None:
-            self._forget(key)
-            return
+            return self._forget(key)
         if not now - LOST <= fix.time <= now + AHEAD:
             raise ValueError(f"the time of the fix is {fix.time}, here it is {now:.0f}")
         if known is not None:
@@ -291,6 +293,7 @@ class Bridge:
             self.hub.close(ws)
         except (ValueError, TimeoutError) as error:
             self.hub.close(ws, 1002, f"{error or 'no packet came in time'}"[:120])
+            await ws.wait_closed()
         except ConnectionClosed:
             pass
         finally:
