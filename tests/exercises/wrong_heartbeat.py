@@ -52,6 +52,25 @@ WRONG = {
     ],
     "half_open": [
         Wrong(
+            "looks before it asks",
+            "        except ConnectionClosed:\n            pass\n        return False",
+            "        return False",
+            "ConnectionClosed",
+            RAISED,
+        ),
+        Wrong(
+            "looks only before it asks",
+            "        try:\n            async with asyncio.timeout(0.5):\n"
+            "                await (await ws.ping())\n        except TimeoutError:\n"
+            "            return True\n        except ConnectionClosed:\n            pass\n",
+            "        if ws.close_code is not None:\n            return False\n"
+            "        try:\n            async with asyncio.timeout(0.5):\n"
+            "                await (await ws.ping())\n        except TimeoutError:\n"
+            "            return True\n",
+            "ConnectionClosed",
+            RAISED,
+        ),
+        Wrong(
             "one after the other",
             "await asyncio.gather(*(is_dead(ws) for ws in connections))",
             "[await is_dead(ws) for ws in connections]",

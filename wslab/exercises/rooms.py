@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import WebSocketException
 
 from wslab.exercises.engine import wire
-from wslab.exercises.engine.trial import Late, Trial
+from wslab.exercises.engine.trial import Late, Trial, shown
 from wslab.protocol.errors import quantity
 
 __all__ = ["LIMIT", "SIZE", "Crowd", "Hall", "Measured", "at_once", "hears"]
+__all__ += ["relay_day", "say_day"]
 
 LIMIT = 64 * 1024  # bytes that may wait for one member
 SIZE = 16 * 1024  # bytes of a long message
@@ -141,3 +143,71 @@ class Measured:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
+
+
+# On many networks
+
+
+async def relay_day(trial: Trial, relay: Any) -> None:
+    """Let three talk while the network fails, and then two others on a network that works."""
+    members: set[ServerConnection] = set()
+
+    async def handler(connection: ServerConnection) -> None:
+        await relay(connection, members)
+
+    async with wire.serving(trial, handler, ping_interval=1, ping_timeout=1) as url:
+        talks = [asyncio.create_task(_talk(trial, url, name)) for name in ("Ada", "Bob", "Eve")]
+        await asyncio.gather(*talks)
+        await asyncio.sleep(10)
+        gone = "members who are gone are still among `members`"
+        trial.want(not members, gone, got=quantity(len(members), "member"))
+        async with wire.client(url) as ada, wire.client(url) as bob:
+            await asyncio.sleep(1)
+            for speaker, listener, who in ((ada, bob, "Bob"), (bob, ada, "Ada")):
+                await speaker.send("Hello")
+                await hears(trial, listener, who, "Hello")
+
+
+async def _talk(trial: Trial, url: str, name: str) -> None:
+    """Say five things, one a second, and listen; the network may end that at any time."""
+    with suppress(OSError, WebSocketException):
+        async with asyncio.timeout(10), wire.client(url) as ws:
+            for number in range(5):
+                await ws.send(f"{name} {number}")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        while not (heard := str(await ws.recv())).startswith(name):
+                            pass
+                        trial.wrong(f"{name} hears {name}'s own message", got=shown(heard))
+
+
+async def say_day(trial: Trial, say: Any) -> None:
+    """Talk to three members for six seconds, while the network fails in different ways."""
+    crowd, loop = Crowd(trial), asyncio.get_running_loop()
+    async with wire.serving(trial, crowd.handler, max_size=None) as url:
+        reading = [asyncio.create_task(_read(url)) for _ in range(3)]
+        for number in range(60):
+            await asyncio.sleep(0.1)
+            waited = {one: one.transport.get_write_buffer_size() for one in crowd.members}
+            ended = {one for one in crowd.members if one.transport.is_closing()}
+            before = loop.time()
+            await at_once(say(crowd.members, f"{number} ".ljust(SIZE, ".")))
+            trial.want(loop.time() == before, "say() waits")
+            for one, size in waited.items():
+                is_in, left = one in crowd.members, one.transport.get_write_buffer_size()
+                slow = f"{left} bytes wait for a slow member, so it has to go"
+                trial.want(not is_in or left <= LIMIT + SIZE + 100, slow)
+                early = f"a member is out, although only {size} bytes waited before say()"
+                trial.want(is_in or one in ended or size > LIMIT, early)
+        for task in reading:
+            task.cancel()
+        for one in crowd.arrived:
+            one.transport.abort()
+
+
+async def _read(url: str) -> None:
+    """Read until the connection ends."""
+    with suppress(OSError, WebSocketException):
+        async with wire.client(url, max_size=None) as ws:
+            async for _ in ws:
+                pass

@@ -84,9 +84,11 @@ class Networks:
         await _watched(trial, self.day(trial, answer))
 
 
-def in_virtual_time(trial: Trial, scenario: Coroutine[Any, Any, object]) -> None:
+def in_virtual_time(
+    trial: Trial, scenario: Coroutine[Any, Any, object], *, latency: float = OPTIONS["latency"]
+) -> None:
     """Run a scenario as `Trial.run` does, but in a simulation."""
-    simulate(_watched(trial, scenario), **OPTIONS).result()
+    simulate(_watched(trial, scenario), latency=latency).result()
 
 
 async def _watched(trial: Trial, scenario: Coroutine[Any, Any, object]) -> None:

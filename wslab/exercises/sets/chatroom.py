@@ -8,9 +8,20 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from wslab.exercises.engine import wire
+from wslab.exercises.engine.networks import Networks, Weather
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
-from wslab.exercises.rooms import LIMIT, SIZE, Crowd, Hall, Measured, at_once, hears
+from wslab.exercises.rooms import (
+    LIMIT,
+    SIZE,
+    Crowd,
+    Hall,
+    Measured,
+    at_once,
+    hears,
+    relay_day,
+    say_day,
+)
 
 __all__ = ["SET"]
 
@@ -170,6 +181,7 @@ async def _come_and_go(trial: Trial, hall: Hall, three: tuple[Any, Any, Any], wo
     may_call=("websockets",),
     form="async def",
     seconds=8.0,
+    networks=Networks(relay_day, Weather(within=4, longest=2, outage=0.3, most=3), runs=40),
     hints=(
         "Lesson 06, section 1: come in, pass on in an `async for`, go out. Who must not get it?",
         "`members - {connection}` is a new set without the speaker. The library's `broadcast` "
@@ -241,6 +253,7 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
     may_call=("websockets",),
     form="async def",
     seconds=15.0,
+    networks=Networks(say_day, Weather(("freeze", "cut", "reset"), within=4, longest=5), runs=30),
     hints=(
         "See lesson 06, section 5. Which of the four ways does not wait? Why is it not enough?",
         "`member.transport.get_write_buffer_size()` says how many bytes wait in this process. "

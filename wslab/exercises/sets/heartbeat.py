@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
-
 from wslab.exercises.engine import wire
+from wslab.exercises.engine.networks import Networks, Weather, in_virtual_time
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
+from wslab.exercises.peers import WITHIN, Peers, half_open_day
 from wslab.kit.keepalive import library_bounds
 from wslab.net.clock import Timers
 
@@ -22,7 +22,6 @@ SET = TaskSet("heartbeat", "07_heartbeat", "Heartbeat")
 HOUR = 3600.0  # seconds
 BEATS = [3.0, 6.0, 9.0]  # a beat is due after so many seconds of silence
 DEATH = 12.0  # the peer is dead after so many seconds of silence
-WITHIN = 1.5  # seconds in which the answer has to find the dead
 SLOW = 0.2  # seconds that a slow peer takes to answer
 
 
@@ -65,30 +64,8 @@ def noticed(trial: Trial, noticed: Any) -> None:
 # ★★ Find the half-open connection
 
 
-class _Peers:
-    """The servers' ends of connections, whose peers are alive or dead."""
-
-    def __init__(self) -> None:
-        self.connections: list[ServerConnection] = []
-        self.came = asyncio.Event()
-
-    async def __call__(self, connection: ServerConnection) -> None:
-        """Keep a connection open."""
-        self.connections.append(connection)
-        self.came.set()
-        await connection.wait_closed()
-
-    async def connect(self, url: str, stack: AsyncExitStack) -> tuple[Any, ServerConnection]:
-        """Return both ends of a new connection."""
-        self.came.clear()
-        ws = await stack.enter_async_context(wire.client(url))
-        stack.callback(ws.transport.abort)  # a dead one takes part in no closing handshake
-        await self.came.wait()
-        return ws, self.connections[-1]
-
-
 async def _half_open_scenario(trial: Trial, half_open: Any) -> None:
-    peers, loop = _Peers(), asyncio.get_running_loop()
+    peers, loop = Peers(), asyncio.get_running_loop()
     async with wire.serving(trial, peers) as url, AsyncExitStack() as stack:
         ends = {}
         for what in ("well", "slow", "talking", "closed", "dead 1", "dead 2", "dead 3"):
@@ -144,6 +121,7 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
     may_call=("websockets",),
     form="async def",
     seconds=8.0,
+    networks=Networks(half_open_day, Weather(("cut", "reset", "split"), within=2.5, longest=0)),
     hints=(
         "Ping each of them. `pong = await ws.ping()` sends a Ping. Then await `pong` as well, but "
         "under `asyncio.timeout`, because it might never come.",
@@ -155,7 +133,7 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
 )
 def half_open(trial: Trial, half_open: Any) -> None:
     """Give it living, slow, talking, closed and dead connections."""
-    trial.run(_half_open_scenario(trial, half_open))
+    in_virtual_time(trial, _half_open_scenario(trial, half_open), latency=0.001)
 
 
 # ★★★ Repair the heartbeat
@@ -271,6 +249,24 @@ def _late_sign(trial: Trial, watch: Any) -> None:
         play.expect(before + after[:-1], after[-1:])
 
 
+def _any_signs(trial: Trial, watch: Any) -> None:
+    """Try many peers, beginning with those that say little, so that the smallest is shown."""
+    for number in range(80):
+        last, signs, beats = 0.0, [0.0], []
+        for _ in range(1 + number // 10):
+            last = round(last + trial.rng.choice((1, 4, 7, 10, 11)) + trial.rng.random(), 3)
+            signs.append(last)
+        for sign, following in zip(signs, [*signs[1:], HOUR], strict=True):
+            beats += [round(sign + beat, 3) for beat in BEATS if sign + beat < following]
+        play = _Play(trial, watch, lambda number: None)
+        for moment in signs[1:]:
+            play.timers.set_timeout(play.message, moment)
+        moments = ", ".join(f"{moment:g}" for moment in signs[1:])
+        trial.doing = f"a peer that says something at {moments} s, and then no more"
+        play.timers.run(HOUR)
+        play.expect(beats, [round(last + DEATH, 3)])
+
+
 @SET.task(
     "Repair the heartbeat",
     level=3,
@@ -290,5 +286,5 @@ def _late_sign(trial: Trial, watch: Any) -> None:
 )
 def watch(trial: Trial, watch: Any) -> None:
     """Play hours in a moment, with peers that are silent, slow, talkative and dying."""
-    for scenario in (_silent, _alive, _talking, _late_sign, _too_late):
+    for scenario in (_silent, _alive, _talking, _late_sign, _too_late, _any_signs):
         scenario(trial, watch)
