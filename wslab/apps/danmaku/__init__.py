@@ -33,15 +33,21 @@ from websockets.http11 import Request, Response
 from wslab import lab
 from wslab.apps.danmaku.bilibili import (
     BodyVersion,
-    LiveOperation,
-    LivePacket,
     PacketError,
+    comment_packet,
     packed,
     read_packets,
     reply_to,
     wanted_version,
 )
-from wslab.apps.danmaku.stage import Audience, Comment, FairChoice, newest_comments, now_and_then
+from wslab.apps.danmaku.stage import (
+    Audience,
+    Comment,
+    FairChoice,
+    comment_rate,
+    newest_comments,
+    now_and_then,
+)
 from wslab.browser.client import Reachable
 from wslab.browser.widget import make_widget, mimebundle
 from wslab.kit.hub import Hub
@@ -139,18 +145,12 @@ class LiveRoom:
             self.hub.publish(self._batch(chosen), "thinned", key="thinned")
         for version in BodyVersion:
             if self._topics[version]:
-                packets = [self._packet(comment) for comment in chosen]
+                packets = [comment_packet(each.person, each.text) for each in chosen]
                 self.hub.publish(packed(packets, version), version, key=version)
         return chosen
 
     def _batch(self, comments: list[Comment]) -> str:
         return encoded({"n": self.taken, "comments": [each._asdict() for each in comments]})
-
-    def _packet(self, comment: Comment) -> LivePacket:
-        """Write a comment as Bilibili does: the text, and then who said it."""
-        info = [[0, 1, 25, 0xFFFFFF], comment.text, [abs(comment.person), f"p{comment.person}"]]
-        body = encoded({"cmd": "DANMU_MSG", "info": info})
-        return LivePacket(LiveOperation.MESSAGE, body.encode(), BodyVersion.JSON)
 
     # Connections
 
@@ -207,14 +207,11 @@ class LiveRoom:
             if isinstance(data, str):
                 raise PacketError("a text message, expected packets in binary messages")
             for packet in read_packets(data):
-                self._answer_packet(ws, packet)
-
-    def _answer_packet(self, ws: Any, packet: LivePacket) -> None:
-        is_known = ws in self._listening
-        reply = reply_to(packet, is_known=is_known, viewers=len(self.hub))
-        if not is_known:
-            self._join(ws, wanted_version(packet))
-        self.hub.send(ws, reply.serialize())
+                is_known = ws in self._listening
+                reply = reply_to(packet, is_known=is_known, viewers=len(self.hub))
+                if not is_known:
+                    self._join(ws, wanted_version(packet))
+                self.hub.send(ws, reply.serialize())
 
     async def _run(self) -> None:
         """Let the audience talk, and end the windows, while somebody is connected."""
@@ -280,7 +277,7 @@ class DanmakuWidget:
 def add_danmaku_options(parser: argparse.ArgumentParser) -> None:
     """Add the option for simulated people."""
     said = "comments a second that simulated people say; default 0"
-    parser.add_argument("--audience", type=float, default=0.0, metavar="N", help=said)
+    parser.add_argument("--audience", type=comment_rate, default=0, metavar="N", help=said)
 
 
 def start_danmaku(options: argparse.Namespace) -> lab.Server:

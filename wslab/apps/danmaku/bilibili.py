@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from wslab.kit.messages import parsed
+from wslab.kit.messages import encoded, parsed
 from wslab.lab.wire.dissectors import register
 from wslab.protocol.errors import PeerError
 from wslab.protocol.quoting import decoded_so_far, printable
 
 __all__ = ["HEADER", "LARGEST", "BodyVersion", "LiveOperation", "LivePacket", "LivePackets"]
-__all__ += ["PacketError", "packed", "read_packets", "reply_to", "wanted_version"]
+__all__ += ["PacketError", "comment_packet", "packed", "read_packets", "reply_to", "wanted_version"]
 
 HEADER = struct.Struct(">I2H2I")
 LARGEST = 1 << 20  # bytes that may come out of one message
@@ -100,6 +100,13 @@ class LivePacket:
         except ValueError as error:
             shown = f"{self.body[:20]!r}"
             raise PacketError(f"the body {shown} is not JSON in UTF-8: {error}") from None
+
+
+def comment_packet(person: int, text: str) -> LivePacket:
+    """Write a comment as Bilibili does: the text, and then the number and name of the person."""
+    info = [[0, 1, 25, 0xFFFFFF], text, [abs(person), f"p{person}"]]
+    body = encoded({"cmd": "DANMU_MSG", "info": info})
+    return LivePacket(LiveOperation.MESSAGE, body.encode(), BodyVersion.JSON)
 
 
 def packed(packets: Sequence[LivePacket], version: int = BodyVersion.JSON) -> bytes:

@@ -8,6 +8,7 @@ is the hub's policy for a viewer that is late. An `Audience` is simulated.
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -21,8 +22,15 @@ from wslab.kit.line import Outgoing
 from wslab.kit.messages import encoded, parsed
 from wslab.protocol.frames import Frame
 
-__all__ = ["Audience", "Comment", "FairChoice", "Stage", "capped", "fair_shares"]
-__all__ += ["merged_batches", "newest_comments", "now_and_then", "sampled", "start_distance"]
+__all__ = ["Audience", "Comment", "FairChoice", "Stage", "capped", "comment_rate"]
+__all__ += [
+    "fair_shares",
+    "merged_batches",
+    "newest_comments",
+    "now_and_then",
+    "sampled",
+    "start_distance",
+]
 __all__ += ["unevenness"]
 
 SAVED = 4  # turns that a silent person saves up, at most
@@ -70,6 +78,17 @@ class Audience:
         number, self._due = int(self._due), self._due % 1
         people = self.rng.choices(range(self.people), self._loudness, k=number)
         return [(-1 - person, self.rng.choice(PHRASES)) for person in people]
+
+
+def comment_rate(text: str) -> float:
+    """Read a rate of comments for the command line."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1
+    if not 0 <= rate <= 100_000:
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 100,000")
+    return rate
 
 
 def now_and_then(seconds: float) -> float:
