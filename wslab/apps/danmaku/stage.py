@@ -23,15 +23,8 @@ from wslab.kit.messages import encoded, parsed
 from wslab.protocol.frames import Frame
 
 __all__ = ["Audience", "Comment", "FairChoice", "Stage", "capped", "comment_rate"]
-__all__ += [
-    "fair_shares",
-    "merged_batches",
-    "newest_comments",
-    "now_and_then",
-    "sampled",
-    "start_distance",
-]
-__all__ += ["unevenness"]
+__all__ += ["fair_shares", "merged_batches", "newest_comments", "now_and_then"]
+__all__ += ["sampled", "start_distance", "unevenness"]
 
 SAVED = 4  # turns that a silent person saves up, at most
 KEPT = 1.0  # seconds of which a viewer that was not ready still gets the comments
