@@ -34,11 +34,9 @@ from websockets.http11 import Request, Response
 from wslab import lab
 from wslab.apps.quotes.books import BinanceBook, Gap, KrakenBook, checksum_text
 from wslab.apps.quotes.exchange import NORTH, SOUTH, Market, StockExchange, Update
-from wslab.browser.client import Reachable
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub, keep_latest
 from wslab.kit.messages import ResumeError, decoded, encoded
-from wslab.lab.masking import masked_target
 from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import (
@@ -226,7 +224,7 @@ def page_of(server: lab.Server) -> str:
     return page_url("http" + server.url.removeprefix("ws"))
 
 
-class QuotesWidget:
+class QuotesWidget(TargetWidget):
     """The page of a desk in a cell, with a table and a chart.
 
     It draws at most once per animation frame. The connection belongs to the page that shows the
@@ -238,19 +236,6 @@ class QuotesWidget:
         *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
         *(f"apps/quotes/page/{name}" for name in ("quotes.css", "quotes.js", "widget.js")),
     )
-
-    def __init__(self, target: str | Reachable) -> None:
-        self.url = target if isinstance(target, str) else target.url
-        self._widget = make_widget(
-            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
-        )
-
-    def __repr__(self) -> str:
-        """Say where it goes, the same with and without a page."""
-        return f"<QuotesWidget {masked_target(self.url)} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
 
 
 def start_quotes(options: argparse.Namespace) -> lab.Server:

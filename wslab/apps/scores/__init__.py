@@ -42,15 +42,13 @@ from wslab.apps.scores.centrifugo import (
     publication,
 )
 from wslab.apps.scores.match import Match, Screen, Skipped
-from wslab.browser.client import Reachable
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import TargetWidget
 from wslab.kit.client import ReconnectingClient
 from wslab.kit.client_events import Received
 from wslab.kit.hub import Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import Message, ResumeError, decoded, encoded, merge_diff
 from wslab.kit.resume import Log, Session
-from wslab.lab.masking import masked_target
 from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
@@ -230,7 +228,7 @@ def serve(
     return lab.serve(board, name=name, host=host, port=port, process_request=board.answer)
 
 
-class ScoresWidget:
+class ScoresWidget(TargetWidget):
     """The page of a scoreboard in a cell.
 
     The connection belongs to the page that shows the notebook, and not to the kernel.
@@ -242,19 +240,6 @@ class ScoresWidget:
         "kit/js/reconnecting.js",
         *(f"apps/scores/page/{name}" for name in ("scores.css", "scores.js", "widget.js")),
     )
-
-    def __init__(self, target: str | Reachable) -> None:
-        self.url = target if isinstance(target, str) else target.url
-        self._widget = make_widget(
-            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
-        )
-
-    def __repr__(self) -> str:
-        """Say where it goes, the same with and without a page."""
-        return f"<ScoresWidget {masked_target(self.url)} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
 
 
 def start_scores(options: argparse.Namespace) -> lab.Server:
