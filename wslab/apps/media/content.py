@@ -35,13 +35,11 @@ __all__ = ["PIXELS", "Guest", "inspect_file", "make_picture", "make_sound"]
 RATE = 8000  # samples a second of our sounds
 COLOURS = ("#c2571a", "#2a78c2", "#3a8a4d", "#8a3ac2")
 AGAIN = 0.5  # seconds between two attempts to connect
+FINAL = (1000, 1008)  # close codes: this side has left, or the room does not want this guest
 MIB = 1 << 20
 PIXELS = 4_000_000  # of the largest picture; Pillow needs four bytes for each
 HEAD = 4096  # bytes that tell a type
 WAV_HEADER = 44  # bytes of a WAV's header, if there is nothing else in it
-
-
-# Making
 
 
 def make_picture(rng: Random, *, width: int = 320, height: int = 180, noise: float = 0) -> bytes:
@@ -143,9 +141,6 @@ def _nothing_after(end: int, size: int) -> None:
 CHECKS: dict[str, Callable[[BinaryIO, int], None]] = {"image/png": _picture, "audio/wav": _sound}
 
 
-# Sending and receiving
-
-
 class Sending:
     """A file that a guest sends. arrived: how many bytes the server has. done: when it has all."""
 
@@ -189,13 +184,15 @@ class Guest:
         self._count, self.ws = count(1), cast(Any, None)
 
     async def run(self) -> None:
-        """Be in the room for ever; cancel it to leave."""
+        """Be in the room until it is left, or refuses this guest; cancel it to leave at once."""
         connecting = connect(self.url, proxy=None, compression=None, close_timeout=1)
         connecting.reconnect_delays = lambda: repeat(AGAIN)  # type: ignore[assignment,return-value]
         async for ws in connecting:
             with suppress(ConnectionClosed):
                 await self._talk(ws)
             self.ws = None
+            if ws.close_code in FINAL:
+                return
 
     async def _talk(self, ws: Any) -> None:
         hello = {"type": "hello", "name": self.name, "client": self.client}
@@ -229,7 +226,9 @@ class Guest:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Leave."""
+        """Leave, with a Close frame if there is a connection."""
+        if self.ws is not None:
+            await self.ws.close()
         self._running.cancel()
         await asyncio.wait([self._running])
 
