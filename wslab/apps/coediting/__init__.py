@@ -28,13 +28,11 @@ from wslab import lab
 from wslab.apps.coediting import protocol
 from wslab.apps.coediting.copies import SharedDocument, Writer
 from wslab.apps.coediting.protocol import explain, sync, y_protocols
-from wslab.browser.client import Reachable
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import TargetWidget
 from wslab.kit.client_events import Presence, PresenceEntry
 from wslab.kit.hub import Hub
 from wslab.kit.log import Store
 from wslab.kit.messages import Malformed
-from wslab.lab.masking import masked_target
 from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
@@ -233,10 +231,10 @@ def room_page(server: lab.Server, room: str = "lesson") -> str:
     return page_url(f"http{server.url.removeprefix('ws')}?room={quote(room, safe='')}")
 
 
-class EditorWidget:
+class EditorWidget(TargetWidget):
     """The page's editor in a cell. Its connection belongs to the page that shows the notebook.
 
-    target: a server of rooms, a cable to it, or a URL. room: its name. name: what others see.
+    target: a server of rooms, a cable to it, or a URL. room: its name. name: what the others read.
     """
 
     FILES = (
@@ -244,17 +242,8 @@ class EditorWidget:
         *(f"apps/coediting/page/{name}" for name in ("editor.css", "editor.js", "widget.js")),
     )
 
-    def __init__(self, target: str | Reachable, *, room: str = "lesson", name: str = "You") -> None:
-        self.url = target if isinstance(target, str) else target.url
-        state = {"url": self.url, "room": room, "name": name}
-        self._widget = make_widget(*self.FILES, state=state, on_message=lambda _message: None)
-
-    def __repr__(self) -> str:
-        """Say where it goes, the same with and without a page."""
-        return f"<EditorWidget {masked_target(self.url)} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
+    def __init__(self, target: Any, *, room: str = "lesson", name: str = "You") -> None:
+        super().__init__(target, room=room, name=name)
 
 
 def add_coediting_options(parser: argparse.ArgumentParser) -> None:

@@ -61,8 +61,7 @@ class SharedDocument:
         self._items, self._deletes = Spans(), Spans()
         self._merged, self._unsaved = list[bytes](), list[bytes]()
         rows = store.read(room)
-        self._ids = [id for id, _ in rows]
-        self._snapshot = len(rows[0][1]) if rows else 0
+        self._ids, self._snapshot = [id for id, _ in rows], len(rows[0][1]) if rows else 0
         self._tail = sum(len(update) for _, update in rows)
         for _, update in rows:
             self.apply(update)
@@ -105,9 +104,8 @@ class SharedDocument:
     def state(self) -> bytes:
         """The state vector: how many operations of each client there are without a gap."""
         known = {client: spans[0][1] for client, spans in self._items.items() if not spans[0][0]}
-        return varuint(len(known)) + b"".join(
-            varuint(client) + varuint(known[client]) for client in sorted(known, reverse=True)
-        )
+        pairs = [varuint(client) + varuint(known[client]) for client in sorted(known, reverse=True)]
+        return varuint(len(pairs)) + b"".join(pairs)
 
     def missing(self, state: bytes) -> bytes:
         """Return an update with all that is missing in a state; Malformed if it is not a state."""
@@ -178,7 +176,7 @@ class Writer:
         self.tell(PresenceEntry(self.doc.client_id, self._clock, encoded(self.state)))
 
     def tell(self, entry: PresenceEntry) -> None:
-        """Send an entry, whoever it is about."""
+        """Send an entry, about itself or anybody."""
         self.presence.take([entry], None, now())
         self._said = protocol.awareness([entry])
         self._to_send.set()
@@ -223,9 +221,8 @@ class Writer:
 
     async def __aexit__(self, *exception: object) -> None:
         """End the connection. The copy remains."""
-        assert self._task is not None  # set by __aenter__
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        if self._task is not None and self._task.cancel():
+            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         options: dict[str, Any] = {"connect": self._connect, "attempts": self._attempts}
