@@ -7,6 +7,7 @@ connect to one. Two spellings can mean the same place. This module decides all t
 
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 __all__ = ["LOOPBACK", "SCHEME_PORTS", "authority", "check_port", "is_address", "is_loopback"]
@@ -25,6 +26,11 @@ def plain(host: str) -> str:
     """
     if not isinstance(host, str):
         raise TypeError(f"host is {host!r:.40}, it must be text, such as {LOOPBACK!r}")
+    return _plain(host)
+
+
+@lru_cache(256)  # the same few hosts are asked for at every connection
+def _plain(host: str) -> str:
     bare = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
     with suppress(ValueError):
         address = ip_address(bare)
@@ -53,6 +59,7 @@ def is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Tell whether a host means this machine only, and is out of reach for its network."""
     host = plain(host)
