@@ -25,7 +25,9 @@ from wslab.kit.hub import Hub, drop_member, keep_latest, thin_out
 from wslab.kit.keepalive import Heartbeat, Watchdog, library_bounds, watched
 from wslab.kit.line import Outgoing
 from wslab.kit.log import Log, Store
+from wslab.kit.messages import encoded, merge_diff, merge_patch
 from wslab.kit.ratelimit import Budget, Pump, TokenBucket
+from wslab.kit.resume import Session
 from wslab.kit.retry import CLOSE_CODES, of_status
 
 __all__ = [
@@ -49,13 +51,17 @@ __all__ = [
     "Received",
     "ReconnectingClient",
     "Refused",
+    "Session",
     "Store",
     "TokenBucket",
     "Watchdog",
     "delays",
     "drop_member",
+    "encoded",
     "keep_latest",
     "library_bounds",
+    "merge_diff",
+    "merge_patch",
     "of_status",
     "thin_out",
     "watched",
