@@ -2,7 +2,7 @@
 
 Pyodide has NumPy and Matplotlib. A page fetches them from the Internet when something of them is
 first used. If that fails, stand-ins take their place. A figure then says why it is missing, and
-what it would show. The rest of the lesson works as usual. No page has trustme.
+what it would show. The rest of the lesson works as usual. A page never has the other packages.
 IPython calls `install` before the first cell.
 """
 
@@ -24,6 +24,10 @@ REASONS = {
     "matplotlib": OFFLINE.format("Matplotlib"),
     "numpy": OFFLINE.format("NumPy"),
     "trustme": "a page has no trustme, which makes certificates",
+    # Lessons 10 to 12 need these. They are imported also where nothing of them is used.
+    "PIL": "a page has no Pillow, which makes pictures",
+    "brotli": "a page has no brotli, which decompresses packets",
+    "pycrdt": "a page has no pycrdt, which merges texts",
 }
 
 

@@ -145,9 +145,9 @@ def codes(name: str) -> list[NotebookNode]:
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def under_node(site: Site) -> Iterator[Queue[dict[str, Any] | None]]:
-    """The lessons' cells in the site's Python, one process for all, beside the other tests.
+    """The lessons' cells in the site's Python, one process for all.
 
     Yields a queue of what it prints; None is the end.
     """
@@ -275,7 +275,7 @@ def test_an_exercise_is_solved_and_kept(page: Page, learner: Any) -> None:
     learner.screenshot(page, "lite_exercise")
 
 
-# The lessons' outputs; the browser's tests have run meanwhile
+# The lessons' outputs. Lessons have time limits, so no browser works at the same time
 
 
 @pytest.mark.parametrize("name", LESSONS)
