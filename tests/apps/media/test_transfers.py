@@ -242,7 +242,7 @@ def wave_of(data: bytes, size: int) -> bytes:
 
 def test_a_transcript_reads_the_headers(room):
     async def main() -> None:
-        async with at(room, ann := guest("Ann", chunk=10_000)):
+        async with at(room), guest("Ann", chunk=10_000) as ann:
             await (await ann.offer(reader(PICTURE), "sunset.png", "image/png")).done
 
     run = simulate(main, record=True)
