@@ -238,3 +238,15 @@ def wave_of(data: bytes, size: int) -> bytes:
     rest = size - 44
     head = data[:4] + (size - 8).to_bytes(4, "little") + data[8:40] + rest.to_bytes(4, "little")
     return head + (data[44:] * (rest // len(data[44:]) + 1))[:rest]
+
+
+def test_a_transcript_reads_the_headers(room):
+    async def main() -> None:
+        async with at(room), guest("Ann", chunk=10_000) as ann:
+            await (await ann.offer(reader(PICTURE), "sunset.png", "image/png")).done
+
+    run = simulate(main, record=True)
+    text = str(run.diagram)
+    assert "BINARY file 1 from 0, type 1" in text
+    assert "BINARY file 1 from 10000, type 1" in text
+    assert "CLOSE 1000" in text  # a guest leaves politely

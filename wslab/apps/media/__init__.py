@@ -13,8 +13,6 @@ costs at most one. The server examines a file (`content`) before anybody else he
               and its answer is {"type": "welcome"}
     /sink     counts bytes, and says after each message how many have come
     /source?count=n    sends n chunks as fast as it may; /sourced says how many it has sent
-
-The last three are for measuring what a page can do against a flood (`BackpressureWidget`).
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ import shutil
 import tempfile
 import weakref
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -46,7 +43,6 @@ from wslab.apps.media.uploads import (
     Mismatch,
     Person,
     Rejected,
-    Upload,
     UploadLimits,
     Uploads,
     safe_name,
@@ -59,6 +55,8 @@ from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
 from wslab.lab.servers.origin import PAGE_HEADERS
+from wslab.lab.wire.dissectors import register
+from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
 __all__ = ["CHUNK", "HEADER", "TYPES", "BackpressureWidget", "Chunk", "Guest", "MediaRoom"]
@@ -67,6 +65,9 @@ __all__ += ["make_picture", "make_sound", "media_page", "serve", "start_media"]
 
 PAGE = Path(__file__).parent / "page"
 FOLDERS = folders_of(PAGE)
+SHARED = ("browser/dom.js", "browser/route.js")  # files of both widgets, and those of each
+NAMES = ("media.css", "media.js", "media_widget.js", "flow.js", "flow_widget.js")
+OWN = tuple(f"apps/media/page/{name}" for name in NAMES)
 POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 LINE = 2000  # characters of a chat line
 FORGIVES = 20  # refusals on one connection, before it is closed
@@ -121,7 +122,7 @@ class MediaRoom:
         pump = Pump(self._read, ws.send)
         self.hub.add(ws)
         pumping = asyncio.create_task(pump.run())
-        bucket = TokenBucket(rate=20, burst=40, now=self._now())
+        bucket = TokenBucket(rate=20, burst=40, now=now())
         refused = 0
         try:
             self.hub.send(ws, '{"type":"welcome"}')
@@ -147,17 +148,14 @@ class MediaRoom:
             raise Rejected("client is a secret of 16 to 64 letters and digits")
         return Person(secret, name)
 
-    def _answer(
-        self, person: Person, data: str | bytes, pump: Pump, bucket: TokenBucket
-    ) -> Message | None:
+    def _answer(self, person: Person, data: Any, pump: Pump, bucket: TokenBucket) -> Message | None:
         """Do what a message asks for, and return the answer to its sender."""
         number: object = None
-        now = self._now()
         try:
             if isinstance(data, bytes):
                 chunk = Chunk.unpack(data)
                 number = chunk.id
-                found = self.uploads.chunk(person, chunk, now)
+                found = self.uploads.chunk(person, chunk, now())
                 if isinstance(found, Item):
                     self.hub.publish(self._offer(found))
                 return _state(found)
@@ -166,13 +164,13 @@ class MediaRoom:
             if message.get("type") == "have":
                 self._ask(pump, message)
                 return None
-            if bucket.take(now) < 0:
+            if bucket.take(now()) < 0:
                 raise Rejected("too many messages: wait a second")
             match message.get("type"):
                 case "chat":
                     self._say(person, message.get("text"))
                 case "offer":
-                    found = self.uploads.offer(person, message, now)
+                    found = self.uploads.offer(person, message, now())
                     self._expire()
                     return _state(found)
                 case "cancel":
@@ -213,12 +211,9 @@ class MediaRoom:
         """Remove what is due, and look again when the next one is."""
         if self._sweep is not None:
             self._sweep.cancel()
-        due, self._sweep = self.uploads.expire(self._now()), None
+        due, self._sweep = self.uploads.expire(now()), None
         if due is not None:
             self._sweep = asyncio.get_running_loop().call_at(due, self._expire)
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
     def answer(self, _connection: object, request: Request) -> Response | None:
         """Answer a request that asks for no WebSocket with the page."""
@@ -233,8 +228,8 @@ class MediaRoom:
         return response
 
 
-def _state(found: Upload | Item) -> Message:
-    """Return what a sender should know of its upload."""
+def _state(found: Any) -> Message:
+    """Return what a sender should know of its upload, or of the finished item."""
     if isinstance(found, Item):
         return {"type": "done", "id": found.offer.id}
     return {"type": "have", "id": found.offer.id, "offset": found.offset}
@@ -243,10 +238,7 @@ def _state(found: Upload | Item) -> Message:
 def serve(
     room: MediaRoom | None = None, *, name: str = "media", host: str = LOOPBACK, port: int = 0
 ) -> lab.Server:
-    """Start a room beside the notebook, with its page at `/`; a new one if left out.
-
-    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
-    """
+    """Start a room beside the notebook, with its page at `/`; the rest is as for `lab.serve`."""
     room = room or MediaRoom()
     options = {"process_request": room.answer, "max_size": 2 * room.uploads.limits.chunk}
     return lab.serve(room, name=name, host=host, port=port, **options)
@@ -260,19 +252,13 @@ def media_page(server: lab.Server) -> str:
 class MediaWidget(TargetWidget):
     """A room in a cell. The page that shows the notebook is a guest, and not the kernel."""
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
-        *(f"apps/media/page/{name}" for name in ("media.css", "media.js", "media_widget.js")),
-    )
+    FILES = (*SHARED, "kit/js/policies.js", *OWN[:3])
 
 
 class BackpressureWidget(TargetWidget):
     """A button that measures what this page can do against a flood."""
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js"),
-        *(f"apps/media/page/{name}" for name in ("flow.js", "flow_widget.js")),
-    )
+    FILES = (*SHARED, *OWN[3:])
 
 
 def start_media(options: argparse.Namespace) -> lab.Server:
@@ -285,16 +271,30 @@ async def demo_media() -> None:
     rng, room = Random(), MediaRoom(limits=UploadLimits(keeps=300))
     async with serve(room) as server, asyncio.TaskGroup() as group:
         print(f"Two guests send pictures and sounds:\n  {media_page(server)}", flush=True)
-        url = f"{server.url}media"
-        guests = [Guest(url, name, fetch=lambda _: None) for name in ("Ann", "Ben")]
-        for guest in guests:
-            group.create_task(guest.run())
-        for number in count(1):
+        guests = [Guest(f"{server.url}media", n, fetch=lambda _: None) for n in ("Ann", "Ben")]
+        tasks = [group.create_task(guest.run()) for guest in guests]
+        while tasks:
             guest = rng.choice(guests)
-            await guest.say(rng.choice(["look", "listen", "that was long ago", "where is this?"]))
-            if number % 3:
-                data, name, media = make_picture(rng, width=640, noise=0.3), "picture.png", 1
-            else:
-                data, name, media = make_sound(rng), "sound.wav", 2
-            await guest.offer(io.BytesIO(data), name, TYPES[media])
+            await guest.say(rng.choice(["look", "listen", "that was long ago"]))
+            picture, sound = make_picture(rng, width=640, noise=0.3), make_sound(rng)
+            name, data = rng.choice([("picture.png", picture), ("sound.wav", sound)])
+            await guest.offer(io.BytesIO(data), name, TYPES[1 + (data is sound)])
             await asyncio.sleep(4)
+
+
+class _ChunkNotes:
+    """The dissector of the room's messages."""
+
+    def recognises(self, request: bytes) -> bool:
+        return request.startswith(b"GET /media ")
+
+    def body(self, payload: bytes, *, is_complete: bool) -> str:
+        return ""
+
+    def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
+        if is_text or len(payload) < HEADER.size:
+            return ""
+        return "file {} from {}, type {}".format(*HEADER.unpack_from(payload))
+
+
+register("media", _ChunkNotes())
