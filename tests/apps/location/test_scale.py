@@ -1,4 +1,4 @@
-"""10,000 couriers and 1,000 viewers, each with its own connection, in the network in memory."""
+"""10,000 couriers of 20 companies and 1,000 viewers, in the network in memory."""
 
 from __future__ import annotations
 
@@ -10,37 +10,35 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from wslab.apps.location import BINARY, Area
-from wslab.apps.location.senders import Rider
+from wslab.apps.location import BINARY, Area, Fleet
 from wslab.net import now, simulate
 
 from .town import EPOCH, box, clock, joined, town
 
-COURIERS, VIEWERS, BUDGET = 10_000, 1_000, 2000
+COMPANIES, EACH, VIEWERS, BUDGET = 20, 500, 1_000, 2000
 
 
 async def main() -> tuple[int, list[Any]]:
     rng = Random(13)
-    riders = [Rider(Random(number)) for number in range(COURIERS)]
+    fleets = [Fleet(seed, EACH, threshold=-1) for seed in range(COMPANIES)]
     async with town(budget=BUDGET) as city:
-        couriers = await asyncio.gather(*(joined("/courier") for _ in riders))
+        companies = await asyncio.gather(*(joined("/courier") for _ in fleets))
         viewers = await asyncio.gather(*(joined("/area") for _ in range(VIEWERS)))
         areas = [box(*(rng.uniform(-4000, 4000) for _ in "xy"), 400) for _ in viewers]
         for ws, area in zip(viewers, areas, strict=True):
             await ws.send(json.dumps({"area": area}))
         for second in range(1, 3):
             await asyncio.sleep(second - now())
-            for ws, rider in zip(couriers, riders, strict=True):
-                record = BINARY.record(0, rider.fix(EPOCH + second))
-                await ws.send(BINARY.message(clock(), [record]))
-                rider.step(1)
+            for ws, fleet in zip(companies, fleets, strict=True):
+                records = [BINARY.record(*each) for each in fleet.step(EPOCH + second)]
+                await ws.send(BINARY.message(clock(), records))
         await asyncio.sleep(3 - now())
         known = len(city.roster.couriers)
         found = []
         for ws, area in zip(viewers, areas, strict=True):
             ws.transport.abort()
             found.append((Area(*area), [data async for data in rest(ws)]))
-        for ws in couriers:
+        for ws in companies:
             ws.transport.abort()
     return known, found
 
@@ -55,9 +53,10 @@ async def rest(ws: Any) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_many() -> None:
     known, found = simulate(main).result()
-    assert known == COURIERS
+    assert known == COMPANIES * EACH
     assert len(found) == VIEWERS
     fixes = 0
     for area, messages in found:
