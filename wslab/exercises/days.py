@@ -24,7 +24,7 @@ SECRET = "an example of a secret"
 BEAT = {"ping_interval": 1, "ping_timeout": 1}
 WEATHER = Weather(within=4, longest=2, outage=0.3, most=3)
 SUDDEN = replace(WEATHER, within=0.7)  # while everything is said
-CALM = 200.0  # virtual seconds that an answer may take in addition; the library notices after 50
+CALM = 80.0  # virtual seconds that an answer may take; the library notices a death after 50
 
 
 def _open(trial: Trial, handler: Press | SafeShop | Till) -> str:
