@@ -168,7 +168,9 @@ class Schedule:
     def _end(self, fault: Fault) -> None:
         self.active.remove(fault)
         if fault.lasts:
-            self.network.note(0, "cable", f"no longer {fault.text}")
+            is_drop = fault.kind == "drop_after"
+            over = "nothing more is lost" if is_drop else f"no longer {fault.text}"
+            self.network.note(0, "cable", over)
         if not any(other.kind == "crash" for other in self.active):
             for each in self.loop.launched:
                 each.start()

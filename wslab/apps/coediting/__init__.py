@@ -249,7 +249,9 @@ class EditorWidget(TargetWidget):
 def add_coediting_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `serve coediting`."""
     parser.add_argument(
-        "--file", default="coediting.sqlite", help="keeps the documents; :memory: for none"
+        "--file",
+        default=":memory:",
+        help="keeps the documents; without it they end with the server",
     )
     parser.add_argument(
         "--member",
