@@ -117,9 +117,9 @@ class SharedDocument:
 class Writer:
     """Somebody who writes, in Python. The copy works offline; the connection comes back.
 
-    url: the room's. name: what others see. client: its number in Yjs, a random one if left out.
-    connect: as for a `ReconnectingClient`. rng: draws the waits. batch: seconds in which updates
-    are collected, and then merged into one.
+    url: the room's. name: what others see. client: its number in Yjs, which no other copy may have;
+    it is random if left out. connect: as for a `ReconnectingClient`. rng: draws the waits.
+    batch: seconds in which updates are collected, and then merged into one.
     doc, text: the copy. presence: who is there. denied: why the server lets it only read, or does
     not want it at all. Positions count Python's characters.
     """
