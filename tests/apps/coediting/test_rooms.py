@@ -225,7 +225,8 @@ class TestGuests:
                 await guest.until(lambda: guest.denied)
                 guest.insert(0, "mine ")
                 ada.insert(0, "hers ")
-                await guest.saved()
+                with pytest.raises(PermissionError, match="you can read"):
+                    await guest.saved()
                 await ada.saved()
                 await guest.until(lambda: "hers" in str(guest.text))
                 return str(ada.text), guest.denied
@@ -233,6 +234,19 @@ class TestGuests:
         text, denied = run(main, Rooms(members=self.MEMBERS))
         assert text == "hers "
         assert "you can read" in denied
+
+    def test_a_guest_may_become_a_member(self) -> None:
+        async def main(rooms: Rooms) -> Any:
+            bo = Writer(URL + "room?token=new")
+            async with bo:
+                await bo.until(lambda: bo.denied)
+            rooms.members = {"new": "Bo"}
+            async with bo:
+                await bo.until(lambda: bo.is_online)
+                await bo.saved()
+            return bo.denied
+
+        assert run(main, Rooms(members=self.MEMBERS)) == ""
 
     def test_names_are_those_of_the_tokens(self) -> None:
         async def main(_: Rooms) -> Any:
@@ -351,6 +365,8 @@ def test_a_writer_that_is_not_understood_stays_away() -> None:
             await ada.until(lambda: ada.is_online)
             ada.say(cursor="x" * 70000)
             await ada.until(lambda: ada.denied)
+            with pytest.raises(PermissionError, match="not understood"):
+                await ada.saved()
             return ada.denied
 
     assert "not understood" in run(main)

@@ -137,16 +137,14 @@ class Writer:
         self.url, self.name, self.batch, self._connect = url, name, batch, connect
         self.doc = pycrdt.Doc[Any](client_id=client)
         self.doc["text"] = self.text = pycrdt.Text()
-        self.presence, self.denied = Presence(), ""
+        self.presence, self.denied, self.is_online = Presence(), "", False
         self.state: dict[str, Any] = {"user": {"name": name}}
-        self.is_online = False
         self._attempts = Attempts(Backoff(), rng=rng or Random(), stable_after=5)
         self._undo = pycrdt.UndoManager(scopes=[self.text], capture_timeout_millis=0)
         self._undo.include_origin("own")
         self._subscription = self.doc.observe(self._changed)
         self._is_remote, self._clock, self._life, self._asked, self._answers = False, 0, 0, 0, 0
-        self._updates: list[bytes] = []  # not sent yet
-        self._messages: list[bytes] = []  # not sent yet
+        self._updates, self._messages = list[bytes](), list[bytes]()  # not sent yet
         self._said = b""  # the newest awareness message, not sent yet
         self._to_send, self._news = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -202,15 +200,17 @@ class Writer:
                 await self._news.wait()
 
     async def saved(self, *, within: float = 60.0) -> None:
-        """Wait until the server has all of it on its disk: it answers a step 1 that follows."""
+        """Wait until the server has saved all of it, and so answers; PermissionError if denied."""
         async with asyncio.timeout(within):
             asked = life = -1
-            while not self.is_online or life != self._life or self._answers < asked:
+            while not (self.denied or (life == self._life and self._answers >= asked)):
                 if self.is_online and life != self._life:
                     self._ask()
                     asked, life = self._asked, self._life
                 self._news.clear()
                 await self._news.wait()
+        if self.denied:
+            raise PermissionError(self.denied)
 
     # The connection
 
@@ -232,8 +232,8 @@ class Writer:
         self._news.set()
 
     async def _talk(self, ws: Any) -> None:
-        self._life += 1
-        self._updates, self._messages, self._asked, self._answers = [], [], 0, 0
+        self._life, self._asked, self._answers = self._life + 1, 0, 0
+        self.denied, self._updates, self._messages = "", [], []
         self._ask()
         self.say()
         try:
