@@ -137,6 +137,7 @@ $(VENV)/.teach: $(VENV)/.created requirements.txt requirements-teach.txt constra
 
 $(VENV)/.lite: $(VENV)/.created requirements.txt requirements-lite.txt constraints.txt pyproject.toml
 	$(call install,requirements-lite.txt)
+	@$(PY) lite/build.py aside
 	@touch $(VENV)/.lab $@
 
 $(VENV)/.site: $(VENV)/.created requirements.txt requirements-site.txt constraints.txt pyproject.toml
@@ -148,4 +149,5 @@ $(VENV)/.dev: $(VENV)/.created requirements.txt requirements-teach.txt requireme
     pyproject.toml
 	$(call install,requirements-dev.txt)
 	@$(PY) notebooks/exercises/kit.py quiet
+	@$(PY) lite/build.py aside
 	@touch $(VENV)/.lab $(VENV)/.teach $(VENV)/.lite $(VENV)/.site $@

@@ -2,6 +2,7 @@
 
     python lite/build.py            the site, in build/lite; any web server can serve the folder
     python lite/build.py lock       choose new versions: writes wheels.txt and package-lock.json
+    python lite/build.py aside      keep JupyterLite's own extension out of this JupyterLab
 
 The site is JupyterLite. Its Python is Pyodide, which npm provides. The pure wheels come from PyPI;
 wheels.txt has their versions and hashes. The wheel of wslab is made from the folder beside this
@@ -44,8 +45,9 @@ COMPILED = {"brotli", "matplotlib", "numpy", "pillow", "pycrdt"}
 FROM_PYODIDE = "matplotlib"  # with all that it depends on, NumPy included
 # What the kernel loads before the first cell. The first three come with its JupyterLab extension.
 KERNEL = ("ipykernel", "piplite", "pyodide-kernel", "micropip", "comm", "jedi", "ipython", "wslab")
+FOR_PAGES = "@jupyterlite/pyodide-kernel-extension"  # no JupyterLab with a server can load it
 EXTENSIONS = (
-    "@jupyterlite/pyodide-kernel-extension",
+    FOR_PAGES,
     "@jupyter-widgets/jupyterlab-manager",
     "anywidget",
 )
@@ -130,7 +132,19 @@ def pip(*arguments: str | Path, folder: Path) -> None:
 
 def extension(name: str) -> Path:
     """Return the folder of an installed JupyterLab extension."""
-    return Path(sys.prefix) / "share" / "jupyter" / "labextensions" / name
+    set_aside()
+    shared = Path(sys.prefix) / "share" / "jupyter"
+    return shared / ("lite" if name == FOR_PAGES else "labextensions") / name
+
+
+def set_aside() -> None:
+    """Move the extension for pages to where this environment's own JupyterLab does not find it."""
+    shared = Path(sys.prefix) / "share" / "jupyter"
+    found, kept = shared / "labextensions" / FOR_PAGES, shared / "lite" / FOR_PAGES
+    if found.is_dir():
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(found, kept)
 
 
 def copy_kernel_wheels(folder: Path) -> None:
@@ -316,5 +330,7 @@ def lock() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["lock"]:
         lock()
+    elif sys.argv[1:] == ["aside"]:
+        set_aside()
     else:
         build(Path(*sys.argv[1:] or [ROOT / "build" / "lite"]).resolve())

@@ -143,7 +143,7 @@ def test_a_bounded_number_of_bytes(flooded: tuple[LiveRoom, Screen]) -> None:
 
 
 def test_the_share_of_each_person_is_fair(flooded: tuple[LiveRoom, Screen]) -> None:
-    """Within a factor of two, although the loudest say a thousand times as much as the quietest."""
+    """At most twice the fair one, although the loudest say a thousand times as much as others."""
     _, screen = flooded
     allowed = {-1 - person: 5 + 2 * 30.0 for person in range(1000)}  # by the bucket
     said = Counter[int]()
@@ -154,8 +154,7 @@ def test_the_share_of_each_person_is_fair(flooded: tuple[LiveRoom, Screen]) -> N
     shares = fair_shares(demand, sum(screen.shown.values()))
     assert max(said.values()) > 500 * min(said.values())
     for person, share in shares.items():
-        low, high = int(share / 2), share * 2 + 1  # 1.2 comments each: one is the least
-        assert low <= screen.shown[person] <= high
+        assert screen.shown[person] <= share * 2 + 1  # 0.6 comments each: one is the least
 
 
 def test_every_share_of_a_few_loud_people() -> None:
@@ -203,8 +202,13 @@ def test_a_screen_that_stands_still_gets_the_present_when_it_moves() -> None:
     assert all(before - comment["at"] < KEPT + BATCH + 0.01 for comment in comments)
 
 
-def test_the_longest_comments_fit_the_bytes() -> None:
-    """Forty characters of four bytes each, from everybody."""
+@pytest.mark.parametrize(
+    ("faults", "low", "high"),
+    [([], 0.8, 1), ([Fault("freeze", at=2.03, lasts=2, side="server")], 1.5, 2)],
+    ids=["fast", "frozen"],
+)
+def test_the_longest_comments_fit_the_bytes(faults: list[Fault], low: float, high: int) -> None:
+    """Forty characters of four bytes each, from everybody; the last second comes after a freeze."""
     room = LiveRoom(Random(1), rate=None)
 
     async def scene(url: str) -> Any:
@@ -219,8 +223,8 @@ def test_the_longest_comments_fit_the_bytes() -> None:
         shouting.cancel()
         return screen
 
-    screen = simulated(room, scene)
-    assert 0.8 * BYTES < screen.in_a_second(1) < BYTES
+    screen = simulated(room, scene, faults=faults)
+    assert low * BYTES < screen.in_a_second(1) < high * BYTES
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ ROUNDED = 0.2  # metres that the forms may err
 
 
 class Zigzag:
-    """The worst courier: as fast as it can be, it turns round just when the model is sure."""
+    """A bad courier: it always rides at top speed, and turns round at random times."""
 
     def __init__(self, seed: int) -> None:
         self.rng, self.x, self.turn, self.sign = Random(seed), 0.0, 5.0, 1

@@ -250,3 +250,41 @@ def test_a_transcript_reads_the_headers(room):
     assert "BINARY file 1 from 0, type 1" in text
     assert "BINARY file 1 from 10000, type 1" in text
     assert "CLOSE 1000" in text  # a guest leaves politely
+
+
+# A guest whom the room does not want
+
+
+def test_entering_raises_what_the_room_says(room):
+    async def main() -> int:
+        async with at(room), asyncio.timeout(60):
+            with pytest.raises(ConnectionRefusedError, match=r"^a name has no '/'"):
+                async with guest("../Ann"):
+                    pass
+        return len(room.hub)
+
+    run = simulate(main)
+    assert run.result() == 0
+    assert run.errors == ()
+
+
+def test_all_that_waits_hears_of_the_end(room):
+    """After 21 refused messages the room closes the connection with 1008."""
+
+    async def main() -> None:
+        why = "21 messages were refused"
+        async with at(room), asyncio.timeout(60), guest("Ann", chunk=1) as ann:
+            sending = await ann.offer(reader(PICTURE), "sunset.png", "image/png")
+            for _ in range(21):
+                await ann.say("")
+            for waiting in (sending.done, ann.until(lambda: False)):
+                with pytest.raises(ConnectionRefusedError, match=why):
+                    await waiting
+            with pytest.raises(ConnectionRefusedError, match=why):
+                await ann.offer(reader(SOUND), "bells.wav", "audio/wav")
+            with pytest.raises(ConnectionRefusedError, match=why):
+                await ann.say("is anybody there?")
+
+    run = simulate(main)
+    run.result()
+    assert run.errors == ()

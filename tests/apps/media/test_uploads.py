@@ -181,6 +181,13 @@ def test_what_is_abandoned_expires(uploads, tmp_path):
     assert (uploads.open, files_in(tmp_path)) == ({}, [])
 
 
+def test_an_offer_does_not_keep_an_upload(uploads, tmp_path):
+    for now in (0, 50, 59):
+        uploads.offer(ANN, offer_of(PICTURE), now)
+    assert uploads.expire(60) is None
+    assert (uploads.open, files_in(tmp_path)) == ({}, [])
+
+
 def test_files_are_kept_for_an_hour(uploads, tmp_path):
     send(uploads, PICTURE)
     assert uploads.expire(3599) == 3600

@@ -147,15 +147,15 @@ def test_commands_are_separated_by_newlines() -> None:
         ('{"id":1,"connect":{}}', "1: connect"),
         (
             json.dumps(subscribe(recover=True, epoch="e", offset=7)),
-            "2: subscribe offset 7, recover",
+            "2: subscribe recover, offset 7",
         ),
         (
             '{"id":2,"subscribe":{"offset":9,"recovered":true,"publications":[{},{}]}}',
-            "2: subscribe offset 9, recovered, 2 publications",
+            "2: subscribe recovered, offset 9, 2 publications",
         ),
         (
             '{"id":2,"subscribe":{"offset":9,"recovered":false,"data":{"state":{}}}}',
-            "2: subscribe offset 9, not recovered, state",
+            "2: subscribe not recovered, offset 9, state",
         ),
         ('{"id":2,"error":{"code":102,"message":"unknown"}}', "2: error 102, unknown"),
         ('{"push":{"channel":"match","pub":{"offset":3}}}', 'push to "match": pub offset 3'),

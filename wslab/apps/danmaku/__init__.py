@@ -71,7 +71,7 @@ WINDOW = 10  # ticks from one batch to the next
 MOST = 2  # comments of a window that are shown
 LONGEST = 40  # characters of a comment
 JOINERS = "\u200d\u3000"  # not printable, but a part of emoji, and Chinese's own space
-BYTES = 5_000  # that a viewer of /thinned gets in a second, at most
+BYTES = 5_000  # that a viewer of /thinned gets in a second, at most; after a freeze twice as many
 SILENCE = 70.0  # seconds after which a client of Bilibili's protocol has to be gone
 INVALID, POLICY_VIOLATION = 1007, 1008  # RFC 6455 §7.4.1
 

@@ -1,8 +1,8 @@
 """Pictures and sounds: making them, deciding whether a file is one, and a guest who sends them.
 
 A file's name and its declared type are claims of its sender. `inspect_file` looks at the content.
-It has to be a PNG picture or a WAV sound from its first byte to its last. Otherwise a second file
-might hide behind it, and other programs might find that one.
+It has to be a PNG picture or a WAV sound from its first byte to its last. So no second file hides
+behind it, but one might hide inside, and programs that ignore the checked type might find it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from wslab.apps.media.uploads import CHUNK, KINDS, Chunk, Rejected
+from wslab.apps.media.uploads import CHUNK, KINDS, MIB, Chunk, Rejected
 from wslab.kit.messages import Message, decoded, encoded
 from wslab.kit.ratelimit import Pump
 from wslab.net.clock import unguessable
@@ -35,11 +35,11 @@ __all__ = ["PIXELS", "Guest", "inspect_file", "make_picture", "make_sound"]
 RATE = 8000  # samples a second of our sounds
 COLOURS = ("#c2571a", "#2a78c2", "#3a8a4d", "#8a3ac2")
 AGAIN = 0.5  # seconds between two attempts to connect
-FINAL = (1000, 1008)  # close codes: this side has left, or the room does not want this guest
-MIB = 1 << 20
+LEFT, REFUSED = FINAL = 1000, 1008  # close codes (RFC 6455 §7.4.1): by this guest, by the room
 PIXELS = 4_000_000  # of the largest picture; Pillow needs four bytes for each
 HEAD = 4096  # bytes that tell a type
-WAV_HEADER = 44  # bytes of a WAV's header, if there is nothing else in it
+
+Fetch = Callable[[Message], BinaryIO | None]
 
 
 def make_picture(rng: Random, *, width: int = 320, height: int = 180, noise: float = 0) -> bytes:
@@ -66,9 +66,6 @@ def make_sound(rng: Random, *, seconds: float = 2.0) -> bytes:
         sound.setparams((1, 2, RATE, 0, "NONE", ""))
         sound.writeframes(samples.tobytes())
     return file.getvalue()
-
-
-# Whether a file is what it is said to be
 
 
 def inspect_file(path: Path, media: str) -> None:
@@ -111,10 +108,8 @@ def _picture(file: BinaryIO, size: int) -> None:
         if name == b"IHDR":
             width, height = int.from_bytes(body[:4]), int.from_bytes(body[4:8])
             if width * height > PIXELS:
-                raise Rejected(
-                    f"the picture would have {width} × {height} pixels, "
-                    f"and at most {PIXELS} are allowed"
-                )
+                pixels = f"{width} × {height} pixels, and at most {PIXELS} are allowed"
+                raise Rejected(f"the picture would have {pixels}")
         seen.append(name)
     _nothing_after(file.tell(), size)
     file.seek(0)
@@ -129,8 +124,8 @@ def _sound(file: BinaryIO, size: int) -> None:
         raise Rejected(f"the sound's header says {said} bytes, and it has {size}")
     file.seek(0)
     with wave.open(file, "rb") as sound:
-        expected = sound.getnframes() * sound.getnchannels() * sound.getsampwidth() + WAV_HEADER
-    _nothing_after(expected, size)
+        samples = sound.getnframes() * sound.getnchannels() * sound.getsampwidth()
+    _nothing_after(44 + samples, size)  # 44 bytes of header, if there is nothing else in it
 
 
 def _nothing_after(end: int, size: int) -> None:
@@ -164,15 +159,11 @@ class Guest:
     fetch: gets an offer, and returns a file to write to; None if it is not wanted.
     sent: id and offset of each chunk that went out. lines: the chat, as pairs of name and text.
     files: what came, by SHA-256. ws: the connection, None while there is none.
+    After a Close frame with 1008, all that waits raises ConnectionRefusedError with its reason.
     """
 
     def __init__(
-        self,
-        url: str,
-        name: str,
-        *,
-        chunk: int = CHUNK,
-        fetch: Callable[[Message], BinaryIO | None] = lambda offer: io.BytesIO(),
+        self, url: str, name: str, *, chunk: int = CHUNK, fetch: Fetch = lambda _: io.BytesIO()
     ) -> None:
         self.url, self.name, self.chunk, self.fetch = url, name, chunk, fetch
         self.client = unguessable(18)
@@ -182,6 +173,7 @@ class Guest:
         self.changed = asyncio.Condition()
         self._numbers: dict[int, Receiving] = {}  # of the server, on this connection
         self._count, self.ws = count(1), cast(Any, None)
+        self._refused: ConnectionRefusedError | None = None
 
     async def run(self) -> None:
         """Be in the room until it is left, or refuses this guest; cancel it to leave at once."""
@@ -191,12 +183,17 @@ class Guest:
             with suppress(ConnectionClosed):
                 await self._talk(ws)
             self.ws = None
+            if ws.close_code == REFUSED:
+                self._refused = ConnectionRefusedError(ws.close_reason)
+                for each in [each for each in self.sending.values() if not each.done.done()]:
+                    each.done.set_exception(self._refused)
+                async with self.changed:
+                    self.changed.notify_all()
             if ws.close_code in FINAL:
                 return
 
     async def _talk(self, ws: Any) -> None:
-        hello = {"type": "hello", "name": self.name, "client": self.client}
-        await ws.send(encoded(hello))
+        await ws.send(encoded({"type": "hello", "name": self.name, "client": self.client}))
         await ws.recv()  # welcome
         self.ws, self._numbers = ws, {}
         for each in [each for each in self.sending.values() if not each.done.done()]:
@@ -239,6 +236,8 @@ class Guest:
 
     async def offer(self, file: BinaryIO, name: str, media: str) -> Sending:
         """Begin to send a file; wait for its `done`, which raises Rejected if it is refused."""
+        if self._refused is not None:
+            raise self._refused
         digest = hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
         number, size = next(self._count), file.seek(0, io.SEEK_END)
         offer = {"type": "offer", "id": number, "name": name, "media": media, "size": size}
@@ -251,7 +250,9 @@ class Guest:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition holds; it is looked at after each message."""
         async with self.changed:
-            await self.changed.wait_for(condition)
+            await self.changed.wait_for(lambda: condition() or self._refused is not None)
+        if self._refused is not None and not condition():
+            raise self._refused
 
     def _read(self, number: int, offset: int) -> bytes:
         each = self.sending[number]

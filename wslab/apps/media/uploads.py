@@ -210,8 +210,6 @@ class Uploads:
                 raise Rejected(
                     f"{offer.id} is the id of a different upload of yours: take a new id"
                 )
-            if isinstance(known, Upload):
-                known.touched = now
             return known
         self._make_room(owner, offer)
         upload = Upload(owner, offer, self.folder / unguessable(12), now)

@@ -169,10 +169,10 @@ def _described_head(line: str) -> str:
 
 
 def _position(fields: Message) -> str:
-    said = [f"offset {fields['offset']}"] if "offset" in fields else []
-    said += ["recover"] if fields.get("recover") else []
+    said = ["recover"] if fields.get("recover") else []
     if "recovered" in fields:
         said.append("recovered" if fields["recovered"] else "not recovered")
+    said += [f"offset {fields['offset']}"] if "offset" in fields else []
     if "publications" in fields:
         said.append(f"{len(fields['publications'])} publications")
     said += ["state"] if "state" in fields.get("data", {}) else []

@@ -1,7 +1,8 @@
 // Comments fly over a moving picture, in the lanes of `stage.js`.
 //
-// All of it is drawn in `requestAnimationFrame`. A picture that had news says `ready`, and only then
-// the next batch comes (`/thinned`). So a hidden tab and a paused picture get nothing.
+// All of it is drawn in `requestAnimationFrame`. On `/thinned`, a picture that had news says `ready`,
+// and only then the next batch comes. So a hidden tab and a paused picture get nothing. On the other
+// paths everything comes, and only the newest comments wait for the next picture.
 
 import { Stage } from "./stage.js";
 import { delay } from "./policies.js";
@@ -10,6 +11,7 @@ const BACKOFF = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseco
 const LANE = 26; // pixels
 const SECONDS = 6; // from a comment's start until it has left
 const FONT = "18px system-ui, sans-serif";
+const MOST = 1000; // comments of others that wait for a picture: from here to twice as many
 const PATHS = { thinned: "a fair part of them", batch: "all, in batches", every: "all, one by one" };
 
 /** The connection. url: of the server, with a slash at its end. waiting: comments that are not on the
@@ -59,6 +61,8 @@ export class Danmaku {
     if (message.comments) this.waiting.push(...message.comments);
     else if ("text" in message) this.waiting.push(message);
     else this.person = message.person;
+    const old = this.waiting.length - MOST;
+    if (old > MOST) this.waiting = this.waiting.filter(({ isOwn }, place) => isOwn || place >= old);
   }
 
   send(message) {
