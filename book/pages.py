@@ -91,7 +91,7 @@ def heading(name: str) -> str:
 
 def cheat_sheet() -> str:
     """Return the cheat sheet as a page; its tables are HTML."""
-    body = re.search(r"(?s)<body>(.*)</body>", cheatsheet.page())
+    body = re.search(r"(?s)<main>(.*)</main>", cheatsheet.page())
     assert body is not None
     html = re.sub(r"(?s)<h1>.*?</h1>", "", body[1])
     html = re.sub(r"</?section>", "", html)

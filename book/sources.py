@@ -15,7 +15,7 @@ from pygments.util import ClassNotFound
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\[((?:[^\]`]|`[^`]*`)*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
 STYLE = (
-    "body { font: 16px sans-serif; margin: 1rem; color-scheme: light dark; }\n"
+    ":root { color-scheme: light dark; } body { font: 16px sans-serif; margin: 1rem; }\n"
     "pre { font-size: 14px; overflow-x: auto; }\n"
     "h1 { font-size: 1.3rem; overflow-wrap: anywhere; }\n"
     + HtmlFormatter(style="a11y-high-contrast-light").get_style_defs()

@@ -242,10 +242,10 @@ def page() -> str:
     title = "WebSocket on two pages"
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head><body>\n"
+        f"<style>{STYLE}</style></head><body><main>\n"
         f"<section><h1>{title} <small>made from the course's own package, wslab</small></h1>\n"
         f"{handshake()}\n{frame()}\n{states()}\n{library()}</section>\n"
-        f"<section>{close_codes()}\n{api()}</section>\n</body></html>\n"
+        f"<section>{close_codes()}\n{api()}</section>\n</main></body></html>\n"
     )
 
 

@@ -70,7 +70,7 @@ def _drawn(step: Arrow) -> str:
     """Draw an arrow with its label above; a fault of the cable goes across, without a head."""
     label = escape(escaped(step.label))
     if step.kind == "fault":
-        style = f"color: {FAULT}; border-top: 2px dashed {FAULT}; font-weight: bold"
+        style = f"border-top: 2px dashed {FAULT}; font-weight: bold"
         return f'<div style="{style}">✂ {label}</div>'
     if step.start == step.end:
         return f'<div style="text-align: left; padding: 0 8px; font-style: italic">{label}</div>'
