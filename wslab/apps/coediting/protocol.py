@@ -259,8 +259,11 @@ class YProtocols:
         self._targets = deque[str](maxlen=1000)
 
     def note(self, target: str) -> None:
-        """Note that this target of a request leads to a room; the last thousand are kept."""
-        if target not in self._targets:
+        """Note that this target leads to a room, unless it is every server's, "/".
+
+        The last thousand are kept.
+        """
+        if target not in ("/", *self._targets):
             self._targets.append(target)
 
     def recognises(self, request: bytes) -> bool:

@@ -227,7 +227,7 @@ def geohash(place: Place, digits: int = FINEST) -> str:
     """Return the name of the cell that has this place; a shorter name is a larger cell.
 
     >>> geohash((31.23, 121.47))
-    'wtw3s4'
+    'wtw3sj'
     """
     rows = 5 * digits // 2
     x = _halved(place[1], -180, 180, 5 * digits - rows)

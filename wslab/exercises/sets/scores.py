@@ -218,9 +218,8 @@ STORIES: dict[str, list[dict[str, Any]]] = {
 )
 def follow(trial: Trial, follow: Any) -> None:
     """Try short stories, and evenings with lost and doubled changes and two servers."""
-    stories = list(STORIES.items())
-    stories += [("an evening with two servers", _evening(trial.rng)) for _ in range(12)]
-    for what, messages in stories:
+    evenings = (("an evening with two servers", _evening(trial.rng)) for _ in range(12))
+    for what, messages in itertools.chain(STORIES.items(), evenings):
         given = copy.deepcopy(messages)
         got = trial.call(follow, given)
         epoch, version, state = _shown(messages)[-1]
