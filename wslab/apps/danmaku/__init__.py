@@ -48,12 +48,10 @@ from wslab.apps.danmaku.stage import (
     newest_comments,
     now_and_then,
 )
-from wslab.browser.client import Reachable
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import ResumeError, decoded, encoded
 from wslab.kit.ratelimit import TokenBucket
-from wslab.lab.masking import masked_target
 from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
@@ -247,7 +245,7 @@ def serve(
     return lab.serve(room, name=name, host=host, port=port, process_request=room.answer)
 
 
-class DanmakuWidget:
+class DanmakuWidget(TargetWidget):
     """The page of a room in a cell, where comments fly over a moving picture.
 
     The connection belongs to the page that shows the notebook, and not to the kernel.
@@ -259,19 +257,6 @@ class DanmakuWidget:
         *(f"apps/danmaku/page/{name}" for name in ("danmaku.css", "stage.js", "danmaku.js")),
         "apps/danmaku/page/widget.js",
     )
-
-    def __init__(self, target: str | Reachable) -> None:
-        self.url = target if isinstance(target, str) else target.url
-        self._widget = make_widget(
-            *self.FILES, state={"url": self.url}, on_message=lambda _message: None
-        )
-
-    def __repr__(self) -> str:
-        """Say where it goes, the same with and without a page."""
-        return f"<DanmakuWidget {masked_target(self.url)} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
 
 
 def add_danmaku_options(parser: argparse.ArgumentParser) -> None:
