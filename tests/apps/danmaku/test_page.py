@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 WSLAB = Path(__file__).parents[3] / "wslab"
-FILES = ("apps/danmaku/page/danmaku.js", "apps/danmaku/page/stage.js", "kit/js/policies.js")
+FILES = ("apps/danmaku/page/danmaku.js", "apps/danmaku/page/stage.js")
+FILES += ("kit/js/policies.js", "kit/js/repeated.js")
 
 SCRIPT = """
 import { Danmaku } from "./danmaku.js";

@@ -253,7 +253,7 @@ class DanmakuWidget(TargetWidget):
     """
 
     FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
+        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/repeated.js"),
         *(f"apps/danmaku/page/{name}" for name in ("danmaku.css", "stage.js", "danmaku.js")),
         "apps/danmaku/page/widget.js",
     )

@@ -279,7 +279,7 @@ class MapWidget(TargetWidget):
     """
 
     FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
+        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/repeated.js"),
         *(f"apps/location/page/{name}" for name in ("map.css", "fixes.js", "map.js", "widget.js")),
     )
 

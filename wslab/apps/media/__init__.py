@@ -252,7 +252,7 @@ def media_page(server: lab.Server) -> str:
 class MediaWidget(TargetWidget):
     """A room in a cell. The page that shows the notebook is a guest, and not the kernel."""
 
-    FILES = (*SHARED, "kit/js/policies.js", *OWN[:3])
+    FILES = (*SHARED, "kit/js/policies.js", "kit/js/repeated.js", *OWN[:3])
 
 
 class BackpressureWidget(TargetWidget):

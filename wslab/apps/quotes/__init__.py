@@ -233,7 +233,7 @@ class QuotesWidget(TargetWidget):
     """
 
     FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js"),
+        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/repeated.js"),
         *(f"apps/quotes/page/{name}" for name in ("quotes.css", "quotes.js", "widget.js")),
     )
 

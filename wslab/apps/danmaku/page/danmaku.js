@@ -5,9 +5,8 @@
 // paths everything comes, and only the newest comments wait for the next picture.
 
 import { Stage } from "./stage.js";
-import { delay } from "./policies.js";
+import { RepeatedConnection } from "./repeated.js";
 
-const BACKOFF = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseconds
 const LANE = 26; // pixels
 const SECONDS = 6; // from a comment's start until it has left
 const FONT = "18px system-ui, sans-serif";
@@ -17,43 +16,22 @@ const PATHS = { thinned: "a fair part of them", batch: "all, in batches", every:
 /** The connection. url: of the server, with a slash at its end. waiting: comments that are not on the
  *  stage yet. messages, bytes: how much has come, without the frames' headers.
  *  onchange(): called when the connection has changed. */
-export class Danmaku {
+export class Danmaku extends RepeatedConnection {
   constructor(url) {
-    Object.assign(this, { url, path: "thinned", attempt: 0, messages: 0, bytes: 0, state: "", waiting: [] });
-    this.onchange = () => {};
+    super(url);
+    Object.assign(this, { path: "thinned", messages: 0, bytes: 0, waiting: [] });
+  }
+
+  get address() {
+    return this.url + this.path;
   }
 
   connect() {
-    this.close();
     Object.assign(this, { received: 0, told: 0, person: null, waiting: [] }); // of this connection
-    const socket = new WebSocket(this.url + this.path);
-    this.socket = socket;
-    this.enter("connecting");
-    socket.onopen = () => this.enter("connected");
-    socket.onmessage = ({ data }) => this.receive(data);
-    socket.onclose = ({ code }) => {
-      this.socket = null;
-      const wait = delay(this.attempt++, BACKOFF);
-      this.timer = setTimeout(() => this.connect(), wait);
-      this.enter(`closed with ${code}, next attempt in ${(wait / 1000).toFixed(1)} s`);
-    };
-  }
-
-  close() {
-    clearTimeout(this.timer);
-    if (!this.socket) return;
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
-    this.socket = null;
-  }
-
-  enter(state) {
-    this.state = state;
-    this.onchange();
+    super.connect();
   }
 
   receive(data) {
-    this.attempt = 0;
     this.received += 1;
     this.messages += 1;
     this.bytes += new Blob([data]).size;

@@ -3,10 +3,9 @@
 // The page asks the server for the part that it shows, and gets nothing else. Between two fixes it
 // moves each courier by the model that the sender runs as well.
 
-import { delay } from "./policies.js";
+import { RepeatedConnection } from "./repeated.js";
 import { DEGREE, MAP, at, readFixes } from "./fixes.js";
 
-const BACKOFF = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseconds
 const SCALES = [500, 1000, 1900]; // metres from the centre to the border of the part that is shown
 const WAIT = 400; // milliseconds after the last movement before the server is asked
 const RATE = 5; // seconds over which bytes are counted
@@ -15,44 +14,26 @@ const WIDE = DEGREE * Math.cos((MAP.lat * Math.PI) / 180); // metres of one degr
 /** What the page knows. url: of the server, with a slash at its end.
  *  couriers: fix by name. x, y, reach: the centre and half the size of the part, in metres.
  *  said: a sentence of the server. bytes: those that have come. onchange(): when something differs. */
-export class View {
+export class View extends RepeatedConnection {
   constructor(url) {
-    Object.assign(this, { url, x: 0, y: 0, reach: SCALES[1], attempt: 0, state: "", said: "" });
+    super(url);
+    Object.assign(this, { x: 0, y: 0, reach: SCALES[1], said: "" });
     Object.assign(this, { couriers: new Map(), bytes: 0, messages: 0, offset: 0, arrivals: [] });
-    this.onchange = () => {};
   }
 
-  connect() {
-    this.close();
-    const socket = (this.socket = new WebSocket(`${this.url}area`));
-    socket.binaryType = "arraybuffer";
-    this.enter("connecting");
-    socket.onopen = () => {
-      this.couriers.clear(); // names begin again with each connection
-      this.enter("connected");
-      this.ask();
-    };
-    socket.onmessage = ({ data }) => this.receive(data);
-    socket.onclose = ({ code }) => {
-      this.socket = null;
-      const wait = delay(this.attempt++, BACKOFF);
-      this.timer = setTimeout(() => this.connect(), wait);
-      this.enter(`closed with ${code}, next attempt in ${(wait / 1000).toFixed(1)} s`);
-    };
+  get address() {
+    return `${this.url}area`;
+  }
+
+  opened() {
+    this.couriers.clear(); // names begin again with each connection
+    super.opened();
+    this.ask();
   }
 
   close() {
-    clearTimeout(this.timer);
     clearTimeout(this.later);
-    if (!this.socket) return;
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
-    this.socket = null;
-  }
-
-  enter(state) {
-    this.state = state;
-    this.onchange();
+    super.close();
   }
 
   /** South, west, north and east of the part, in degrees. */
@@ -82,7 +63,6 @@ export class View {
   }
 
   receive(data) {
-    this.attempt = 0;
     this.messages += 1;
     const size = data.byteLength ?? data.length;
     this.bytes += size;

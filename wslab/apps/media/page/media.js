@@ -3,12 +3,11 @@
 // chunk. So this page never sends more than one chunk of a file ahead, and needs no bufferedAmount.
 // After a broken connection it goes on where the server says.
 
-import { delay } from "./policies.js";
+import { RepeatedConnection } from "./repeated.js";
 
 export const CHUNK = 64 * 1024; // bytes of data in a chunk
 const HEADER = 13;
 const KINDS = { "image/png": 1, "audio/wav": 2 };
-const BACKOFF = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseconds
 
 /** Return the binary message with a chunk. data: an ArrayBuffer. */
 export function packChunk(id, offset, type, data) {
@@ -38,38 +37,36 @@ async function sha256(blob) {
  *  onstate(word): the connection has changed. online(from, text): a line came.
  *  onfile(file): a file is new, or there is more of it. Its fields are those of its offer, and
  *  arrived: how many bytes are over, text: its state, blob: all of it, once it is complete. */
-export class MediaChat {
+export class MediaChat extends RepeatedConnection {
   constructor(url, name) {
-    Object.assign(this, { url, name, attempt: 0, count: 0, sent: 0 });
+    super(url);
+    Object.assign(this, { name, count: 0, sent: 0 });
     this.client = [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(16)).join("").padEnd(16, "0");
     this.sending = new Map(); // by our id
     this.files = new Map(); // all that is shown, by SHA-256
     this.onstate = this.onfile = this.online = () => {};
   }
 
-  connect() {
-    this.close();
-    const socket = new WebSocket(`${this.url}media`);
-    socket.binaryType = "arraybuffer";
-    this.socket = socket;
-    this.offered = new Map(); // by the server's id, on this connection
-    this.onstate("connecting");
-    socket.onopen = () => this.tell({ type: "hello", name: this.name, client: this.client });
-    socket.onmessage = ({ data }) => (data instanceof ArrayBuffer ? this.take(unpackChunk(data)) : this.hear(JSON.parse(data)));
-    socket.onclose = ({ code, reason }) => {
-      this.socket = null;
-      const wait = delay(this.attempt++, BACKOFF);
-      this.timer = setTimeout(() => this.connect(), wait);
-      this.onstate(`closed with ${code} ${reason}, next attempt in ${(wait / 1000).toFixed(1)} s`);
-    };
+  get address() {
+    return `${this.url}media`;
   }
 
-  close() {
-    clearTimeout(this.timer);
-    if (!this.socket) return;
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
-    this.socket = null;
+  connect() {
+    this.offered = new Map(); // by the server's id, on this connection
+    super.connect();
+  }
+
+  opened() {
+    this.tell({ type: "hello", name: this.name, client: this.client });
+  }
+
+  enter(state) {
+    this.onstate(state);
+  }
+
+  receive(data) {
+    if (data instanceof ArrayBuffer) this.take(unpackChunk(data));
+    else this.hear(JSON.parse(data));
   }
 
   tell(message) {
@@ -91,7 +88,6 @@ export class MediaChat {
   }
 
   hear(message) {
-    this.attempt = 0;
     const file = this.sending.get(message.id);
     if (message.type === "welcome") {
       this.onstate("connected");

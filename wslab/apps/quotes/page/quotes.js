@@ -4,53 +4,33 @@
 // `requestAnimationFrame`. At its own pace (`/paced`) the page asks for more when it has drawn, so a
 // hidden tab, whose frames stand still, gets nothing.
 
-import { delay } from "./policies.js";
+import { RepeatedConnection } from "./repeated.js";
 
-const BACKOFF = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseconds
 const POINTS = 300; // of the chart, one for each picture
 const LINES = { North: { colour: "#2a78c2", dash: [] }, South: { colour: "#c2571a", dash: [6, 4] } };
 
 /** What the page knows. url: of the server, with a slash at its end.
  *  latest: the newest quote by venue and symbol. updates, draws: how many there have been.
  *  onchange(): called when the connection has changed; ondraw(): once per picture. */
-export class Quotes {
+export class Quotes extends RepeatedConnection {
   constructor(url) {
-    Object.assign(this, { url, isPaced: true, updates: 0, draws: 0, attempt: 0, state: "" });
+    super(url);
+    Object.assign(this, { isPaced: true, updates: 0, draws: 0 });
     this.latest = new Map();
-    this.onchange = this.ondraw = () => {};
+    this.ondraw = () => {};
+  }
+
+  get address() {
+    return this.url + (this.isPaced ? "paced" : "latest");
   }
 
   connect() {
-    this.close();
     this.received = 0; // messages on this connection
-    const socket = new WebSocket(this.url + (this.isPaced ? "paced" : "latest"));
-    this.socket = socket;
-    this.enter("connecting");
-    socket.onopen = () => this.enter("connected");
-    socket.onmessage = ({ data }) => this.receive(JSON.parse(data));
-    socket.onclose = ({ code }) => {
-      this.socket = null;
-      const wait = delay(this.attempt++, BACKOFF);
-      this.timer = setTimeout(() => this.connect(), wait);
-      this.enter(`closed with ${code}, next attempt in ${(wait / 1000).toFixed(1)} s`);
-    };
+    super.connect();
   }
 
-  close() {
-    clearTimeout(this.timer);
-    if (!this.socket) return;
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
-    this.socket = null;
-  }
-
-  enter(state) {
-    this.state = state;
-    this.onchange();
-  }
-
-  receive(quote) {
-    this.attempt = 0;
+  receive(data) {
+    const quote = JSON.parse(data);
     this.received += 1;
     this.updates += 1;
     this.latest.set(`${quote.symbol} ${quote.venue}`, quote);

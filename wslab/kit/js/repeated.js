@@ -1,0 +1,53 @@
+// One WebSocket after the other, for a page whose server tells everything anew on each connection.
+//
+// Where messages have numbers and nothing may be lost, use `reconnecting.js`.
+
+import { delay } from "./policies.js";
+
+const PAUSES = { first: 500, factor: 2, limit: 10_000, quick: 2 }; // milliseconds between attempts
+
+/** A connection that is made again until `close()`. url: of the server, with a slash at its end.
+ *  A subclass has an `address`, gets each message in `receive(data)`, and may add to `opened()`.
+ *  state: for people. onchange(): called when it has changed. */
+export class RepeatedConnection {
+  constructor(url) {
+    Object.assign(this, { url, attempt: 0, state: "", socket: null });
+    this.onchange = () => {};
+  }
+
+  connect() {
+    this.close();
+    const socket = (this.socket = new WebSocket(this.address));
+    socket.binaryType = "arraybuffer";
+    this.enter("connecting");
+    socket.onopen = () => this.opened();
+    socket.onmessage = ({ data }) => {
+      this.attempt = 0; // the server is there, and talks to us
+      this.receive(data);
+    };
+    socket.onclose = ({ code, reason }) => {
+      this.socket = null;
+      const pause = delay(this.attempt++, PAUSES);
+      this.timer = setTimeout(() => this.connect(), pause);
+      const why = reason ? `${code} ${reason}` : code;
+      this.enter(`closed with ${why}, next attempt in ${(pause / 1000).toFixed(1)} s`);
+    };
+  }
+
+  opened() {
+    this.enter("connected");
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    if (!this.socket) return;
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+    this.socket = null;
+  }
+
+  enter(state) {
+    this.state = state;
+    this.onchange();
+  }
+}
