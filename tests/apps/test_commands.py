@@ -1,4 +1,4 @@
-"""`python -m wslab serve media` and `demo media`: a page until Ctrl-C."""
+"""`python -m wslab serve NAME` and `demo NAME`, for each application with a page to project."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from wslab.__main__ import SERVICES
+
+HEADINGS = {
+    "coediting": "One text, many writers",
+    "danmaku": "Danmaku 弹幕",
+    "location": "Couriers nearby",
+    "media": "Media chat",
+    "quotes": "Two venues, three stocks",
+    "scores": "Live score",
+}
+
+
+def test_none_is_forgotten() -> None:
+    shown = {name for name, service in SERVICES.items() if service.demo}
+    assert shown == {*HEADINGS, "echo"}  # whose demo ends by itself
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+@pytest.mark.parametrize("name", HEADINGS)
 @pytest.mark.parametrize("command", ["serve", "demo"])
-def test_it_shows_a_page_until_ctrl_c(command: str) -> None:
-    own = [sys.executable, "-X", "dev", "-W", "error", "-m", "wslab", command, "media"]
+def test_it_shows_a_page_until_ctrl_c(name: str, command: str) -> None:
+    own = [sys.executable, "-X", "dev", "-W", "error", "-m", "wslab", command, name]
     with subprocess.Popen(
         own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -23,5 +40,5 @@ def test_it_shows_a_page_until_ctrl_c(command: str) -> None:
         page = build_opener(ProxyHandler({})).open(url.replace("ws:", "http:", 1)).read()
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=30)
-    assert b"Media chat" in page
+    assert HEADINGS[name] in page.decode()
     assert (rest, errors, process.returncode) == ("", "", 0)
