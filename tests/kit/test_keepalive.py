@@ -157,12 +157,12 @@ class TestWatchdog:
         assert found == ["beat", "beat", "beat", "beat", "dead"]
 
     @pytest.mark.parametrize("heartbeat", POLICIES)
-    def test_no_false_alarm_in_a_thousand_hours(self, heartbeat):
+    def test_no_false_alarm_in_two_hundred_hours(self, heartbeat):
         """A peer that answers after any time below the tolerance is never given up."""
         clock, rng = Clock(), random.Random(8)
         watchdog = Watchdog(heartbeat, clock)
         answers, asked = [], 0
-        while clock.now < 1000 * HOUR:
+        while clock.now < 200 * HOUR:
             clock.now = min([watchdog.wakeup, *answers[:1]])
             if answers and answers[0] <= clock.now:
                 answers.pop(0)
@@ -173,7 +173,7 @@ class TestWatchdog:
                 worst = rng.random() < 0.2
                 delay = heartbeat.tolerance * (0.999 if worst else rng.random() * 0.999)
                 answers = sorted([*answers, clock.now + delay])
-        assert asked > 1000 * HOUR / heartbeat.limit
+        assert asked > 200 * HOUR / heartbeat.limit
 
     @pytest.mark.parametrize("heartbeat", POLICIES)
     def test_beyond_the_tolerance_there_is_one(self, heartbeat):
@@ -208,18 +208,18 @@ class TestWatched:
         assert max(took) <= heartbeat.limit + 1e-6
         assert min(took) >= heartbeat.tolerance - 0.001 - 1e-6
 
-    def test_the_living_is_left_alone_for_a_thousand_hours(self):
+    def test_the_living_is_left_alone_for_a_hundred_hours(self):
         heartbeat, rng = Heartbeat(60, misses=2, timeout=30), random.Random(5)
         wire = Wire(lambda: rng.uniform(0, heartbeat.tolerance - 0.01))
 
         async def watch():
             async with watched(wire, heartbeat):
-                await asyncio.sleep(1000 * HOUR)
+                await asyncio.sleep(100 * HOUR)
             return asyncio.all_tasks() - {asyncio.current_task()}
 
         assert clock.run_virtual(watch()) == set()
         assert wire.cut_at is None
-        assert len(wire.pings) > 1000 * HOUR / 210
+        assert len(wire.pings) > 100 * HOUR / 210
 
     @pytest.mark.parametrize("heartbeat", POLICIES)
     def test_beats_come_in_every_interval_of_silence(self, heartbeat):

@@ -1,4 +1,4 @@
-"""Five reconnecting clients under dice, for fifty seeds; prints what came of each seed.
+"""Five reconnecting clients under dice, for many seeds; prints what came of each seed.
 
 A program of its own, because test_repeatable.py runs it in several processes.
 """

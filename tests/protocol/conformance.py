@@ -7,6 +7,7 @@ from wslab.exercises.conformance.row import Case
 
 from .compression import COMPRESSION
 
-__all__ = ["ROWS"]
+__all__ = ["ALL_GROUPS", "ROWS"]
 
-ROWS: list[Case] = [*(row for rows in GROUPS.values() for row in rows), *COMPRESSION]
+ALL_GROUPS = {**GROUPS, "compression, RFC 7692": COMPRESSION}
+ROWS: list[Case] = [row for rows in ALL_GROUPS.values() for row in rows]
