@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -88,14 +88,14 @@ class Interrupting:
     url = "ws://127.0.0.1:1/"
     errors = ("a handler's error",)
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, **options: Any) -> None:
         self.options = options
 
     def stop_now(self) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def interrupted(_options: argparse.Namespace) -> None:
+def interrupted(**_options: Any) -> None:
     """Start a server, and be interrupted before it runs."""
     signal.raise_signal(signal.SIGINT)
 

@@ -27,8 +27,8 @@ class Service(NamedTuple):
     """An entry for `serve` and `demo`. Functions, such as "module:name", are imported when used.
 
     summary: one line for the list.
-    start: gets the parsed options, starts the server and returns it.
-    options: adds more options than --host and --port to a parser. demo: a coroutine function.
+    start: gets the options as arguments, which are at least host and port; starts the server and
+    returns it. options: adds more options to a parser. demo: a coroutine function.
     """
 
     summary: str
@@ -46,7 +46,7 @@ SERVICES = {
     ),
     "heartbeat": Service(
         "answers the heartbeat page of lesson 07, and pings",
-        "wslab.apps.heartbeat.server:start_heartbeat",
+        "wslab.apps.heartbeat.server:serve_heartbeat",
     ),
     "chat": Service(
         "a room to talk in, with its page",
@@ -55,12 +55,12 @@ SERVICES = {
     ),
     "socketio": Service(
         "the same talk by Socket.IO, with its page",
-        "wslab.apps.socketio.chat:start_socketio",
+        "wslab.apps.socketio.chat:serve_chat",
         "wslab.lab.servers.origin:add_origin",
     ),
     "scores": Service(
         "a football match, live, with a page",
-        "wslab.apps.scores:start_scores",
+        "wslab.apps.scores:serve",
         demo="wslab.apps.scores:demo_scores",
     ),
     "danmaku": Service(
@@ -71,12 +71,12 @@ SERVICES = {
     ),
     "media": Service(
         "a chat with pictures and sounds, with its page",
-        "wslab.apps.media:start_media",
+        "wslab.apps.media:serve",
         demo="wslab.apps.media:demo_media",
     ),
     "location": Service(
         "couriers on a map, and a page that looks at a part of it",
-        "wslab.apps.location:start_location",
+        "wslab.apps.location:serve",
         demo="wslab.apps.location:demo_location",
     ),
     "coediting": Service(
@@ -87,11 +87,13 @@ SERVICES = {
     ),
     "quotes": Service(
         "prices of an exchange at your own pace, with a page",
-        "wslab.apps.quotes:start_quotes",
+        "wslab.apps.quotes:serve",
         demo="wslab.apps.quotes:demo_quotes",
     ),
 }
 
+
+COMMON = {"run", "server", "rest"}  # options that are not for a service
 
 # The commands take parsed options, and return an exit code
 
@@ -103,7 +105,8 @@ def serve(options: argparse.Namespace) -> int:
         try:
             if is_chosen():
                 raise OSError(str(NeedsSystem("sockets, which other programs can reach")))
-            server = pkgutil.resolve_name(SERVICES[options.server].start)(options)
+            own = {name: vars(options)[name] for name in vars(options).keys() - COMMON}
+            server = pkgutil.resolve_name(SERVICES[options.server].start)(**own)
             print(server.url, flush=True)
             while True:
                 time.sleep(3600)  # unlike Event.wait(), a signal ends it on every system

@@ -56,7 +56,7 @@ def open_page(page: Page, server: lab.Server, *scripts: str) -> list[str]:
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     for script in scripts:
         page.add_init_script(script)
-    page.goto(quotes.page_of(server))
+    page.goto(server.page)
     expect(page.get_by_role("status")).to_have_text("connected")
     return complaints
 

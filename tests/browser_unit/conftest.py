@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from wslab.apps.chat import widget as chat_widget
-from wslab.browser import client, explorer, script_page
+from wslab.browser import widget
 from wslab.lab.loop import process_global
 
 
@@ -37,8 +36,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
         made.append(Page(state, on_message))
         return made[-1]
 
-    for module in (chat_widget, client, explorer, script_page):
-        monkeypatch.setattr(module, "make_widget", make)
-    for name in ("browsers", "chat widgets"):
+    monkeypatch.setattr(widget, "make_widget", make)
+    for name in ("Browsers", "ChatWidgets"):
         process_global(name, dict[str, Any]).clear()
     return made

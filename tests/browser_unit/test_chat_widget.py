@@ -9,8 +9,7 @@ import pytest
 
 from wslab import lab
 from wslab.apps import chat
-from wslab.apps.chat import widget
-from wslab.browser import widget as browser_widget
+from wslab.browser import widget
 from wslab.lab.loop import process_global
 from wslab.lab.registry import registry
 
@@ -19,7 +18,7 @@ HUB = "https://hub.example"
 
 @pytest.fixture(autouse=True)
 def _clean() -> Iterator[None]:
-    process_global("chat widgets", dict[str, chat.ChatWidget]).clear()
+    process_global("ChatWidgets", dict[str, chat.ChatWidget]).clear()
     yield
     for listener in list(registry().values()):
         listener.stop_now()
@@ -67,7 +66,7 @@ def test_styles_come_after_those_of_all_widgets(real: Any) -> None:
 
 def test_an_import_is_dropped_only_if_it_is_ours() -> None:
     text = 'import { a } from "./a.js";\nimport b from "https://elsewhere/";\n'
-    assert browser_widget.IMPORT.sub("", text) == 'import b from "https://elsewhere/";\n'
+    assert widget.IMPORT.sub("", text) == 'import b from "https://elsewhere/";\n'
 
 
 @pytest.mark.parametrize("way", ["server", "url", "cable"])

@@ -30,14 +30,14 @@ from wslab.lab.loop import process_global
 
 from .tools import SETS, solutions, student_copy
 
-DEMO = TaskSet("demo", "99_demo", "A demonstration")
+DEMO = TaskSet("demo", "99_demo")
 HINTS = ("a nudge", "nearly all")
 
 
 def demo(body: Any, **options: Any) -> Any:
     """Return a task whose check is this function."""
-    options = {"level": 2, "section": "RFC 6455 §5", "hints": HINTS, "takes": ("x",), **options}
-    return DEMO.task("Try", **options)(body)
+    about = {"title": "Try", "level": 2, "section": "RFC 6455 §5", "hints": HINTS, "takes": ("x",)}
+    return DEMO.task(**{**about, **options})(body)
 
 
 def echoes(trial: Trial, answer: Any) -> None:

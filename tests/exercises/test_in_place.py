@@ -79,11 +79,11 @@ def test_stop_ends_the_cell():
 
 # Whole checks, in memory
 
-SET = TaskSet("in_place", "00_nowhere", "Checks of this file")
-about = {"level": 1, "section": "", "hints": ("…",), "takes": ("port",), "form": "async def"}
+SET = TaskSet("in_place", "00_nowhere")
+about = {"title": "Ask a server", "level": 1, "section": "", "hints": ("…",)}
 
 
-@SET.task("Ask a server", **about)
+@SET.task(**about, takes=("port",), form="async def")
 def ask(trial, answer):
     async def serve(reader, writer):
         await reader.readline()

@@ -13,8 +13,9 @@ from nbformat import NotebookNode
 from record import notebooks, read
 
 from wslab import predict, progress
+from wslab.browser import widget
 from wslab.exercises.engine import journal
-from wslab.exercises.predictions import Choice, Prediction, Question, prediction, questions
+from wslab.exercises.predictions import Choice, Prediction, Question, questions
 
 ASKED = re.compile(r"""predict\(["']([^"']+)["']\)""")
 
@@ -29,7 +30,7 @@ class Widget:
 
 @pytest.fixture(autouse=True)
 def _page(monkeypatch):
-    monkeypatch.setattr(prediction, "make_widget", lambda *_, state, on_message: Widget(state))
+    monkeypatch.setattr(widget, "make_widget", lambda *_, state, on_message: Widget(state))
 
 
 def question() -> Question:

@@ -5,7 +5,6 @@ The tutorial is the Chinese article on WebSocket that the course started from.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import random
@@ -19,7 +18,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from wslab import lab
-from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler, start_heartbeat
+from wslab.apps.heartbeat.server import ANSWER, heartbeat_handler, serve_heartbeat
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
 from wslab.kit.client import ReconnectingClient
@@ -34,7 +33,7 @@ BEAT = "123456789"
 SERVES: dict[str, Callable[..., Any]] = {
     "library": lambda handler: lab.serve(handler, ping_interval=None),
     "from scratch": serve_from_scratch,
-    "command line": lambda handler: start_heartbeat(argparse.Namespace(host="127.0.0.1", port=0)),
+    "command line": lambda handler: serve_heartbeat(host="127.0.0.1", port=0),
 }
 
 

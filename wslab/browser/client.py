@@ -15,13 +15,12 @@ from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from wslab.browser.events import PageEvents, event_of
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import TargetWidget
 from wslab.lab.loop import process_global, settle
-from wslab.lab.masking import masked_target
 from wslab.lab.registry import Listener, registry
 from wslab.net.address import SCHEME_PORTS, reaches
 
-__all__ = ["Browser", "Route"]
+__all__ = ["Browser", "Route", "RoutedWidget"]
 
 Route = Literal["auto", "direct", "proxy"]
 ROUTES = ("auto", "direct", "proxy")
@@ -43,7 +42,41 @@ class Reachable(Protocol):
         """The URL; raises if it is stopped."""
 
 
-class Browser:
+class RoutedWidget(TargetWidget):
+    """A widget that finds its way to the server, and of which the last one of a name counts.
+
+    target, name, route: as for `Browser`. state: more for the page.
+    """
+
+    def __init__(
+        self, target: str | Reachable, *, name: str | None, route: Route, **state: Any
+    ) -> None:
+        if route not in ROUTES:
+            raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
+        self.name = name or str(getattr(target, "name", target))
+        self.origin: str | None = None
+        super().__init__(target, name=self.name, route=route, replaced=False, **state)
+        self._listener = listener_of(self.url)
+        self._seen_before = seen(self._listener)
+        widgets = process_global(f"{type(self).__name__}s", dict[str, RoutedWidget])
+        if (earlier := widgets.get(self.name)) is not None:
+            earlier.retire()
+        widgets[self.name] = self
+
+    def retire(self) -> None:
+        """Close the connection for good, because a later widget takes its place."""
+        self._widget.state = {**self._widget.state, "replaced": True}
+
+    def _is_elsewhere(self, message: dict[str, Any]) -> bool:
+        """Tell whether the page's 127.0.0.1 is a different machine's.
+
+        Then it has not reached our server, which runs and has seen nobody.
+        """
+        runs = self._listener is not None and self._listener.is_running
+        return bool(message.get("unreached")) and runs and seen(self._listener) == self._seen_before
+
+
+class Browser(RoutedWidget):
     """A WebSocket of the notebook page.
 
     target: a URL, or a server or cable of the lab.
@@ -60,6 +93,8 @@ class Browser:
     via: the URL that the page really used; None before that.
     """
 
+    FILES = ("browser/dom.js", "browser/route.js", "browser/client.js")
+
     def __init__(
         self,
         target: str | Reachable,
@@ -69,39 +104,12 @@ class Browser:
         protocols: Sequence[str] = (),
         connect: bool = True,
     ) -> None:
-        if route not in ROUTES:
-            raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
-        # Any text is passed on, so that the browser tells whether it is a URL.
-        self.url = target if isinstance(target, str) else target.url
-        self.name = name or str(getattr(target, "name", target))
         self.events = PageEvents()
-        self.origin: str | None = None
         self.via: str | None = None
         self._waiting: list[dict[str, str]] | None = [] if connect else None
         self._activity = 0
-        self._target = listener_of(self.url)
-        self._seen_before = seen(self._target)
-        state = {
-            "url": self.url,
-            "name": self.name,
-            "route": route,
-            "protocols": list(protocols),
-            "connect": connect,
-            "replaced": False,
-        }
-        browsers = process_global("browsers", dict[str, Browser])
-        if (earlier := browsers.get(self.name)) is not None:
-            earlier.retire()
-        browsers[self.name] = self
-        scripts = ("browser/dom.js", "browser/route.js", "browser/client.js")
-        self._widget = make_widget(*scripts, state=state, on_message=self._on_message)
-
-    def __repr__(self) -> str:
-        """Say where it goes, in the same words with and without a page."""
-        return f"<Browser {masked_target(self.url)} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
+        state = {"protocols": list(protocols), "connect": connect}
+        super().__init__(target, name=name, route=route, **state)
 
     # For the page
 
@@ -125,10 +133,6 @@ class Browser:
     def close(self, code: int | None = None, reason: str = "") -> None:
         """Close the connection; a page may give 1000 or 3000 to 4999 as the code, or none."""
         self._widget.send({"do": "close", "code": code, "reason": reason})
-
-    def retire(self) -> None:
-        """Close the connection for good, because a new Browser takes its place."""
-        self._widget.state = {**self._widget.state, "replaced": True}
 
     # Its reports
 
@@ -186,9 +190,7 @@ class Browser:
         del self.events[:excess]
         self.events.dropped += excess + int(message.get("dropped", 0))
         self._activity += 1
-        runs = self._target is not None and self._target.is_running
-        if message.get("unreached") and runs and seen(self._target) == self._seen_before:
-            # Our server runs and nobody came, so the page's 127.0.0.1 is a different machine.
+        if self._is_elsewhere(message):
             self._widget.send({"do": "connect", "route": "proxy"})
 
 

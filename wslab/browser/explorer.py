@@ -17,7 +17,7 @@ from wslab.browser.editing import (
     limited_hex,
     with_opcode,
 )
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import CellWidget
 from wslab.lab.wire.anatomy import Anatomy, dissect, opcode_name
 from wslab.protocol.frames import Opcode
 
@@ -26,7 +26,7 @@ __all__ = ["FrameExplorer"]
 SENDERS = ("", "client", "server")
 
 
-class FrameExplorer:
+class FrameExplorer(CellWidget):
     """A frame that can be edited in the page.
 
     data: the bytes of a frame, or hexadecimal text; valid or not, at most 4096 bytes. You can read
@@ -34,6 +34,8 @@ class FrameExplorer:
     sender: "client" or "server" to check its masking too, because clients must mask and servers
     must not. None accepts both.
     """
+
+    FILES = ("browser/dom.js", "browser/explorer.js")
 
     def __init__(
         self,
@@ -46,9 +48,7 @@ class FrameExplorer:
         self._data = limited_hex(data)
         self._draft = Draft.read(self._data) or Draft(Opcode.TEXT)
         self._sender = sender or ""
-        self._widget = make_widget(
-            "browser/dom.js", "browser/explorer.js", state=self._view(), on_message=self._on_message
-        )
+        super().__init__(**self._view())
 
     @property
     def data(self) -> bytes:
@@ -75,9 +75,6 @@ class FrameExplorer:
         """Show the frame as a table, where the widget cannot be shown."""
         title = "FrameExplorer: run this cell in JupyterLab to edit the frame"
         return f"{title}\n{self.anatomy!r}\n{self.verdict.text}"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
 
     def _set_data(self, data: bytes) -> None:
         self._data = data

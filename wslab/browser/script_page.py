@@ -8,15 +8,13 @@ notebook, and its Origin is "null". Everything that it shows appears below the c
 
 from __future__ import annotations
 
-from typing import Any
-
 from wslab.browser.client import Reachable
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import TargetWidget
 
 __all__ = ["ScriptPage"]
 
 
-class ScriptPage:
+class ScriptPage(TargetWidget):
     """A page that consists of a script.
 
     script: JavaScript. It can use `url`, a string, and `show(...)`, which writes its arguments on a
@@ -25,21 +23,13 @@ class ScriptPage:
     `url` leads through JupyterLab, and the page has JupyterLab's origin, because it must log in.
     """
 
+    FILES = ("browser/dom.js", "browser/route.js", "browser/script_page.js")
+
     def __init__(self, script: str, target: str | Reachable) -> None:
         self.script = script
-        self.url = target if isinstance(target, str) else target.url
-        self._widget = make_widget(
-            "browser/dom.js",
-            "browser/route.js",
-            "browser/script_page.js",
-            state={"script": script, "url": self.url},
-            on_message=lambda _message: None,
-        )
+        super().__init__(target, script=script)
 
     def __repr__(self) -> str:
         """Say where it goes, in the same words with and without a page."""
         lines = len(self.script.strip().splitlines())
         return f"<ScriptPage {lines} lines for {self.url} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))

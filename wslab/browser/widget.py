@@ -16,7 +16,7 @@ from typing import Any
 from wslab.lab.masking import masked_target
 from wslab.lab.wire.anatomy import PARTS
 
-__all__ = ["PageWidget", "TargetWidget", "make_widget", "mimebundle"]
+__all__ = ["CellWidget", "PageWidget", "TargetWidget", "make_widget"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
 _PACKAGE = Path(__file__).parents[1]
@@ -67,28 +67,34 @@ def make_widget(
     return widget
 
 
-def mimebundle(widget: PageWidget, text: str) -> dict[str, Any]:
-    """Return the widget for IPython, with the text to show where widgets do not work."""
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
-
-
-class TargetWidget:
-    """A widget with a connection of its own, from the page that shows the notebook.
-
-    FILES: as for `make_widget`. target: a server, a cable, or a URL. state: more for the page.
-    """
+class CellWidget:
+    """A widget in a cell. FILES: as for `make_widget`. state: the page's data, as JSON."""
 
     FILES: tuple[str, ...] = ()
 
-    def __init__(self, target: Any, **state: Any) -> None:
-        self.url = target if isinstance(target, str) else target.url
-        state = {"url": self.url, **state}
-        self._widget = make_widget(*self.FILES, state=state, on_message=lambda _message: None)
+    def __init__(self, **state: Any) -> None:
+        self._widget = make_widget(*self.FILES, state=state, on_message=self._on_message)
 
-    def __repr__(self) -> str:
-        """Say where it goes, the same with and without a page."""
-        return f"<{type(self).__name__} {masked_target(self.url)} : run this cell in JupyterLab>"
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Take a message from the page; not every page sends some."""
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
+        """Return the widget for IPython, with the text to show where widgets do not work."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
+
+
+class TargetWidget(CellWidget):
+    """A widget with a connection of its own, from the page that shows the notebook.
+
+    target: a server, a cable, or a URL. state: more for the page.
+    """
+
+    def __init__(self, target: Any, **state: Any) -> None:
+        # Any text is passed on, so that the browser tells whether it is a URL.
+        self.url = target if isinstance(target, str) else target.url
+        super().__init__(url=self.url, **state)
+
+    def __repr__(self) -> str:
+        """Say where it goes, in the same words with and without a page."""
+        return f"<{type(self).__name__} {masked_target(self.url)} : run this cell in JupyterLab>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -332,7 +331,7 @@ class TestServer:
 
     async def test_from_the_command_line(self):
         start = pkgutil.resolve_name(cli.SERVICES["socketio"].start)
-        server = start(argparse.Namespace(host="127.0.0.1", port=0, origin=[]))
+        server = start(host="127.0.0.1", port=0, origins=[])
         async with SocketIOChatClient(server.url) as client:
             await client.say("你好")
             assert await client.hear() == "说：你好"

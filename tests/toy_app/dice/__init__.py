@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import random
 from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import connect
-from websockets.datastructures import Headers
-from websockets.http11 import Response
 
 from wslab import lab
+from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
 
 from .rows import DiceRows
 
 __all__ = ["demo_dice", "serve", "start_dice"]
 
-PAGE = Path(__file__).parent / "page" / "index.html"
+PAGE = PageFiles(Path(__file__).parent / "page")
 
 register("dice", DiceRows())
 
@@ -30,19 +28,12 @@ def serve(*, rng: random.Random, host: str = "127.0.0.1", port: int = 0) -> lab.
         async for message in ws:
             await ws.send(str(rng.randint(1, 6)) if message == "roll" else 'say "roll"')
 
-    def page(_connection: object, request: Any) -> Response | None:
-        if request.headers.get("Upgrade"):
-            return None
-        body = PAGE.read_bytes()
-        headers = {"Content-Type": "text/html", "Content-Length": str(len(body))}
-        return Response(200, "OK", Headers(headers), body)
-
-    return lab.serve(roll, name="dice", host=host, port=port, process_request=page)
+    return lab.serve(roll, name="dice", host=host, port=port, process_request=PAGE.answer)
 
 
-def start_dice(options: argparse.Namespace) -> lab.Server:
-    """Start what the command line asks for."""
-    return serve(rng=random.Random(), host=options.host, port=options.port)
+def start_dice(**where: Any) -> lab.Server:
+    """Start what the command line asks for; where: host and port."""
+    return serve(rng=random.Random(), **where)
 
 
 async def demo_dice() -> None:

@@ -26,7 +26,6 @@ from wslab.kit.hub import TRY_AGAIN_LATER, Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import encoded
 from wslab.kit.resume import Log, Message
-from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.connection import RecordedConnection
 from wslab.lab.servers.websocket import Server
@@ -100,11 +99,6 @@ class ChatServer(Server):
             url = f"{self.scheme}://{self.shown_host}:{self.port}/"
         token = self.admission.token
         return url if token is None else f"{url}?token={quote(token, safe='')}"
-
-    @property
-    def page(self) -> str:
-        """The address of the chat page, for a browser; see `page_url`."""
-        return page_url("http" + self.url.removeprefix("ws"))
 
     @property
     def rooms(self) -> dict[str, Room]:

@@ -13,6 +13,7 @@ import secrets
 import socket
 import sys
 from dataclasses import replace
+from typing import Any
 
 from wslab.apps.chat.rules import Rules
 from wslab.apps.chat.server import ChatServer, serve
@@ -35,7 +36,10 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
         help="let the whole network in, with a link and a QR code, and not only this machine",
     )
     parser.add_argument(
-        "--lang", choices=("en", "zh"), help="the language of the room and its page; en by default"
+        "--lang",
+        dest="language",
+        choices=("en", "zh"),
+        help="the language of the room and its page; en by default",
     )
     parser.add_argument(
         "--classic",
@@ -51,8 +55,8 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--room",
+        dest="rooms",
         action="append",
-        default=[],
         metavar="NAME",
         help="a room besides the main one, at /NAME; may be repeated. With it, or with --lan, "
         "nobody else can open one",
@@ -75,39 +79,31 @@ def message_rate(text: str) -> float | None:
     return rate
 
 
-def start(options: argparse.Namespace) -> ChatServer:
+def start(*, host: str, lan: bool, rate: float | None, **options: Any) -> ChatServer:
     """Start the server that the command line asks for, and write its address on stderr.
+
+    lan, rate: as on the command line. options: for `serve`.
 
     Raises OSError, with a line to show, if the port is taken, if --lan finds no network, or if
     options exclude each other.
     """
-    if options.lan and options.host != "127.0.0.1":
+    if lan and host != "127.0.0.1":
         raise OSError("--lan already listens on every address; leave out --host")
-    host = options.host
-    rules = replace(Rules(), rate=options.rate)
-    token = None
-    if options.lan:
+    rules, token = Rules(rate=rate), None
+    if lan:
         address = address_on_the_network()
         host, token = EVERYWHERE, secrets.token_urlsafe(12)
+        options["rooms"] = options["rooms"] or ()  # nobody else opens one
         rules = replace(rules, members=CLASSROOM)
     try:
-        server = serve(
-            host=host,
-            port=options.port,
-            language=options.lang,
-            classic=options.classic,
-            rules=rules,
-            rooms=options.room if options.lan else options.room or None,
-            origins=options.origin,
-            token=token,
-        )
+        server = serve(host=host, rules=rules, token=token, **options)
     except ValueError as error:
         raise OSError(str(error)) from None  # the command line shows it in one line
-    if options.lan:
+    if lan:
         server.shown_host = address
     if host != "127.0.0.1":
         server.allow_origin("http" + server.url.partition("?")[0].removeprefix("ws"))
-    note = invitation(server) if options.lan else f"The page: {server.page}"
+    note = invitation(server) if lan else f"The page: {server.page}"
     print(note, file=sys.stderr, flush=True)
     return server
 

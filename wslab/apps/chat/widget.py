@@ -13,9 +13,7 @@ import contextlib
 from typing import Any
 
 from wslab.apps.chat.server import ChatServer
-from wslab.browser.client import ROUTES, Reachable, Route, listener_of, seen
-from wslab.browser.widget import make_widget, mimebundle
-from wslab.lab.loop import process_global
+from wslab.browser.client import Reachable, Route, RoutedWidget, listener_of
 from wslab.lab.masking import masked_target
 from wslab.lab.registry import Listener
 from wslab.lab.wire.cable import Cable
@@ -23,17 +21,10 @@ from wslab.net.address import authority
 
 __all__ = ["ChatWidget"]
 
-FILES = (
-    *("browser/dom.js", "browser/route.js"),
-    *("kit/js/policies.js", "kit/js/outbox.js", "kit/js/reconnecting.js"),
-    *(
-        f"apps/chat/page/{name}"
-        for name in ("chat.css", "words.js", "chat.js", "chat_view.js", "chat_widget.js")
-    ),
-)
+OWN = ("chat.css", "words.js", "chat.js", "chat_view.js", "chat_widget.js")
 
 
-class ChatWidget:
+class ChatWidget(RoutedWidget):
     """A member of a room, played by the person who looks at this cell.
 
     target: the room's server, a cable to it, or a URL.
@@ -44,6 +35,12 @@ class ChatWidget:
     origin: the page's origin, which the room then welcomes. None if no page shows this.
     """
 
+    FILES = (
+        *("browser/dom.js", "browser/route.js"),
+        *("kit/js/policies.js", "kit/js/outbox.js", "kit/js/reconnecting.js"),
+        *(f"apps/chat/page/{name}" for name in OWN),
+    )
+
     def __init__(
         self,
         target: str | Reachable,
@@ -51,38 +48,15 @@ class ChatWidget:
         name: str | None = None,
         route: Route = "auto",
     ) -> None:
-        if route not in ROUTES:
-            raise ValueError(f'route is {route!r}, it must be "auto", "direct" or "proxy"')
-        self.url = target if isinstance(target, str) else target.url
-        self.name = name or masked_target(str(getattr(target, "name", target)))
-        self.origin: str | None = None
-        self._listener = listener_of(self.url)
-        self._seen_before = seen(self._listener)
-        widgets = process_global("chat widgets", dict[str, ChatWidget])
-        if (earlier := widgets.get(self.name)) is not None:
-            earlier.retire()
-        widgets[self.name] = self
-        state = {
-            **{"url": self.url, "name": self.name, "route": route, "replaced": False},
-            "language": next((room.language for room in self._rooms()), "en"),
-        }
-        self._widget = make_widget(*FILES, state=state, on_message=self._on_message)
-
-    def __repr__(self) -> str:
-        """Say where it goes, in the same way with and without a page."""
-        return f"<ChatWidget {masked_target(self.url)} : run this cell in JupyterLab>"
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
+        name = name or masked_target(str(getattr(target, "name", target)))
+        super().__init__(target, name=name, route=route)
+        language = next((room.language for room in self._rooms()), "en")
+        self._widget.state = {**self._widget.state, "language": language}
 
     def _rooms(self) -> list[ChatServer]:
         """Return the room that this leads to, directly or by a cable, if that is ours."""
         found = (self._listener, _behind(self._listener))
         return [room for room in found if isinstance(room, ChatServer)]
-
-    def retire(self) -> None:
-        """Leave the room for good, because a later widget takes its place."""
-        self._widget.state = {**self._widget.state, "replaced": True}
 
     def _on_message(self, message: dict[str, Any]) -> None:
         """Take a report of the page, {"origin"} when it is loaded, {"unreached"} if that failed.
@@ -97,9 +71,7 @@ class ChatWidget:
                     with contextlib.suppress(ValueError):
                         room.allow_origin(self.origin)
             self._widget.send({"do": "connect"})
-        runs = self._listener is not None and self._listener.is_running
-        if message.get("unreached") and runs and seen(self._listener) == self._seen_before:
-            # Our server runs and nobody came, so the page's 127.0.0.1 is not this machine.
+        if self._is_elsewhere(message):
             self._widget.send({"do": "proxy"})
 
 

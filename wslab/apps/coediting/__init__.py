@@ -22,8 +22,6 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote_to_bytes
 
-from websockets.http11 import Request, Response
-
 from wslab import lab
 from wslab.apps.coediting import protocol
 from wslab.apps.coediting.copies import SharedDocument, Writer
@@ -35,7 +33,7 @@ from wslab.kit.log import Store
 from wslab.kit.messages import Malformed
 from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
+from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
 from wslab.protocol.http import split_target
 
@@ -45,8 +43,10 @@ __all__ += ["start_coediting"]
 
 register("y-protocols", y_protocols)
 
-PAGE = Path(__file__).parent / "page"
-FOLDERS = folders_of(PAGE)
+# The editor writes styles into the page, for example the colour of somebody's cursor.
+PAGE = PageFiles(
+    Path(__file__).parent / "page", ("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+)
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a message, so of a document that comes in one piece
 TOGETHER = 0.005  # seconds in which updates are collected, for one write to the disk
 LOOK, ALIVE = 5.0, 15.0  # seconds between looks at who is late, and between signs of life
@@ -192,21 +192,6 @@ class Rooms:
                 alive = loop.time()
                 self.hub.publish(protocol.NOBODY)
 
-    def answer(self, _connection: object, request: Request) -> Response | None:
-        """Answer a request that asks for no WebSocket: the page, or a file of it."""
-        if is_upgrade(request):
-            return None
-        path = split_target(request.path)[0]
-        if path != "/":
-            return file_response(path.removeprefix("/static/"), FOLDERS)
-        page = body_response(HTML, (PAGE / "index.html").read_bytes())
-        # The editor writes styles into the page, for example the colour of somebody's cursor.
-        policy = page.headers.pop("Content-Security-Policy")
-        page.headers["Content-Security-Policy"] = policy.replace(
-            "style-src 'self'", "style-src 'self' 'unsafe-inline'"
-        )
-        return page
-
 
 def serve(
     rooms: Rooms | None = None,
@@ -221,9 +206,7 @@ def serve(
     """
     rooms = rooms or Rooms()
     options: dict[str, Any] = {"max_size": MAX_SIZE, "max_queue": 4}
-    return lab.serve(
-        rooms, name=name, host=host, port=port, process_request=rooms.answer, **options
-    )
+    return lab.serve(rooms, name=name, host=host, port=port, process_request=PAGE.answer, **options)
 
 
 def room_page(server: lab.Server, room: str = "lesson") -> str:
@@ -262,11 +245,11 @@ def add_coediting_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def start_coediting(options: argparse.Namespace) -> lab.Server:
+def start_coediting(*, file: str, member: list[str], **where: Any) -> lab.Server:
     """Start what the command line asks for."""
-    pairs = [each.partition("=") for each in options.member]
+    pairs = [each.partition("=") for each in member]
     members = {token: name for name, _, token in pairs} if pairs else None
-    return serve(Rooms(Store(options.file), members=members), host=options.host, port=options.port)
+    return serve(Rooms(Store(file), members=members), **where)
 
 
 async def demo_coediting() -> None:

@@ -28,7 +28,6 @@ from random import Random
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 
 from wslab import lab
 from wslab.apps.danmaku.bilibili import (
@@ -52,17 +51,15 @@ from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import ResumeError, decoded, encoded
 from wslab.kit.ratelimit import TokenBucket
-from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
+from wslab.lab.servers.files import PageFiles
 from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
 __all__ = ["Audience", "Comment", "DanmakuWidget", "LiveRoom", "add_danmaku_options"]
 __all__ += ["demo_danmaku", "serve", "start_danmaku"]
 
-PAGE = Path(__file__).parent / "page"
-FOLDERS = folders_of(PAGE)
+PAGE = PageFiles(Path(__file__).parent / "page")
 FEEDS = {"/every": "every", "/batch": "batch", "/thinned": "thinned"}
 TICK = 0.01  # seconds between two looks at what the audience says
 WINDOW = 10  # ticks from one batch to the next
@@ -222,17 +219,6 @@ class LiveRoom:
                     self.say(person, text)
             self.publish()
 
-    # HTTP
-
-    def answer(self, _connection: object, request: Request) -> Response | None:
-        """Answer a request that asks for no WebSocket, with the page and its files."""
-        if is_upgrade(request):
-            return None
-        path = split_target(request.path)[0]
-        if path == "/":
-            return body_response(HTML, (PAGE / "index.html").read_bytes())
-        return file_response(path.removeprefix("/static/"), FOLDERS)
-
 
 def serve(
     room: LiveRoom | None = None, *, name: str = "danmaku", host: str = LOOPBACK, port: int = 0
@@ -242,7 +228,7 @@ def serve(
     name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     room = room or LiveRoom(Random(10), audience=Audience(Random(10), rate=now_and_then))
-    return lab.serve(room, name=name, host=host, port=port, process_request=room.answer)
+    return lab.serve(room, name=name, host=host, port=port, process_request=PAGE.answer)
 
 
 class DanmakuWidget(TargetWidget):
@@ -265,10 +251,9 @@ def add_danmaku_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audience", type=comment_rate, default=0, metavar="N", help=said)
 
 
-def start_danmaku(options: argparse.Namespace) -> lab.Server:
+def start_danmaku(*, audience: float, **where: Any) -> lab.Server:
     """Start what the command line asks for."""
-    room = LiveRoom(Random(), audience=Audience(Random(), rate=options.audience))
-    return serve(room, host=options.host, port=options.port)
+    return serve(LiveRoom(Random(), audience=Audience(Random(), rate=audience)), **where)
 
 
 async def demo_danmaku() -> None:
@@ -276,7 +261,7 @@ async def demo_danmaku() -> None:
     async with serve() as server:
         print(
             "500 people watch a match; a goal falls every 20 s, and then they flood the room:\n"
-            f"  {page_url('http' + server.url.removeprefix('ws'))}",
+            f"  {server.page}",
             flush=True,
         )
         await asyncio.Event().wait()

@@ -16,11 +16,11 @@ from wslab.scratch import serve_from_scratch
 __all__ = ["add_echo_options", "demo_echo", "start_echo"]
 
 
-def start_echo(options: argparse.Namespace) -> BaseServer:
+def start_echo(*, from_scratch: bool, **where: Any) -> BaseServer:
     """Start the server of lesson 00, or its twin from scratch of lesson 04."""
     echo: Any = lab.echo  # takes both kinds of connections, because they have the same methods
-    serve: Any = serve_from_scratch if options.from_scratch else lab.serve
-    server: BaseServer = serve(echo, host=options.host, port=options.port)
+    serve: Any = serve_from_scratch if from_scratch else lab.serve
+    server: BaseServer = serve(echo, **where)
     return server
 
 

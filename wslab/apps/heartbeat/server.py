@@ -7,14 +7,13 @@ It answers any message with the tutorial's sentence. `python -m wslab serve hear
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from wslab import lab
 from wslab.kit.keepalive import Heartbeat, watched
 
-__all__ = ["ANSWER", "heartbeat_handler", "serve_heartbeat", "start_heartbeat"]
+__all__ = ["ANSWER", "heartbeat_handler", "serve_heartbeat"]
 
 ANSWER = "我是服务端，已收到信息"  # "I am the server, the message has arrived"
 
@@ -40,8 +39,3 @@ def serve_heartbeat(*, host: str = "127.0.0.1", port: int = 0) -> lab.Server:
     return lab.serve(
         heartbeat_handler(), name="heartbeat", host=host, port=port, ping_interval=None
     )
-
-
-def start_heartbeat(options: argparse.Namespace) -> lab.Server:
-    """Start the server that the command line asks for."""
-    return serve_heartbeat(host=options.host, port=options.port)

@@ -17,15 +17,12 @@ else. Its traffic does not depend on couriers elsewhere.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from websockets.http11 import Request, Response
 
 from wslab import lab
 from wslab.apps.location.places import BINARY, OWNTRACKS, Area, Fix, Form, distance
@@ -34,17 +31,16 @@ from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded, parsed
 from wslab.kit.ratelimit import Budget, TokenBucket
-from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
+from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
 from wslab.net import now
 from wslab.protocol.http import split_target
 
 __all__ = ["BINARY", "OWNTRACKS", "Area", "City", "Fix", "Fleet", "MapWidget"]
-__all__ += ["demo_location", "serve", "start_location"]
+__all__ += ["demo_location", "serve"]
 
-PAGE = Path(__file__).parent / "page"
+PAGE = PageFiles(Path(__file__).parent / "page")
 TICK = 0.2  # seconds between two messages to a viewer
 MARGIN = 30.0  # metres that a courier must be inside an area before it appears there
 PATIENCE = 20  # bad messages that a connection may send, and then one a second
@@ -251,14 +247,6 @@ class City:
             self.hub.remove(ws)
             self._refused.pop(ws, None)
 
-    def answer(self, _connection: object, request: Request) -> Response | None:
-        """Answer a request that asks for no WebSocket with a file of the page."""
-        path = split_target(request.path)[0]
-        if path == "/" and not is_upgrade(request):
-            return body_response(HTML, (PAGE / "index.html").read_bytes())
-        name = path.removeprefix("/static/")
-        return None if is_upgrade(request) else file_response(name, folders_of(PAGE))
-
 
 def serve(
     city: City | None = None, *, name: str = "location", host: str = LOOPBACK, port: int = 0
@@ -269,7 +257,7 @@ def serve(
     """
     city = city or City(fleet=Fleet(13, 300))
     options = {"select_subprotocol": choose_mqtt, "compression": None}
-    return lab.serve(city, name=name, host=host, port=port, process_request=city.answer, **options)
+    return lab.serve(city, name=name, host=host, port=port, process_request=PAGE.answer, **options)
 
 
 class MapWidget(TargetWidget):
@@ -284,14 +272,8 @@ class MapWidget(TargetWidget):
     )
 
 
-def start_location(options: argparse.Namespace) -> lab.Server:
-    """Start what the command line asks for."""
-    return serve(host=options.host, port=options.port)
-
-
 async def demo_location() -> None:
     """Serve the page until Ctrl-C; all couriers are simulated."""
     async with serve() as server:
-        page = page_url("http" + server.url.removeprefix("ws"))
-        print(f"300 couriers, and a part of their map:\n  {page}", flush=True)
+        print(f"300 couriers, and a part of their map:\n  {server.page}", flush=True)
         await asyncio.Event().wait()

@@ -17,7 +17,6 @@ costs at most one. The server examines a file (`content`) before anybody else he
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
 import re
@@ -30,7 +29,6 @@ from random import Random
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 
 from wslab import lab
 from wslab.apps.media.content import Guest, inspect_file, make_picture, make_sound
@@ -51,20 +49,20 @@ from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import Message, ResumeError, decoded, encoded
 from wslab.kit.ratelimit import Pump, TokenBucket
-from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
-from wslab.lab.servers.origin import PAGE_HEADERS
+from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
 from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
 __all__ = ["CHUNK", "HEADER", "TYPES", "BackpressureWidget", "Chunk", "Guest", "MediaRoom"]
 __all__ += ["MediaWidget", "Person", "Rejected", "UploadLimits", "Uploads", "demo_media"]
-__all__ += ["make_picture", "make_sound", "media_page", "serve", "start_media"]
+__all__ += ["make_picture", "make_sound", "serve"]
 
-PAGE = Path(__file__).parent / "page"
-FOLDERS = folders_of(PAGE)
+# The page shows files that it has received, which have blob: URLs of its own.
+PAGE = PageFiles(
+    Path(__file__).parent / "page", ("img-src 'self'", "media-src blob:; img-src 'self' blob:")
+)
 SHARED = ("browser/dom.js", "browser/route.js")  # files of both widgets, and those of each
 NAMES = ("media.css", "media.js", "media_widget.js", "flow.js", "flow_widget.js")
 OWN = tuple(f"apps/media/page/{name}" for name in NAMES)
@@ -72,9 +70,6 @@ POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 LINE = 2000  # characters of a chat line
 FORGIVES = 20  # refusals on one connection, before it is closed
 HELLO = 10.0  # seconds to say who you are
-POLICY = "Content-Security-Policy"
-# The page shows files that it has received, which have blob: URLs of its own.
-SHOWS = PAGE_HEADERS[POLICY].replace("img-src 'self'", "media-src blob:; img-src 'self' blob:")
 
 
 class MediaRoom:
@@ -215,18 +210,6 @@ class MediaRoom:
         if due is not None:
             self._sweep = asyncio.get_running_loop().call_at(due, self._expire)
 
-    def answer(self, _connection: object, request: Request) -> Response | None:
-        """Answer a request that asks for no WebSocket with the page."""
-        if is_upgrade(request):
-            return None
-        path = split_target(request.path)[0]
-        if path != "/":
-            return file_response(path.removeprefix("/static/"), FOLDERS)
-        response = body_response(HTML, (PAGE / "index.html").read_bytes())
-        del response.headers[POLICY]
-        response.headers[POLICY] = SHOWS
-        return response
-
 
 def _state(found: Any) -> Message:
     """Return what a sender should know of its upload, or of the finished item."""
@@ -240,13 +223,8 @@ def serve(
 ) -> lab.Server:
     """Start a room beside the notebook, with its page at `/`; the rest is as for `lab.serve`."""
     room = room or MediaRoom()
-    options = {"process_request": room.answer, "max_size": 2 * room.uploads.limits.chunk}
+    options = {"process_request": PAGE.answer, "max_size": 2 * room.uploads.limits.chunk}
     return lab.serve(room, name=name, host=host, port=port, **options)
-
-
-def media_page(server: lab.Server) -> str:
-    """Return the address of a room's page, for a browser; see `page_url`."""
-    return page_url("http" + server.url.removeprefix("ws"))
 
 
 class MediaWidget(TargetWidget):
@@ -261,16 +239,11 @@ class BackpressureWidget(TargetWidget):
     FILES = (*SHARED, *OWN[3:])
 
 
-def start_media(options: argparse.Namespace) -> lab.Server:
-    """Start what the command line asks for."""
-    return serve(host=options.host, port=options.port)
-
-
 async def demo_media() -> None:
     """Serve the page until Ctrl-C; two simulated guests send pictures and sounds."""
     rng, room = Random(), MediaRoom(limits=UploadLimits(keeps=300))
     async with serve(room) as server, asyncio.TaskGroup() as group:
-        print(f"Two guests send pictures and sounds:\n  {media_page(server)}", flush=True)
+        print(f"Two guests send pictures and sounds:\n  {server.page}", flush=True)
         guests = [Guest(f"{server.url}media", n, fetch=lambda _: None) for n in ("Ann", "Ben")]
         tasks = [group.create_task(guest.run()) for guest in guests]
         while tasks:

@@ -20,7 +20,6 @@ called conflation (合并).
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 from http import HTTPStatus
@@ -37,23 +36,19 @@ from wslab.apps.quotes.exchange import NORTH, SOUTH, Market, StockExchange, Upda
 from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub, keep_latest
 from wslab.kit.messages import ResumeError, decoded, encoded
-from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import (
-    HTML,
+    PageFiles,
     body_response,
-    file_response,
-    folders_of,
     is_upgrade,
     text_response,
 )
 from wslab.protocol.http import split_target
 
 __all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "Market", "QuotesWidget"]
-__all__ += ["StockExchange", "checksum_text", "demo_quotes", "page_of", "serve", "start_quotes"]
+__all__ += ["StockExchange", "checksum_text", "demo_quotes", "serve"]
 
-PAGE = Path(__file__).parent / "page"
-FOLDERS = folders_of(PAGE)
+PAGE = PageFiles(Path(__file__).parent / "page")
 FEEDS = {"/every": ("every", False), "/latest": ("latest", False), "/paced": ("latest", True)}
 FEEDS["/trades"] = ("trades", False)
 TICK = 0.01  # seconds between two looks at what is due
@@ -184,23 +179,17 @@ class Desk:
 
     # HTTP
 
-    def answer(self, _connection: object, request: Request) -> Response | None:
+    def answer(self, connection: object, request: Request) -> Response | None:
         """Answer a request that asks for no WebSocket: the page, or Binance's snapshot."""
-        if is_upgrade(request):
-            return None
         path, query = split_target(request.path)
-        if path == "/api/v3/depth":
-            asked = {name: values[-1] for name, values in parse_qs(query).items()}
-            name, limit = self._pair(asked.get("symbol", "")), asked.get("limit", "100")
-            if name is None or not re.fullmatch("[0-9]{1,4}", limit):
-                return text_response(
-                    HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}'
-                )
-            snapshot = self._north[name].snapshot(int(limit))
-            return body_response("application/json", encoded(snapshot).encode())
-        if path == "/":
-            return body_response(HTML, (PAGE / "index.html").read_bytes())
-        return file_response(path.removeprefix("/static/"), FOLDERS)
+        if path != "/api/v3/depth" or is_upgrade(request):
+            return PAGE.answer(connection, request)
+        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        name, limit = self._pair(asked.get("symbol", "")), asked.get("limit", "100")
+        if name is None or not re.fullmatch("[0-9]{1,4}", limit):
+            return text_response(HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')
+        snapshot = self._north[name].snapshot(int(limit))
+        return body_response("application/json", encoded(snapshot).encode())
 
     def _pair(self, symbol: str) -> str | None:
         """Return our name for one of Binance's, None if there is no such market."""
@@ -219,11 +208,6 @@ def serve(
     return lab.serve(desk, name=name, host=host, port=port, process_request=desk.answer)
 
 
-def page_of(server: lab.Server) -> str:
-    """Return the address of a desk's page, for a browser; see `page_url`."""
-    return page_url("http" + server.url.removeprefix("ws"))
-
-
 class QuotesWidget(TargetWidget):
     """The page of a desk in a cell, with a table and a chart.
 
@@ -238,13 +222,8 @@ class QuotesWidget(TargetWidget):
     )
 
 
-def start_quotes(options: argparse.Namespace) -> lab.Server:
-    """Start what the command line asks for."""
-    return serve(host=options.host, port=options.port)
-
-
 async def demo_quotes() -> None:
     """Serve the page until Ctrl-C; all traders are simulated."""
     async with serve() as server:
-        print(f"Two venues, three stocks, 2,000 updates a second:\n  {page_of(server)}", flush=True)
+        print(f"Two venues, three stocks, 2,000 updates a second:\n  {server.page}", flush=True)
         await asyncio.Event().wait()

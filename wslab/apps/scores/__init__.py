@@ -21,15 +21,12 @@ viewer learns what the match's clock shows. Nobody sends that every second (`mat
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
-
-from websockets.http11 import Request, Response
 
 from wslab import lab
 from wslab.apps.scores.centrifugo import (
@@ -49,17 +46,15 @@ from wslab.kit.hub import Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import Message, ResumeError, decoded, encoded, merge_diff
 from wslab.kit.resume import Log, Session
-from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.files import HTML, body_response, file_response, folders_of, is_upgrade
+from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
 from wslab.protocol.http import split_target
 
 __all__ = ["Match", "Scoreboard", "ScoresWidget", "Screen", "Skipped"]
-__all__ += ["demo_scores", "follow", "serve", "start_scores"]
+__all__ += ["demo_scores", "follow", "serve"]
 
-PAGE = Path(__file__).parent / "page"
-FOLDERS = folders_of(PAGE)
+PAGE = PageFiles(Path(__file__).parent / "page")
 CHANGES = 100  # that a log keeps: most of a match
 BEAT = Heartbeat(20, timeout=10)
 
@@ -195,17 +190,6 @@ class Scoreboard:
         finally:
             self._kick_off = None
 
-    # HTTP
-
-    def answer(self, _connection: object, request: Request) -> Response | None:
-        """Answer a request that asks for no WebSocket: the page."""
-        if is_upgrade(request):
-            return None
-        path = split_target(request.path)[0]
-        if path == "/":
-            return body_response(HTML, (PAGE / "index.html").read_bytes())
-        return file_response(path.removeprefix("/static/"), FOLDERS)
-
 
 async def follow(client: ReconnectingClient, screen: Screen) -> None:
     """Show on a screen what a client receives, until it is closed.
@@ -225,7 +209,7 @@ def serve(
     name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     board = board or Scoreboard(Match(Random(14)), is_live=True)
-    return lab.serve(board, name=name, host=host, port=port, process_request=board.answer)
+    return lab.serve(board, name=name, host=host, port=port, process_request=PAGE.answer)
 
 
 class ScoresWidget(TargetWidget):
@@ -242,14 +226,9 @@ class ScoresWidget(TargetWidget):
     )
 
 
-def start_scores(options: argparse.Namespace) -> lab.Server:
-    """Start what the command line asks for."""
-    return serve(host=options.host, port=options.port)
-
-
 async def demo_scores() -> None:
     """Serve the page until Ctrl-C, with six viewers on trains."""
     async with serve() as server:
-        page = page_url(f"http{server.url.removeprefix('ws')}?trains=6")
-        print(f"A match in three minutes, and six viewers on trains:\n  {page}", flush=True)
+        said = "A match in three minutes, and six viewers on trains"
+        print(f"{said}:\n  {server.page}?trains=6", flush=True)
         await asyncio.Event().wait()

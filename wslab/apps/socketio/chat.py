@@ -10,7 +10,6 @@ that does not read, until that misses a ping. `wslab.apps.chat` does.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import WebServer
 from wslab.lab.servers.origin import PAGE_HEADERS
 
-__all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat", "start_socketio"]
+__all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat"]
 
 EVENT = "chat message"
 PAGE = Path(__file__).parent / "page" / "index.html"
@@ -80,11 +79,6 @@ def serve_chat(
     app.router.add_static("/page", PAGE.parent)
     sio = make_chat(**options)
     return serve_socketio(sio, name=name, host=host, port=port, app=app, origins=origins)
-
-
-def start_socketio(options: argparse.Namespace) -> WebServer:
-    """Start the chat that the command line asks for."""
-    return serve_chat(host=options.host, port=options.port, origins=options.origin)
 
 
 class SocketIOChatClient:

@@ -1,6 +1,8 @@
 """A task has a title, hints, and a check that tries an answer.
 
-    @SET.task("Compute the accept key", level=1, section="RFC 6455 §4.2.2", takes=("key",), …)
+    SET = TaskSet.beside(__file__)          the texts of the tasks are in a file beside the checks
+
+    @SET.task()
     def accept_key(trial, answer):
         trial.same(trial.call(answer, key), expected, "the accept value is wrong")
 
@@ -12,8 +14,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from wslab.exercises.engine import journal
@@ -227,25 +231,33 @@ class TaskSet:
     """The tasks of one lesson, as attributes.
 
     name: its own, and its module's. lesson: the notebook's name, such as "03_framing".
+    texts: by the name of a task, what is to be read about it, such as its title and its hints.
     """
 
     name: str
     lesson: str
-    title: str
+    texts: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     tasks: dict[str, Task] = field(default_factory=dict, repr=False)
 
-    def task(
-        self, title: str, *, level: int, section: str, hints: tuple[str, ...], **options: Any
-    ) -> Callable[[CheckFunction], Task]:
-        """Make a task from the check that follows; the arguments are `Task`'s."""
+    @classmethod
+    def beside(cls, module: str) -> TaskSet:
+        """Make the set of a module by its `__file__`; the texts are in a .toml file beside it."""
+        path = Path(module).with_suffix(".toml")
+        texts = tomllib.loads(path.read_text(encoding="utf-8"))
+        return cls(path.stem, texts.pop("lesson"), texts)
+
+    def task(self, **options: Any) -> Callable[[CheckFunction], Task]:
+        """Make a task from the check that follows. options: fields of `Task` beside the texts."""
 
         def make(check: CheckFunction) -> Task:
             name = check.__name__
             if name in object.__dir__(self):  # Python finds that first, and not the task
                 raise ValueError(f"every set has {name!r} already; give the task a different name")
-            task = Task(self.name, name, title, level, section, hints, check, **options)
-            self.tasks[name] = task
-            return task
+            fields = {**self.texts.get(name, {}), **options}
+            for several in ("hints", "takes"):
+                fields[several] = tuple(fields[several])
+            self.tasks[name] = Task(set=self.name, name=name, check=check, **fields)
+            return self.tasks[name]
 
         return make
 

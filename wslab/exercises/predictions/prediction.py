@@ -6,27 +6,30 @@ from typing import Any
 
 from IPython import get_ipython
 
-from wslab.browser.widget import make_widget, mimebundle
+from wslab.browser.widget import CellWidget
 from wslab.exercises.engine import journal
 from wslab.exercises.predictions.question import Question, questions
 from wslab.lab.loop import process_global
 
 __all__ = ["Prediction", "predict"]
 
-FILES = ("browser/dom.js", "exercises/predictions/predict.js", "exercises/predictions/predict.css")
 
-
-class Prediction:
+class Prediction(CellWidget):
     """A question in the page. It needs a choice and a run of the next cell to reveal the answer.
 
     choice: the place of the choice made last; None before.
     """
 
+    FILES = (
+        "browser/dom.js",
+        *(f"exercises/predictions/{name}" for name in ("predict.js", "predict.css")),
+    )
+
     def __init__(self, question: Question) -> None:
         self.question = question
         self.choice: int | None = None
         self._cells = -1  # cells that have run since; the first to end is the one that made this
-        self._widget = make_widget(*FILES, state=self.view(), on_message=self._on_message)
+        super().__init__(**self.view())
 
     @property
     def is_revealed(self) -> bool:
@@ -75,9 +78,6 @@ class Prediction:
     def __repr__(self) -> str:
         """Write the question, for places that cannot show the widget."""
         return str(self.question)
-
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, Any]:
-        return mimebundle(self._widget, repr(self))
 
 
 def predict(id: str) -> Prediction:

@@ -1,1 +1,1 @@
-"""One module for each set of exercises; each has a `SET`, named as the module is."""
+"""One module for each set of exercises, with a `SET`; its tasks' texts are in a .toml file."""

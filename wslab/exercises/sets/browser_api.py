@@ -15,7 +15,7 @@ from wslab.exercises.engine.trial import Trial, shown
 
 __all__ = ["SET"]
 
-SET = TaskSet("browser_api", "05_browser_api", "The browser's API")
+SET = TaskSet.beside(__file__)
 
 ANSWER = 1.0  # seconds that `ask` waits in all
 THINKING = 0.4  # seconds that a server takes to answer
@@ -26,17 +26,7 @@ NOW = 1_000_000.0  # the time of all checks, in seconds
 # ★ May a page close like this?
 
 
-@SET.task(
-    "May a page close like this?",
-    level=1,
-    section="WHATWG WebSockets §3.1",
-    takes=("code", "reason"),
-    hints=(
-        "Lesson 05, section 5. The codes from 1001 on belong to the protocol, with one exception "
-        "below them and two ranges of a thousand above.",
-        "A reason is limited in bytes, `len(reason.encode())`, not in characters.",
-    ),
-)
+@SET.task()
 def may_close(trial: Trial, judge: Any) -> None:
     """Try codes on both sides of every limit, and reasons."""
     cases = [(code, "") for code in (1000, 3000, 3999, 4000, 4999)]
@@ -55,17 +45,7 @@ def may_close(trial: Trial, judge: Any) -> None:
 # ★ Whose pages may connect?
 
 
-@SET.task(
-    "Whose pages may connect?",
-    level=1,
-    section="RFC 6455 §10.2",
-    takes=("origin", "accepted"),
-    hints=(
-        "An origin is scheme, host and port. Which part may differ?",
-        "No part may differ, so compare the whole. And what did the lesson say about programs, "
-        'which send no Origin, and about "null"?',
-    ),
-)
+@SET.task()
 def may_connect(trial: Trial, judge: Any) -> None:
     """Try the shop's own pages, and pages that look like them."""
     shop = f"https://shop{trial.rng.randrange(10, 99)}.example"
@@ -171,24 +151,7 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
             trial.want(got is None, "without an answer the result is None", got=shown(got))
 
 
-@SET.task(
-    "Ask a server",
-    level=2,
-    section="WHATWG WebSockets §3.1",
-    takes=("url", "question"),
-    may_call=("wslab.browser",),
-    form="async def",
-    seconds=10.0,
-    hints=(
-        "Nothing can be sent before `open`, so send in `onopen`.",
-        "`open` never comes if the connection fails, but `close` always comes. Handle both.",
-        "A future is a bridge from callbacks to `await`. The running loop's `create_future()` "
-        "makes one. Set its result in `onmessage`, or to None in `onclose`, whichever comes first "
-        "(`done()` tells). Await it, and close the socket.",
-        f"`async with asyncio.timeout({ANSWER:g})` around the `await` limits the wait. Catch the "
-        "TimeoutError, and close the socket all the same.",
-    ),
-)
+@SET.task(may_call=("wslab.browser",))
 def ask(trial: Trial, ask: Any) -> None:
     """Try servers that are slow, refuse, die, or say nothing."""
     trial.run(_ask_scenario(trial, ask))
@@ -268,23 +231,7 @@ async def _refused(trial: Trial, ws: Any, what: str, code: int) -> None:
         trial.wrong(f"{what} gets a message; it should get only a close code", got=shown(got))
 
 
-@SET.task(
-    "Let them in",
-    level=3,
-    section="RFC 6455 §10.5, §7.4.2",
-    takes=("connection", "tokens", "now"),
-    may_call=("websockets",),
-    form="async def",
-    seconds=10.0,
-    hints=(
-        f"Put `async with asyncio.timeout({PATIENCE})` around `recv()`. Refuse the client after a "
-        "TimeoutError.",
-        "Not every message is text. `tokens.get(token)` gives None for an unknown token. "
-        "`await connection.close(code, reason)` refuses the client.",
-        "A client may go while you wait. Then `recv()` raises ConnectionClosed, which you do not "
-        "have to catch.",
-    ),
-)
+@SET.task(may_call=("websockets",))
 def login(trial: Trial, login: Any) -> None:
     """Try clients that may come in, that may not, that are silent, and that are gone."""
     trial.run(_login_scenario(trial, login))

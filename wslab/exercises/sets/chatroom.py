@@ -25,7 +25,7 @@ from wslab.exercises.rooms import (
 
 __all__ = ["SET"]
 
-SET = TaskSet("chatroom", "06_chatroom", "The chatroom")
+SET = TaskSet.beside(__file__)
 
 KINDS = ("chat", "setName")
 SHORT = 512  # bytes of a short message, used near the limit to find it
@@ -85,20 +85,7 @@ def _bad(trial: Trial) -> Iterator[tuple[Any, str]]:
     yield good.replace("}", f', "more": {"[" * 100_000}{"]" * 100_000}}}'), f"it is {deep}"
 
 
-@SET.task(
-    "Read a message",
-    level=1,
-    section="Lesson 06, section 4",
-    takes=("data",),
-    hints=(
-        "Ask in this order: is it text? JSON? an object? a known type? a text? Every `no` is a "
-        "ValueError, and json.loads raises one by itself (mostly).",
-        "Use `isinstance(value, dict)` first, then `value.get(…)`, which gives None for a missing "
-        "field. A type might be a list, so compare it with `==`, or look for it in a tuple.",
-        "json.loads raises RecursionError for JSON that is nested too deeply. Catch it, and raise "
-        "a ValueError yourself.",
-    ),
-)
+@SET.task()
 def read_message(trial: Trial, read: Any) -> None:
     """Try good messages, malformed ones, and lies."""
     for data, expected in _good(trial):
@@ -174,21 +161,8 @@ async def _come_and_go(trial: Trial, hall: Hall, three: tuple[Any, Any, Any], wo
 
 
 @SET.task(
-    "To everybody except the sender",
-    level=2,
-    section="Lesson 06, section 1",
-    takes=("connection", "members"),
     may_call=("websockets",),
-    form="async def",
-    seconds=8.0,
     networks=Networks(relay_day, Weather(within=4, longest=2, outage=0.3, most=3), runs=40),
-    hints=(
-        "Lesson 06, section 1: come in, pass on in an `async for`, go out. Who must not get it?",
-        "`members - {connection}` is a new set without the speaker. The library's `broadcast` "
-        "takes any set, text and bytes, and skips members who are gone.",
-        "A connection that is reset makes the `async for` raise. Use `finally` for the step that "
-        "has to happen in any case.",
-    ),
 )
 def relay(trial: Trial, relay: Any) -> None:
     """Try members who speak, leave, are lost, and come later."""
@@ -246,21 +220,8 @@ async def _say_scenario(trial: Trial, say: Any) -> None:
 
 
 @SET.task(
-    "Do not wait for the slow one",
-    level=3,
-    section="RFC 6455 §10.4",
-    takes=("members", "message"),
     may_call=("websockets",),
-    form="async def",
-    seconds=15.0,
     networks=Networks(say_day, Weather(("freeze", "cut", "reset"), within=4, longest=5), runs=30),
-    hints=(
-        "See lesson 06, section 5. Which of the four ways does not wait? Why is it not enough?",
-        "`member.transport.get_write_buffer_size()` says how many bytes wait in this process. "
-        "Take a member over the limit out of `members`, and send it nothing more.",
-        "`await member.close()` waits for an answer that a stalled member does not give. "
-        "`member.transport.abort()` does not wait. And go over a copy of the set.",
-    ),
 )
 def say(trial: Trial, say: Any) -> None:
     """Talk to rooms with a member who does not read, with one who is gone, and with nobody."""

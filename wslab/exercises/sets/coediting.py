@@ -12,24 +12,13 @@ from wslab.kit.messages import varuint
 
 __all__ = ["SET"]
 
-SET = TaskSet("coediting", "12_coediting", "Collaborative editing")
+SET = TaskSet.beside(__file__)
 
 
 # ★ A varUint
 
 
-@SET.task(
-    "A varUint",
-    level=1,
-    section="Lesson 12, section 4",
-    takes=("data",),
-    hints=(
-        "See lesson 12, section 4. `byte & 127` is the number's part in a byte, and `byte & 128` "
-        "tells whether another byte follows.",
-        "The first byte has the lowest seven bits. The next one counts 128 times as much, so shift "
-        "it by 7, the one after that by 14.",
-    ),
-)
+@SET.task()
 def read(trial: Trial, read: Any) -> None:
     """Try numbers at the boundaries, and some that are drawn, with bytes behind them."""
     rng = trial.rng
@@ -73,18 +62,7 @@ CASES: list[tuple[Heard, float]] = [
 ]
 
 
-@SET.task(
-    "Who is present",
-    level=2,
-    section="Lesson 12, section 7",
-    takes=("heard", "now"),
-    hints=(
-        "See lesson 12, section 7. Keep a dict from client to what was accepted last: the clock, "
-        "the state, and the time.",
-        "An entry that is refused, because its clock is not greater, does not count as a sign of "
-        "life. So it must not renew the time.",
-    ),
-)
+@SET.task()
 def present(trial: Trial, present: Any) -> None:
     """Try cases that are written by hand, and stories that are drawn."""
     cases, rng = list(CASES), trial.rng
@@ -139,19 +117,7 @@ def _text(items: list[tuple[Id, Id | None, str]], deleted: set[Id]) -> str:
     return text
 
 
-@SET.task(
-    "A text that converges",
-    level=3,
-    section="Lesson 12, section 3",
-    takes=("items", "deleted"),
-    hints=(
-        "See lesson 12, section 3. Collect the items by the id that they come after. Begin with "
-        "those after None.",
-        "A character is followed by everything that was inserted after it, and only then by its "
-        "neighbour. Of two that come after the same one, the greater id is first.",
-        "A deleted character is not shown. But others may come after it, so it keeps its place.",
-    ),
-)
+@SET.task()
 def text(trial: Trial, text: Any) -> None:
     """Try small texts by hand, and what three people write at the same time, in any order."""
     rng = trial.rng

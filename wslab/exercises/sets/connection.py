@@ -17,7 +17,7 @@ from wslab.protocol.frames import Frame, Opcode
 
 __all__ = ["SET"]
 
-SET = TaskSet("connection", "04_connection", "The connection")
+SET = TaskSet.beside(__file__)
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 
@@ -38,19 +38,7 @@ SITUATIONS = {
 }
 
 
-@SET.task(
-    "Say which close code",
-    level=1,
-    section="RFC 6455 §7.4.1",
-    takes=("situation",),
-    may_call=(CloseCode,),
-    hints=(
-        "Lesson 04, section 4 causes every one of them. Two of the ten are never sent, because a "
-        "side notes them for itself.",
-        "1002 is for a broken protocol, 1007 for content that is not what it claims to be, 1003 "
-        "for a wrong type of data, and 1008 for any other rule of the house.",
-    ),
-)
+@SET.task(may_call=(CloseCode,))
 def close_code(trial: Trial, say: Any) -> None:
     """Ask for all ten, in any order."""
     situations = list(SITUATIONS)
@@ -66,17 +54,7 @@ def close_code(trial: Trial, say: Any) -> None:
 # ★ Answer a ping
 
 
-@SET.task(
-    "Answer a ping",
-    level=1,
-    section="RFC 6455 §5.5.2",
-    takes=("frame",),
-    may_call=(Opcode, Frame.serialize),
-    hints=(
-        "Which opcode has a pong, and what must be in it?",
-        "`Frame(Opcode.PONG, …).serialize()` writes it. You are the server: do you mask?",
-    ),
-)
+@SET.task(may_call=(Opcode, Frame.serialize))
 def answer_ping(trial: Trial, reply: Any) -> None:
     """Try pings of all sizes, and other frames."""
     rng = trial.rng
@@ -112,18 +90,7 @@ def _closes(rng: random.Random) -> Iterator[tuple[bytes, Close | int, str]]:
     yield b"\x03\xe8" + "再".encode()[:2], 1007, "RFC 6455 §8.1"
 
 
-@SET.task(
-    "Read a Close frame",
-    level=2,
-    section="RFC 6455 §5.5.1",
-    takes=("payload",),
-    may_call=(CloseCode, ProtocolError),
-    hints=(
-        "There are three cases: no byte, one byte, and two or more.",
-        "`CloseCode.is_sendable(code)` knows which codes may travel. For others, raise 1002.",
-        "`bytes.decode()` raises UnicodeDecodeError. Turn it into a ProtocolError with code 1007.",
-    ),
-)
+@SET.task(may_call=(CloseCode, ProtocolError))
 def read_close(trial: Trial, read: Any) -> None:
     """Try codes that may travel, some that may not, and broken payloads."""
     for payload, expected, section in _closes(trial.rng):
@@ -167,21 +134,7 @@ def _streams(rng: random.Random) -> Iterator[tuple[str, list[Frame], list[str | 
     yield "text that ends within a character", [Frame(TEXT, smile[:3])], 1007
 
 
-@SET.task(
-    "Put fragments together",
-    level=2,
-    section="RFC 6455 §5.4",
-    takes=("frames",),
-    may_call=(Opcode, ProtocolError),
-    hints=(
-        "Keep two things between frames: the opcode that began the message (None if no message is "
-        "under way), and the data that has come so far.",
-        "Control frames have opcodes from 8 on. They are not part of any message.",
-        "Decode the whole message, not the pieces. A continuation without a message under way is a "
-        "ProtocolError, and so is any other data frame while one is under way. Bad UTF-8 has code "
-        "1007.",
-    ),
-)
+@SET.task(may_call=(Opcode, ProtocolError))
 def assemble(trial: Trial, assemble: Any) -> None:
     """Try messages in pieces, control frames between them, and streams that break a rule."""
     for what, frames, expected in _streams(trial.rng):
@@ -212,21 +165,7 @@ def table(trial: Trial, endpoint: Any) -> Grid:
 
 
 @SET.task(
-    "An endpoint of your own",
-    level=3,
-    section="RFC 6455 §5 to §8",
-    takes=("role",),
-    form="class",
-    may_call=tuple(f"wslab.protocol.{name}" for name in ("close", "errors", "events", "frames")),
-    seconds=10.0,
-    hints=(
-        "Begin with pings and with messages in one frame. Look at the grid, and take its rows from "
-        "top to bottom. `receive` keeps an incomplete frame for the next call.",
-        "Four states are enough: open, Close sent, Close received, and failed. In the last two you "
-        "neither read nor write any more. After your own Close you still read, and answer pings.",
-        "Your `answer_ping`, `read_close` and `assemble` have every rule already. 1002 and 1007 "
-        "come as ProtocolError, so catch it once, in `receive`, and send its code.",
-    ),
+    may_call=tuple(f"wslab.protocol.{name}" for name in ("close", "errors", "events", "frames"))
 )
 def endpoint(trial: Trial, endpoint: Any) -> None:
     """Run the conformance table in both roles; the rules that the library keeps are required.

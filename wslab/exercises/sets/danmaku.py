@@ -15,7 +15,7 @@ from wslab.exercises.engine.trial import Trial, shown
 
 __all__ = ["SET"]
 
-SET = TaskSet("danmaku", "10_danmaku", "Danmaku")
+SET = TaskSet.beside(__file__)
 
 
 # ★ A free lane
@@ -38,18 +38,7 @@ LANES: list[tuple[Lanes, float, float, int | None, str]] = [
 ]
 
 
-@SET.task(
-    "A free lane",
-    level=1,
-    section="Lesson 10, section 1",
-    takes=("lanes", "start", "width", "stage", "seconds"),
-    hints=(
-        "See lesson 10, section 1. There are two ways to collide, and both have the same formula: "
-        "seconds · w / (stage + w), with the width of the earlier or of the later comment.",
-        "The larger of the two times decides. `enumerate(lanes)` gives each lane's number. None in "
-        "the list means that no comment has been in this lane.",
-    ),
-)
+@SET.task()
 def free_lane(trial: Trial, free_lane: Any) -> None:
     """Try cases that are written by hand, and some that are drawn."""
     for lanes, start, width, expected, why in LANES:
@@ -87,18 +76,7 @@ def _fair(comments: Said, most: int) -> Said:
     return [comments[place] for _, place in sorted(sorted(ranked)[:most], key=lambda one: one[1])]
 
 
-@SET.task(
-    "A fair window",
-    level=2,
-    section="Lesson 10, section 6",
-    takes=("comments", "most"),
-    hints=(
-        "See lesson 10, section 6. Give each comment a round: 1 for a person's first comment, 2 "
-        "for the second. A `Counter` of persons knows it while you go through the list.",
-        "Sort pairs of round and place, and take `most` of them. Sort these by place alone, "
-        "because the result is in the order in which the comments were said.",
-    ),
-)
+@SET.task()
 def fair(trial: Trial, fair: Any) -> None:
     """Try a person who shouts, equal persons, and windows that are drawn."""
     loud = [("Zoe", str(number)) for number in range(5)]
@@ -162,20 +140,7 @@ def _bad() -> list[tuple[bytes, str]]:
     ]
 
 
-@SET.task(
-    "Bilibili's packets",
-    level=3,
-    section="Lesson 10, section 9",
-    takes=("data",),
-    hints=(
-        '`struct.unpack_from(">I2H2I", data, at)` reads a header. Check how many bytes are left '
-        "before that, and check the lengths before you go on.",
-        "A function inside your function may read a run and call itself for the body of version 2. "
-        "A list or a `nonlocal` number remembers how many bytes may still come out.",
-        "`zlib.decompressobj().decompress(body, most)` returns at most `most` bytes. Ask for one "
-        "more than is allowed: if it comes, there are too many.",
-    ),
-)
+@SET.task()
 def packets(trial: Trial, packets: Any) -> None:
     """Try runs, compressed runs, runs within runs, and hostile messages."""
     for _ in range(12):

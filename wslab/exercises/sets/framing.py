@@ -13,7 +13,7 @@ from wslab.protocol.frames import Frame, Header, Opcode, apply_mask
 
 __all__ = ["SET"]
 
-SET = TaskSet("framing", "03_framing", "Framing")
+SET = TaskSet.beside(__file__)
 
 SIZES = (0, 1, 125, 126, 127, 65535, 65536)
 LIMIT = 100_000  # bytes of payload that a parser is told to accept
@@ -31,17 +31,7 @@ def _field(trial: Trial, got: object, expected: object, name: str) -> None:
 # ★ Read two bytes
 
 
-@SET.task(
-    "Read the first two bytes",
-    level=1,
-    section="RFC 6455 §5.2",
-    takes=("data",),
-    hints=(
-        "Lesson 03, section 2. A single bit: `byte & 0x80`. The lower four bits: `byte & 0x0F`.",
-        "`bool(data[0] & 0x80)` is FIN. MASK has the same place in the second byte. The other "
-        "seven bits of that byte, `data[1] & 0x7F`, are the length code.",
-    ),
-)
+@SET.task()
 def first_two(trial: Trial, read: Any) -> None:
     """Try all kinds of headers."""
     names = ("FIN", "the opcode", "MASK", "the length code")
@@ -62,16 +52,7 @@ def first_two(trial: Trial, read: Any) -> None:
 # ★ Mask
 
 
-@SET.task(
-    "Mask a payload",
-    level=1,
-    section="RFC 6455 §5.3",
-    takes=("payload", "key"),
-    hints=(
-        "Byte i of the payload is combined with byte i modulo 4 of the key, by `^`.",
-        "`enumerate(payload)` gives i and the byte; `bytes(…)` takes the numbers.",
-    ),
-)
+@SET.task()
 def mask(trial: Trial, mask: Any) -> None:
     """Try the RFC's example, and lengths up to two keys and a byte."""
     cases = [(b"Hello", bytes.fromhex("37fa213d"))]
@@ -97,21 +78,7 @@ def _part(frame: bytes, at: int) -> str:
     return "length" if at < lengths else "masking key" if at < header.size else "payload"
 
 
-@SET.task(
-    "Write a frame",
-    level=2,
-    section="RFC 6455 §5.2",
-    takes=("opcode", "payload", "key"),
-    may_call=(Opcode, apply_mask),
-    hints=(
-        "The first byte has FIN, which is 0x80, and the opcode. The second byte has the MASK bit "
-        "and the length, or a code: 126 and 127 announce 2 and 8 further bytes.",
-        "`length.to_bytes(2)` and `length.to_bytes(8)` write numbers as the network wants them. "
-        "Up to which length will the 7 bits do? Up to which the 16?",
-        "With a key, the MASK bit is set, the key follows the length, and the payload is masked "
-        "with your `mask`.",
-    ),
-)
+@SET.task(may_call=(Opcode, apply_mask))
 def write(trial: Trial, write: Any) -> None:
     """Try every length code, masked and not."""
     key = trial.rng.randbytes(4)
@@ -133,17 +100,7 @@ def write(trial: Trial, write: Any) -> None:
 # ★★ Cut a text into fragments
 
 
-@SET.task(
-    "Cut a text into fragments",
-    level=2,
-    section="RFC 6455 §5.4",
-    takes=("text", "size"),
-    hints=(
-        "Lengths count bytes. Encode the text first, and then cut it, even inside a character.",
-        "Only the first fragment has the kind of message, opcode 1. The others have opcode 0. "
-        "Only the last one has FIN. An empty text is a message too.",
-    ),
-)
+@SET.task()
 def fragment(trial: Trial, cut: Any) -> None:
     """Try texts of letters and of characters of several bytes, and the empty one."""
     letters = "".join(trial.rng.choice("abc你好😀") for _ in range(trial.rng.randrange(6, 12)))
@@ -216,21 +173,7 @@ def _check_frame(trial: Trial, got: Any, expected: tuple[Frame, int]) -> None:
     trial.same_bytes(frame.payload, wanted.payload, "the payload differs")
 
 
-@SET.task(
-    "Parse frames, with all the rules",
-    level=3,
-    section="RFC 6455 §5.2",
-    takes=("data", "start", "masked", "limit"),
-    may_call=(Opcode, ProtocolError, apply_mask),
-    seconds=5.0,
-    hints=(
-        "Begin with the parser of lesson 03, section 7, which has no rules. Remember `start`.",
-        "There are three answers: a frame, None for `not yet`, and ProtocolError for `never`. "
-        "Apply the rules as soon as the header is there, before you wait for the payload.",
-        "`ProtocolError(what, section)` has the code 1002. `ProtocolError(what, section, 1009)` "
-        "says that a data frame is over the limit. The limit of a control frame is 125.",
-    ),
-)
+@SET.task(may_call=(Opcode, ProtocolError, apply_mask))
 def parse(trial: Trial, parse: Any) -> None:
     """Try good frames, cut anywhere and at any offset, and frames that break each rule."""
     junk = trial.rng.randbytes(3)

@@ -19,7 +19,7 @@ from wslab.protocol.http import Headers, Request, Response
 
 __all__ = ["SET"]
 
-SET = TaskSet("handshake", "02_handshake", "The handshake")
+SET = TaskSet.beside(__file__)
 
 RFC_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 HEADER_LIMIT = 64 * 1024  # bytes after which a server must have refused
@@ -53,16 +53,7 @@ def usual_mistakes(key: str) -> dict[str, str]:
     }
 
 
-@SET.task(
-    "Compute the accept value",
-    level=1,
-    section="RFC 6455 §4.2.2, item 5.4",
-    takes=("key",),
-    hints=(
-        "Lesson 02, section 2: append, hash, encode. The key is text, and so is the result.",
-        "The digest has to be 20 bytes, so use `digest()`. Base64 of them has 28 characters.",
-    ),
-)
+@SET.task()
 def accept_key(trial: Trial, compute: Any) -> None:
     """Try the RFC's example and random keys."""
     for key in (RFC_KEY, *(draw_key(trial.rng) for _ in range(4))):
@@ -75,16 +66,7 @@ def accept_key(trial: Trial, compute: Any) -> None:
 # ★ Choose a subprotocol
 
 
-@SET.task(
-    "Choose a subprotocol",
-    level=1,
-    section="RFC 6455 §4.2.2, item 5.5",
-    takes=("offered", "spoken"),
-    hints=(
-        "Whose order counts? The client offers, with its favourite first.",
-        "Go through `offered`, and return the first one that is in `spoken`.",
-    ),
-)
+@SET.task()
 def choose(trial: Trial, choose: Any) -> None:
     """Try different orders, unknown names, capitals, and no offer at all."""
     names = ["chat", "superchat", "mqtt", "graphql-ws", "v2.chat"]
@@ -156,21 +138,7 @@ def _requests(rng: random.Random) -> list[tuple[str, Request, str]]:
     return cases
 
 
-@SET.task(
-    "Judge a request",
-    level=2,
-    section="RFC 6455 §4.2.1",
-    takes=("request",),
-    may_call=(Headers,),
-    hints=(
-        "Lesson 02, section 7 has every case. Check the method first, then Host, then whether "
-        "the request asks for version 13 of WebSocket, and the key last.",
-        "`request.headers.get(name)` gives a value or None, whatever the case of the name. "
-        "`request.headers.tokens(name)` splits a list such as `keep-alive, Upgrade`.",
-        "The values of Upgrade and Connection may be in capitals too, so compare `.lower()`. A "
-        "key is good if `base64.b64decode(key, validate=True)` gives 16 bytes and does not raise.",
-    ),
-)
+@SET.task(may_call=(Headers,))
 def status(trial: Trial, status: Any) -> None:
     """Try requests that break one rule each, and good ones."""
     for what, request, section in _requests(trial.rng):
@@ -269,23 +237,7 @@ async def _flood(trial: Trial, peer: Peer) -> None:
     )
 
 
-@SET.task(
-    "Serve the handshake",
-    level=3,
-    section="RFC 6455 §4.2",
-    takes=("reader", "writer"),
-    may_call=("wslab.protocol",),
-    form="async def",
-    seconds=6.0,
-    hints=(
-        "`Request.parse(received)` returns None as long as the request is not complete. So read, "
-        "append, and try again.",
-        "`await reader.read(1024)` returns b'' when the client is gone. Then there is nothing to "
-        "answer. `answer(request)` makes the response to a request that could be read.",
-        "`Request.parse` raises HandshakeError if the request is too long, or if it is not HTTP. "
-        "`reject(error)` makes the response to that.",
-    ),
-)
+@SET.task(may_call=("wslab.protocol",))
 def serve(trial: Trial, handler: Any) -> None:
     """Try clients that are proper, slow, gone, wrong and malicious, over TCP."""
     trial.run(_serve_scenario(trial, handler))

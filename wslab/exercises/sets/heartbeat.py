@@ -17,7 +17,7 @@ from wslab.net.clock import Timers
 
 __all__ = ["SET"]
 
-SET = TaskSet("heartbeat", "07_heartbeat", "Heartbeat")
+SET = TaskSet.beside(__file__)
 
 HOUR = 3600.0  # seconds
 BEATS = [3.0, 6.0, 9.0]  # a beat is due after so many seconds of silence
@@ -28,18 +28,7 @@ SLOW = 0.2  # seconds that a slow peer takes to answer
 # ★ When is it noticed?
 
 
-@SET.task(
-    "When is it noticed?",
-    level=1,
-    section="Lesson 07, section 5",
-    takes=("ping_interval", "ping_timeout", "close_timeout"),
-    hints=(
-        "See lesson 07, section 5. A lucky client is about to ping when the cable freezes. An "
-        "unlucky one has just received a Pong. Both wait for a Pong, and then for one thing more.",
-        "The two numbers differ by a whole `ping_interval`. Both contain the wait for the closing "
-        "handshake.",
-    ),
-)
+@SET.task()
 def noticed(trial: Trial, noticed: Any) -> None:
     """Try the library's defaults and other numbers."""
     rng = trial.rng
@@ -114,22 +103,8 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
 
 
 @SET.task(
-    "Find the half-open connection",
-    level=2,
-    section="RFC 6455 §5.5.2, §5.5.3",
-    takes=("connections",),
     may_call=("websockets",),
-    form="async def",
-    seconds=8.0,
     networks=Networks(half_open_day, Weather(("cut", "reset", "split"), within=2.5, longest=0)),
-    hints=(
-        "Ping each of them. `pong = await ws.ping()` sends a Ping. Then await `pong` as well, but "
-        "under `asyncio.timeout`, because it might never come.",
-        "It takes too long to ask one after the other if several are dead. Write a coroutine for "
-        "one connection and let `asyncio.gather` run all of them.",
-        "TimeoutError means half-open. A closed connection raises ConnectionClosed; leave it out. "
-        "Do not call `recv()`, because the messages are for somebody else.",
-    ),
 )
 def half_open(trial: Trial, half_open: Any) -> None:
     """Give it living, slow, talking, closed and dead connections."""
@@ -267,23 +242,7 @@ def _any_signs(trial: Trial, watch: Any) -> None:
         play.expect(beats, [round(last + DEATH, 3)])
 
 
-@SET.task(
-    "Repair the heartbeat",
-    level=3,
-    section="Lesson 07, section 4",
-    takes=("timers", "send", "give_up"),
-    may_call=(Timers,),
-    hints=(
-        "The tutorial's timer runs once, and each start makes a new counter. In yours, a beat has "
-        "to set the timer again, and the counter has to survive that.",
-        "Write one function that is called after every three seconds of silence, and let it count. "
-        "The first three times it sends a beat and sets the timer again. The fourth time it gives "
-        "up.",
-        "A sign of life clears the running timer, sets the counter to 0, and sets a new timer. "
-        "After giving up it does nothing. `nonlocal` lets inner functions change the outer "
-        "variables.",
-    ),
-)
+@SET.task(may_call=(Timers,))
 def watch(trial: Trial, watch: Any) -> None:
     """Play hours in a moment, with peers that are silent, slow, talkative and dying."""
     for scenario in (_silent, _alive, _talking, _late_sign, _too_late, _any_signs):

@@ -12,7 +12,7 @@ from wslab.protocol.mqtt import Packet, PacketKind, PacketReader
 
 __all__ = ["SET"]
 
-SET = TaskSet("location", "13_location", "Location")
+SET = TaskSet.beside(__file__)
 
 
 # ★ Is a fix due?
@@ -43,18 +43,7 @@ def _due(sent: Any, fix: Any, threshold: float, heartbeat: float) -> bool:
     return bool(seconds > 0 and (aside > threshold**2 or seconds >= heartbeat))
 
 
-@SET.task(
-    "Is a fix due?",
-    level=1,
-    section="Lesson 13, section 3",
-    takes=("sent", "fix", "threshold", "heartbeat"),
-    hints=(
-        "See lesson 13, section 3. Compute where the receivers believe the courier to be at the "
-        "time of the new fix: the old place plus the speed times the seconds between the two.",
-        "The error is the distance of two places, `math.hypot(dx, dy)`. Look at the order of the "
-        "rules: a fix that is not newer is never sent, however wrong the model is.",
-    ),
-)
+@SET.task()
 def is_due(trial: Trial, is_due: Any) -> None:
     """Try cases by hand, and some that are drawn."""
     rng = trial.rng
@@ -84,19 +73,7 @@ def _cut(data: bytes, sizes: Any) -> list[bytes]:
     return messages
 
 
-@SET.task(
-    "Packets in pieces",
-    level=2,
-    section="Lesson 13, section 8",
-    takes=("messages",),
-    hints=(
-        "See lesson 13, section 8. The borders of the messages mean nothing, so join the messages "
-        "first. Then split off one packet after the other.",
-        "The length is the sum of `(byte & 127) << 7 * n`, where n counts the bytes of the length "
-        "from 0. The last of them is below 128.",
-        "The last packet may not be complete. Its length may not be complete either.",
-    ),
-)
+@SET.task()
 def packets(trial: Trial, packets: Any) -> None:
     """Cut the same packets in many ways, and leave off their end."""
     rng = trial.rng
@@ -142,20 +119,7 @@ def _rush(rng: Random) -> Turns:
     return turns
 
 
-@SET.task(
-    "A budget without starving",
-    level=3,
-    section="Lesson 13, section 6",
-    takes=("turns", "budget"),
-    hints=(
-        "See lesson 13, section 6. You need two dicts that live longer than a turn: what waits, "
-        "and the priority of each.",
-        "Python's `sorted` keeps the order of equal things, and a dict keeps the order in which "
-        "its keys came. A key that is set again keeps its place.",
-        "Stop at the first thing that does not fit, even if a smaller one behind it would. "
-        "Otherwise a large thing starves.",
-    ),
-)
+@SET.task()
 def spend(trial: Trial, spend: Any) -> None:
     """Try small cases, one in which the naive order starves somebody, and some that are drawn."""
     same: Turns = [{"a": (10, 1), "b": (10, 1), "c": (10, 1)}, {}, {}]

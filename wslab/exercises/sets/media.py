@@ -13,7 +13,7 @@ from wslab.exercises.engine.trial import Trial, shown
 
 __all__ = ["SET"]
 
-SET = TaskSet("media", "11_media_chat", "Media chat")
+SET = TaskSet.beside(__file__)
 
 PIECE = 1000  # bytes of data in a chunk of these exercises
 
@@ -21,18 +21,7 @@ PIECE = 1000  # bytes of data in a chunk of these exercises
 # ★ Cut a file
 
 
-@SET.task(
-    "Cut a file into chunks",
-    level=1,
-    section="Lesson 11, section 3",
-    takes=("data", "number", "kind", "start"),
-    hints=(
-        "See lesson 11, section 3. `struct.pack` writes the header: `>` is network byte order, "
-        "`I` has four bytes, `Q` has eight, and `B` has one.",
-        "`range(start, len(data), 1000)` yields the offset of each chunk. A slice may end after "
-        "the data, so the last chunk needs no special case.",
-    ),
-)
+@SET.task()
 def cut(trial: Trial, cut: Any) -> None:
     """Try files of many sizes, from their beginning and from later."""
     rng = trial.rng
@@ -98,20 +87,7 @@ def _messages(rng: Random, uploads: Uploads) -> list[tuple[str, bytes]]:
     ]
 
 
-@SET.task(
-    "The receiver's rules",
-    level=2,
-    section="Lesson 11, sections 5 and 6",
-    takes=("uploads", "message"),
-    hints=(
-        "See lesson 11, section 5. `struct.unpack_from` reads a header from a longer message. The "
-        "offset that must match is the length of the bytes that are here.",
-        "Ask in the order of the rules: is the header complete, is the id known, does the offset "
-        "match? Only then look at the type and the size.",
-        "`uploads` is the receiver's own, so change it in place. A refused upload is removed, so "
-        "that nothing of it is left.",
-    ),
-)
+@SET.task()
 def receive(trial: Trial, receive: Any) -> None:
     """Try each kind of message on its own, and then a whole upload."""
     rng = trial.rng
@@ -219,21 +195,7 @@ def _pictures(rng: Random) -> list[tuple[str, bytes, int]]:
     ]
 
 
-@SET.task(
-    "Look at a picture before it is decoded",
-    level=3,
-    section="Lesson 11, section 6",
-    takes=("data", "limit"),
-    hints=(
-        "See lesson 11, section 6. After the eight bytes of the signature, a PNG is a run of "
-        "chunks. Each has a length of four bytes, a name of four bytes, so many bytes of data, and "
-        "a checksum of four bytes. The length counts the data alone.",
-        "Walk from chunk to chunk with one variable, the place where the next one begins. Before "
-        "you read, compare that place with `len(data)`. A slice beyond the end raises nothing.",
-        "Width and height are the first eight bytes of the data of IHDR. `int.from_bytes(b, "
-        '"big")` reads four bytes as a number without a sign. The walk ends with the chunk IEND.',
-    ),
-)
+@SET.task()
 def look(trial: Trial, look: Any) -> None:
     """Try pictures that are good, cut, continued, too large, or something else."""
     for what, data, limit in _pictures(trial.rng):

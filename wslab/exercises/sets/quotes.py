@@ -12,7 +12,7 @@ from wslab.exercises.engine.trial import Trial, shown
 
 __all__ = ["SET"]
 
-SET = TaskSet("quotes", "15_stock_quotes", "Stock quotes")
+SET = TaskSet.beside(__file__)
 
 TIME = "1534614248.123678"
 
@@ -29,18 +29,7 @@ def _latest(waiting: Waiting) -> Waiting:
     return [one for place, one in enumerate(waiting) if one[0] is None or last[one[0]] == place]
 
 
-@SET.task(
-    "The latest of each",
-    level=1,
-    section="Lesson 15, section 3",
-    takes=("waiting",),
-    hints=(
-        "See lesson 15, section 3. A dict from key to place tells which message of a key is the "
-        "last one.",
-        "A message whose key is None is not about anything that could be replaced. There may be "
-        "several of them, and each has to go out.",
-    ),
-)
+@SET.task()
 def conflate(trial: Trial, conflate: Any) -> None:
     """Try lists that are written by hand, and some that are drawn."""
     cases: list[Waiting] = [
@@ -80,18 +69,7 @@ BOOKS = [
 ]
 
 
-@SET.task(
-    "Kraken's checksum",
-    level=2,
-    section="Lesson 15, section 6",
-    takes=("asks", "bids"),
-    hints=(
-        "See lesson 15, section 6. Sort by value: `Decimal` may decide the order, but the text "
-        "that goes into the checksum is the one that came.",
-        "`replace` removes the point, `lstrip` the zeros at the beginning. `zlib.crc32` takes "
-        "bytes. Asks come first, the lowest price first; then bids, the highest price first.",
-    ),
-)
+@SET.task()
 def checksum(trial: Trial, checksum: Any) -> None:
     """Try small books, the documented one, and a side with more than ten levels."""
     rng = trial.rng
@@ -151,20 +129,7 @@ def _expect(
         trial.same(side, dict(expected), f"{what}: the {name} are wrong")
 
 
-@SET.task(
-    "A book from a stream",
-    level=3,
-    section="Lesson 15, section 5",
-    takes=("snapshot", "events"),
-    hints=(
-        "See lesson 15, section 5, the five rules. One variable is enough for the numbers: the "
-        "last update that the book has.",
-        "The rule for the first event that is kept differs from the rule for the others. It may "
-        "begin before the snapshot's end, and the others may not begin before the last event's.",
-        "Quantities are absolute. A quantity of zero has several spellings, so compare its value. "
-        "A price that is to be removed may not be there.",
-    ),
-)
+@SET.task()
 def rebuild(trial: Trial, rebuild: Any) -> None:
     """Try whole stories, and such as have a gap at the beginning or later."""
     for _ in range(4):

@@ -28,7 +28,7 @@ from wslab.protocol.close import CloseCode
 
 __all__ = ["SET"]
 
-SET = TaskSet("reconnect", "08_reconnect", "Reconnect")
+SET = TaskSet.beside(__file__)
 
 CLIENTS = 4000  # in the storm
 PEAK = 400  # attempts in any second after the server's return
@@ -37,19 +37,7 @@ PEAK = 400  # attempts in any second after the server's return
 # ★ Try again?
 
 
-@SET.task(
-    "Try again?",
-    level=1,
-    section="Lesson 08, section 7",
-    takes=("code",),
-    may_call=(CloseCode,),
-    hints=(
-        "Lesson 08, section 7. Could the same request succeed later? A code about the server's "
-        "state may pass. A code about you, or about your messages, will not.",
-        "Seven of the protocol's codes are final: 1002, 1003, and five more. From 3000 on, two "
-        "codes refuse this person.",
-    ),
-)
+@SET.task(may_call=(CloseCode,))
 def again(trial: Trial, again: Any) -> None:
     """Try every code that has a meaning, and two of an application's."""
     codes = [*range(1000, 1004), *range(1005, 1015), 3000, 3003]
@@ -127,22 +115,7 @@ def _storms(trial: Trial, policy: _Learners) -> None:
     trial.want(back <= 8, slow, expected="up to 8 s", got=f"{back:g} s")
 
 
-@SET.task(
-    "Keep the peak down",
-    level=2,
-    section="Brooker 2015",
-    takes=("attempt", "lot"),
-    seconds=10.0,
-    hints=(
-        "See lesson 08, section 8. Let the delay grow up to a limit, and take a random part of it. "
-        "`lot` is the random number.",
-        "On average, every client tries once in (limit / 2) seconds. How long must the limit be "
-        f"so that {CLIENTS} clients make fewer than {PEAK} attempts a second? How long may it be "
-        "so that 99 % are back within 35 seconds?",
-        "After a short outage the first delays have to be short, so begin with 1 second and let "
-        "it grow. `2.0**100000` is too big for a float, so limit the exponent, too.",
-    ),
-)
+@SET.task()
 def delay(trial: Trial, delay: Any) -> None:
     """Judge a policy by one client's minute and by two storms."""
     policy = _Learners(trial, delay)
@@ -167,25 +140,7 @@ async def _follow_scenario(trial: Trial, follow: Any) -> None:
         compare(trial, got, texts)
 
 
-@SET.task(
-    "Resume without duplicates",
-    level=2,
-    section="wslab.kit.resume",
-    takes=("url", "count"),
-    may_call=("websockets",),
-    form="async def",
-    seconds=12.0,
-    networks=Networks(news_day, WEATHER),
-    hints=(
-        "Write a loop around `connect`, and in it `async for` over the messages. Two variables "
-        "outlive a connection, the epoch and the number of the newest message that you have.",
-        "Compare each `seq` with your number. The next number is new, and you have the smaller "
-        "ones. Before a larger one a message is missing, so leave this connection.",
-        "An aborted connection raises ConnectionClosed. A failed `connect` raises OSError, or "
-        "InvalidMessage if the answer breaks off. Inside the loop, "
-        "`contextlib.suppress(WebSocketException, OSError)` catches all of them.",
-    ),
-)
+@SET.task(may_call=("websockets",), networks=Networks(news_day, WEATHER))
 def follow(trial: Trial, follow: Any) -> None:
     """Break the connection in five ways; each message has to arrive once, and in order."""
     in_virtual_time(trial, _follow_scenario(trial, follow))
@@ -209,24 +164,7 @@ async def _deliver_scenario(trial: Trial, deliver: Any) -> None:
         trial.same(shop.orders, texts, "the orders that took effect are not those that were given")
 
 
-@SET.task(
-    "An outbox",
-    level=3,
-    section="wslab.kit.resume",
-    takes=("url", "texts", "client"),
-    may_call=("websockets",),
-    form="async def",
-    seconds=12.0,
-    networks=Networks(orders_day, SUDDEN),
-    hints=(
-        "A text without an acknowledgement might have taken effect, or not. Its number makes it "
-        "harmless to send it again, if the same text has the same `id` on every connection.",
-        "`resumed` says in `seen` how many the server has, and an `ack` says it in `id`. One "
-        "variable is enough, the number of texts that are done.",
-        "After each `resumed` send all texts that are not done, in order. You are ready when all "
-        "are done. If the connection ends before that, connect again.",
-    ),
-)
+@SET.task(may_call=("websockets",), networks=Networks(orders_day, SUDDEN))
 def deliver(trial: Trial, deliver: Any) -> None:
     """End the connection before, between and after effect and acknowledgement."""
     in_virtual_time(trial, _deliver_scenario(trial, deliver))
@@ -235,24 +173,7 @@ def deliver(trial: Trial, deliver: Any) -> None:
 # ★★★ Remember the client
 
 
-@SET.task(
-    "Remember the client",
-    level=3,
-    section="wslab.kit.resume",
-    takes=("connection", "seen", "online", "act"),
-    may_call=("websockets",),
-    form="async def",
-    seconds=12.0,
-    networks=Networks(till_day, WEATHER),
-    hints=(
-        "The first message names the client. Look up its last number in `seen`, and its earlier "
-        "connection in `online`, before you put the new one there.",
-        "For each order, ask three questions. Is this still the client's newest connection? Is the "
-        "number the next one? Or is it one that has taken effect?",
-        "Do not wait for `close` of the old connection, because its client might be gone: "
-        "`asyncio.create_task` runs it. And never take a newer connection out of `online`.",
-    ),
-)
+@SET.task(may_call=("websockets",), networks=Networks(till_day, WEATHER))
 def remember(trial: Trial, remember: Any) -> None:
     """Try each layer by itself, because layers hide each other; then all of them together."""
     in_virtual_time(trial, remember_scenario(trial, remember))

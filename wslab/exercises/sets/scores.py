@@ -14,7 +14,7 @@ from wslab.kit.messages import encoded, merge_diff, merge_patch
 
 __all__ = ["SET"]
 
-SET = TaskSet("scores", "14_live_scores", "Live scores")
+SET = TaskSet.beside(__file__)
 
 # RFC 7396, Appendix A: what was there, and the patch
 APPENDIX: list[tuple[Any, Any]] = [
@@ -54,17 +54,7 @@ def _same(trial: Trial, got: object, expected: object, message: str) -> None:
 # ★ Apply a merge patch
 
 
-@SET.task(
-    "Apply a merge patch",
-    level=1,
-    section="Lesson 14, section 3",
-    takes=("target", "patch"),
-    hints=(
-        "See lesson 14, section 3. If the patch is not an object, it is the result.",
-        "Each member of the patch is itself a patch for the member of the same name. A member that "
-        "is not there, or is not an object, is patched as if it were an empty object.",
-    ),
-)
+@SET.task()
 def merge(trial: Trial, merge: Any) -> None:
     """Try the RFC's examples, and the changes of a match."""
     states = _states(trial.rng, 40)
@@ -103,18 +93,7 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@SET.task(
-    "Find the merge patch",
-    level=2,
-    section="Lesson 14, section 3",
-    takes=("old", "new"),
-    hints=(
-        "See lesson 14, sections 3 and 4. Names that only the old object has are deleted. Names "
-        "that only the new one has are added.",
-        "If both values of a name are objects, the patch for it is again a diff, and is left out "
-        "if it is empty. Otherwise the new value goes into the patch if the two differ.",
-    ),
-)
+@SET.task()
 def diff(trial: Trial, diff: Any) -> None:
     """Try small objects, and the states of a match."""
     states = _states(trial.rng, 60)
@@ -204,18 +183,7 @@ STORIES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@SET.task(
-    "Never a false state",
-    level=3,
-    section="Lesson 14, sections 6 and 7",
-    takes=("messages",),
-    hints=(
-        "See lesson 14, sections 6 and 7. Keep three things: the epoch, the version and the state.",
-        "A state replaces all three, whatever they were. A change counts only if its epoch is the "
-        "same, and its number is the next one. There is nothing to do for any other change.",
-        "Before the first state there is no version that a change could belong to.",
-    ),
-)
+@SET.task()
 def follow(trial: Trial, follow: Any) -> None:
     """Try short stories, and evenings with lost and doubled changes and two servers."""
     evenings = (("an evening with two servers", _evening(trial.rng)) for _ in range(12))

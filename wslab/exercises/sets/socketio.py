@@ -13,13 +13,13 @@ import socketio
 from aiohttp import web
 
 from wslab.apps.socketio import EnginePacket, EngineType, SocketPacket, SocketType
-from wslab.apps.socketio.packets import ENGINE_IO, SOCKET_IO
+from wslab.apps.socketio.packets import ENGINE_IO
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Late, Trial, shown
 
 __all__ = ["SET"]
 
-SET = TaskSet("socketio", "09_socketio", "Socket.IO")
+SET = TaskSet.beside(__file__)
 
 EVENT = "chat message"
 TYPES = (EngineType, SocketType)
@@ -36,17 +36,7 @@ def _event(data: list[Any], namespace: str = "/", number: int | None = None) -> 
     return f"{EngineType.MESSAGE:d}{packet.serialize()}"
 
 
-@SET.task(
-    "Name the packet",
-    level=1,
-    section=SOCKET_IO,
-    takes=("text",),
-    may_call=TYPES,
-    hints=(
-        "The first character belongs to Engine.IO. Only a message, `4`, has a second layer.",
-        "`EngineType(int(text[0])).name` and `SocketType(int(text[1])).name`.",
-    ),
-)
+@SET.task(may_call=TYPES)
 def layers(trial: Trial, layers: Any) -> None:
     """Try packets of all types."""
     cases = ['0{"sid":"x","pingInterval":25000}', "1", "2", "2probe", "3", "3probe", "5", "6"]
@@ -95,20 +85,7 @@ def _events(trial: Trial) -> list[tuple[str, tuple[Any, ...] | None, str]]:
     return cases + [(text, None, what) for text, what in none.items()]
 
 
-@SET.task(
-    "Decode an event",
-    level=2,
-    section=SOCKET_IO,
-    takes=("text",),
-    hints=(
-        "Cut the text from the left: first `42`, then perhaps `/namespace,`, then perhaps digits, "
-        "then JSON.",
-        "A namespace begins with `/` and ends before the first comma; JSON begins with `[`. "
-        "`text.partition(',')` and `text.index('[')` find them.",
-        "Without digits the id is None, but the digit 0 is an id. So ask whether the text of the "
-        "id is empty, not whether the number is 0.",
-    ),
-)
+@SET.task()
 def event(trial: Trial, event: Any) -> None:
     """Try events with all parts that may come before the JSON, and texts that are not events."""
     cases = _events(trial)
@@ -126,19 +103,7 @@ def event(trial: Trial, event: Any) -> None:
             trial.want(same, message, expected=shown(other), got=shown(one))
 
 
-@SET.task(
-    "What a client has to answer",
-    level=2,
-    section=ENGINE_IO,
-    takes=("text",),
-    may_call=TYPES,
-    hints=(
-        "Three kinds of packets need an answer. They are in lesson 09, sections 3, 4 and 8.",
-        "`0{…}` says that Engine.IO is open. Next comes Socket.IO's own CONNECT. Answer a ping "
-        "with a pong that repeats the text after the digit.",
-        "With `3probe` the server says that WebSocket works. Then the client says that it moves.",
-    ),
-)
+@SET.task(may_call=TYPES)
 def reply(trial: Trial, reply: Any) -> None:
     """Try all kinds of packets that a server sends."""
     word = f"probe{trial.rng.randrange(1000)}"
@@ -278,22 +243,7 @@ def _explain(trial: Trial, chat: _Chat, text: str, got: object = None) -> None:
         trial.wrong(early, ENGINE_IO, got=shown(got))
 
 
-@SET.task(
-    "Join by hand",
-    level=3,
-    section=SOCKET_IO,
-    takes=("url", "text"),
-    may_call=("websockets", *TYPES),
-    form="async def",
-    seconds=8.0,
-    hints=(
-        'The path and the query are in the lesson: `url + "socket.io/?EIO=4&transport=websocket"`.',
-        "Go over the packets with `async for`. If `reply` returns a text, send it. After the "
-        "server's `40{…}` you can send your event.",
-        "An event is `42` and a JSON list of its name and its argument. `json.dumps` writes the "
-        "quotes correctly. Let `event` read each packet, and wait for the right name.",
-    ),
-)
+@SET.task(may_call=("websockets", *TYPES))
 def join(trial: Trial, join: Any) -> None:
     """Try it on python-socketio's own server."""
     trial.run(_join_scenario(trial, join))

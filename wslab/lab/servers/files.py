@@ -14,9 +14,11 @@ from pathlib import Path
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from wslab.lab.servers.origin import PAGE_HEADERS
+from wslab.lab.servers.origin import PAGE_HEADERS, POLICY
+from wslab.protocol.http import split_target
 
-__all__ = ["HTML", "body_response", "file_response", "folders_of", "is_upgrade", "text_response"]
+__all__ = ["HTML", "PageFiles", "body_response", "file_response", "folders_of", "is_upgrade"]
+__all__ += ["text_response"]
 
 HTML = "text/html; charset=utf-8"
 TYPES = {
@@ -65,3 +67,28 @@ def body_response(kind: str, body: bytes, status: HTTPStatus = HTTPStatus.OK) ->
         }
     )
     return Response(status.value, status.phrase, headers, body)
+
+
+class PageFiles:
+    """A page and its modules, from the port of the server that the page talks to.
+
+    folder: has `index.html`, and the page's own modules.
+    policy: a text in our Content-Security-Policy, and what this page has in its place.
+    """
+
+    def __init__(self, folder: Path, policy: tuple[str, str] | None = None) -> None:
+        self.folders, self.policy = folders_of(folder), PAGE_HEADERS[POLICY]
+        if policy is not None:
+            self.policy = self.policy.replace(*policy)
+
+    def answer(self, _connection: object, request: Request) -> Response | None:
+        """Answer a request that asks for no WebSocket; for the option `process_request`."""
+        if is_upgrade(request):
+            return None
+        path = split_target(request.path)[0]
+        if path != "/":
+            return file_response(path.removeprefix("/static/"), self.folders)
+        page = body_response(HTML, (self.folders[0] / "index.html").read_bytes())
+        del page.headers[POLICY]
+        page.headers[POLICY] = self.policy
+        return page

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from wslab.lab.peers import on_hub
 
-__all__ = ["PAGE_HEADERS", "Origins", "add_origin"]
+__all__ = ["PAGE_HEADERS", "POLICY", "Origins", "add_origin"]
 
 # A page of this machine. The Host header does not tell, because an attacker can choose it with a
 # name that points to 127.0.0.1 (DNS rebinding).
@@ -25,8 +25,9 @@ NOWHERE = "null"  # the Origin of a page that was opened from a file
 
 # Our own pages load nothing from elsewhere. Only our scripts run, even if a message got into the
 # page as markup, and no foreign page can frame ours. 'self' includes WebSocket (CSP 3).
+POLICY = "Content-Security-Policy"
 PAGE_HEADERS = {
-    "Content-Security-Policy": (
+    POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     ),
@@ -39,6 +40,7 @@ def add_origin(parser: argparse.ArgumentParser) -> None:
     """Add --origin to the options of a server."""
     parser.add_argument(
         "--origin",
+        dest="origins",
         action="append",
         default=[],
         metavar="URL",

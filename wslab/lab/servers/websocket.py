@@ -20,6 +20,7 @@ from websockets.asyncio.server import serve as library_serve
 from websockets.exceptions import ConnectionClosed
 
 from wslab.lab.masking import masked_target
+from wslab.lab.peers import page_url
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import RecordedConnection
@@ -58,6 +59,11 @@ class Server(BaseServer):
         self.options = options
         self.scheme = "wss" if options.get("ssl") else "ws"
         self._server: LibraryServer | None = None
+
+    @property
+    def page(self) -> str:
+        """The address of its page, for a browser, if it has one; see `page_url`."""
+        return page_url("http" + self.url.removeprefix("ws"))
 
     async def _handle(self, connection: ServerConnection) -> None:
         number = connection.number if isinstance(connection, RecordedConnection) else 0
