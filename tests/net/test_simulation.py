@@ -136,82 +136,107 @@ class TestWhatWorks:
         assert ended
 
 
-async def executor():
-    await asyncio.to_thread(print)
+# What each is called with: the loop, and a listening socket of the system.
+REFUSED = {
+    "a thread": lambda loop, sock: asyncio.to_thread(print),
+    "an executor": lambda loop, sock: loop.run_in_executor(None, print),
+    "a default executor": lambda loop, sock: loop.set_default_executor(None),
+    "a process": lambda loop, sock: asyncio.create_subprocess_exec("true"),
+    "a shell": lambda loop, sock: asyncio.create_subprocess_shell("true"),
+    "a pipe to read": lambda loop, sock: loop.connect_read_pipe(asyncio.Protocol, sock),
+    "a pipe to write": lambda loop, sock: loop.connect_write_pipe(asyncio.Protocol, sock),
+    "UDP": lambda loop, sock: loop.create_datagram_endpoint(asyncio.DatagramProtocol),
+    "Unix": lambda loop, sock: asyncio.open_unix_connection("/tmp/x"),
+    "a Unix server": lambda loop, sock: asyncio.start_unix_server(print, "/tmp/x"),
+    "a signal": lambda loop, sock: loop.add_signal_handler(2, print),
+    "no signal": lambda loop, sock: loop.remove_signal_handler(2),
+    "a name": lambda loop, sock: loop.getnameinfo(("127.0.0.1", 80)),
+    "a server": lambda loop, sock: loop.create_server(asyncio.Protocol, sock=sock),
+    "a client": lambda loop, sock: loop.create_connection(asyncio.Protocol, sock=sock),
+    "streams": lambda loop, sock: asyncio.open_connection(sock=sock),
+    "accepted": lambda loop, sock: loop.connect_accepted_socket(asyncio.Protocol, sock),
+    "accept": lambda loop, sock: loop.sock_accept(sock),
+    "connect": lambda loop, sock: loop.sock_connect(sock, sock.getsockname()),
+    "recv": lambda loop, sock: loop.sock_recv(sock, 1),
+    "recv_into": lambda loop, sock: loop.sock_recv_into(sock, bytearray(1)),
+    "sendall": lambda loop, sock: loop.sock_sendall(sock, b"x"),
+    "sendfile": lambda loop, sock: loop.sendfile(None, sock),
+    "reader": lambda loop, sock: loop.add_reader(sock, print),
+    "writer": lambda loop, sock: loop.add_writer(sock, print),
+    "a file": lambda loop, sock: loop.add_reader(0, print),
+}
 
 
-async def name_of_a_process():
-    await asyncio.create_subprocess_exec("true")
-
-
-async def a_shell():
-    await asyncio.create_subprocess_shell("true")
-
-
-async def udp():
-    await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol)
-
-
-async def unix():
-    await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, "/tmp/x")
-
-
-async def signals():
-    asyncio.get_running_loop().add_signal_handler(2, print)
-
-
-def with_a_socket(use):
+@pytest.mark.parametrize("use", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_work_raises_one_clear_error(use):
     async def main():
         with socket.create_server(("127.0.0.1", 0)) as listener:
             await use(asyncio.get_running_loop(), listener)
 
-    main.__name__ = use.__name__
-    return main
-
-
-@with_a_socket
-async def serve_on_a_socket(loop, listener):
-    await loop.create_server(asyncio.Protocol, sock=listener)
-
-
-@with_a_socket
-async def connect_a_socket(loop, listener):
-    await loop.create_connection(asyncio.Protocol, sock=listener)
-
-
-@with_a_socket
-async def accept_on_a_socket(loop, listener):
-    await loop.sock_accept(listener)
-
-
-@with_a_socket
-async def watch_a_socket(loop, listener):
-    loop.add_reader(listener, print)
-
-
-async def call_from_a_thread():
-    loop, raised = asyncio.get_running_loop(), []
-
-    def call():
-        try:
-            loop.call_soon_threadsafe(print)
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    thread.join()
-    raise raised[0]
-
-
-REFUSED = [executor, name_of_a_process, a_shell, udp, unix, signals, call_from_a_thread]
-REFUSED += [serve_on_a_socket, connect_a_socket, accept_on_a_socket, watch_a_socket]
-
-
-@pytest.mark.parametrize("main", REFUSED, ids=lambda main: main.__name__)
-def test_what_cannot_work_raises_one_clear_error(main):
     with pytest.raises(NotSimulated, match=r"in memory, it does not have an? "):
         simulate(main).result()
+
+
+@pytest.mark.parametrize("call", ["call_soon_threadsafe", "run_coroutine_threadsafe"])
+def test_a_call_from_a_thread_raises_it_too(call):
+    async def nothing():
+        pass
+
+    async def main():
+        loop, raised = asyncio.get_running_loop(), []
+
+        def use():
+            coroutine = nothing()
+            try:
+                if call == "call_soon_threadsafe":
+                    loop.call_soon_threadsafe(print)
+                else:
+                    asyncio.run_coroutine_threadsafe(coroutine, loop)
+            except NotSimulated as error:
+                raised.append(error)
+            coroutine.close()
+
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+        raise raised[0]
+
+    with pytest.raises(NotSimulated, match="does not have a call from another thread"):
+        simulate(main).result()
+
+
+class TestSmallThings:
+    def test_a_server_and_a_connection_have_a_text(self):
+        """It shows the addresses, as that of a real one does."""
+
+        async def main():
+            async with await asyncio.start_server(lambda *_: None, "server", 9000) as server:
+                _, writer = await asyncio.open_connection("server", 9000)
+                writer.close()
+                return repr(server), repr(writer.get_extra_info("socket"))
+
+        of_server, of_client = simulate(main).result()
+        assert "laddr=('server', 9000)" in of_server
+        assert "raddr=('server', 9000)" in of_client
+
+    @pytest.mark.parametrize("port", ["80", "http", b"80"])
+    def test_a_port_may_be_text(self, port):
+        async def main():
+            async with await asyncio.start_server(lambda *_: None, "server", port):
+                _, writer = await asyncio.open_connection("server", 80)
+                writer.close()
+                _, writer = await asyncio.open_connection("server", port)
+                writer.close()
+
+        simulate(main).result()
+
+    def test_a_service_that_nobody_knows(self):
+        async def main():
+            await asyncio.open_connection("server", "gopherz")
+
+        with pytest.raises(socket.gaierror, match="nobody knows the service 'gopherz'") as caught:
+            simulate(main).result()
+        assert caught.value.errno == socket.EAI_SERVICE
 
 
 class TestWhenItCannotGoOn:

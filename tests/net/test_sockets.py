@@ -5,107 +5,98 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import struct
 from collections.abc import Awaitable, Callable
-from itertools import groupby
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pytest
 
 from wslab.net import simulate
 
-MUCH = 32 << 20  # bytes: more than the buffers of two sockets take
-RST_ON_CLOSE = struct.pack("ii", 1, 0)
+from .peers import Peer, Sipper, last_of_each, slow_road, turns, without_repeats
+
+MUCH = bytes(range(251)) * (1 << 17)  # 33 MB: more than the buffers of two sockets take
+
+# Those that a network in memory has to share with the system's.
+PROPERTIES = (
+    "order",
+    "chunking",
+    "flow control",
+    "half-close",
+    "close with unread data",
+    "RST",
+    "refused",
+    "unreachable",
+    "a peer that does not read",
+    "latency",
+    "bandwidth",
+)
 
 
-class Peer(asyncio.Protocol):
-    """One end; keeps what asyncio calls. stays: whether it goes on after the other end's FIN."""
+@dataclass(frozen=True)
+class Case:
+    """What is done in memory and on loopback. road: latency and bandwidth on the way, if any.
 
-    def __init__(self, *, stays=False, reads=True):
-        self.calls: list[str] = []
-        self.size = 0
-        self.stays, self.reads = stays, reads
-        self.changed = asyncio.Event()
+    run: a coroutine function that returns what is compared; it is called with a context manager
+    that takes a server's port and yields the port to connect to.
+    """
 
-    def note(self, call):
-        self.calls.append(call)
-        self.changed.set()
-
-    async def until(self, condition):
-        while not condition():
-            self.changed.clear()
-            await self.changed.wait()
-
-    async def called(self, call):
-        await self.until(lambda: any(one.startswith(call) for one in self.calls))
-
-    async def has(self, size):
-        await self.until(lambda: self.size >= size)
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.note("made")
-        if not self.reads:
-            transport.pause_reading()
-
-    def data_received(self, data):
-        self.size += len(data)
-        self.note("data")
-
-    def eof_received(self):
-        self.note("eof")
-        return self.stays
-
-    def pause_writing(self):
-        self.note("pause")
-
-    def resume_writing(self):
-        self.note("resume")
-
-    def connection_lost(self, exc):
-        self.note("lost" if exc is None else f"lost {type(exc).__name__}")
-
-    def reset(self):
-        sock = self.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
-        self.transport.abort()
+    proves: str
+    run: Callable[..., Awaitable[Any]]
+    road: dict[str, float]
 
 
-def without_repeats(calls):
-    """How often data comes depends on the system's buffers; that it comes does not."""
-    return [call for call, _ in groupby(calls)]
+CASES: dict[str, Case] = {}
 
 
-async def exchange(script, client, server):
-    """Connect two peers, run the script, and return what each was called, and how much it got."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(30):
-        client, server = client(), server()
-        listener = await loop.create_server(lambda: server, "127.0.0.1", 0)
-        port = listener.sockets[0].getsockname()[1]
-        await loop.create_connection(lambda: client, "127.0.0.1", port)
-        await server.called("made")
-        await script(client, server)
-        for peer in (client, server):
-            if not peer.transport.is_closing():
-                peer.transport.abort()
-            await peer.called("lost")
-        listener.close()
-        await listener.wait_closed()
-    return [(without_repeats(peer.calls), peer.size) for peer in (client, server)]
-
-
-SCRIPTS: dict[str, tuple[Callable[..., Awaitable[None]], dict, dict]] = {}
-
-
-def script(client=None, server=None):
+def case(proves):
     def add(function):
-        SCRIPTS[function.__name__] = (function, client or {}, server or {})
+        CASES[function.__name__] = Case(proves, lambda through: function(), {})
         return function
 
     return add
 
 
-@script()
+def script(proves, client=None, server=None, kind=Peer, **road):
+    """Let two peers play a function; with a road, the order of both ends' last calls counts."""
+
+    def add(function):
+        peers = (partial(kind, **(client or {})), partial(kind, **(server or {})))
+        run = partial(exchange, function, *peers, is_order_fixed=bool(road))
+        CASES[function.__name__] = Case(proves, run, road)
+        return function
+
+    return add
+
+
+async def exchange(script, client, server, through, *, is_order_fixed):
+    """Connect two peers, run the script, and return what each was called, and what it got."""
+    loop = asyncio.get_running_loop()
+    order: list[str] = []
+    async with asyncio.timeout(30):
+        client, server = client("client", order), server("server", order)
+        listener = await loop.create_server(lambda: server, "127.0.0.1", 0)
+        async with through(listener.sockets[0].getsockname()[1]) as port:
+            await loop.create_connection(lambda: client, "127.0.0.1", port)
+            await server.called("made")
+            await client.called("made")
+            order.clear()
+            await script(client, server)
+            last = last_of_each(order) if is_order_fixed else None
+            for peer in (client, server):
+                if not peer.transport.is_closing():
+                    peer.transport.abort()
+                await peer.called("lost")
+        listener.close()
+        await listener.wait_closed()
+    if is_order_fixed:
+        return last, client.checksum, server.checksum
+    return [(without_repeats(peer.calls), peer.size, peer.checksum) for peer in (client, server)]
+
+
+@script("order")
 async def a_greeting_and_an_answer(client, server):
     client.transport.write(b"Hello")
     await server.has(5)
@@ -113,7 +104,7 @@ async def a_greeting_and_an_answer(client, server):
     await client.has(14)
 
 
-@script()
+@script("chunking")
 async def writes_of_one_turn_arrive_together(client, server):
     for _ in range(100):
         client.transport.write(b"x")
@@ -121,7 +112,41 @@ async def writes_of_one_turn_arrive_together(client, server):
     assert server.calls == ["made", "data"]
 
 
-@script()
+@script("order")
+async def many_writes(client, server):
+    for number in range(200):
+        client.transport.write(b"%d " % number)
+        server.transport.write(b"%d " % -number)
+        await asyncio.sleep(0)
+    await client.has(889)
+    await server.has(690)
+
+
+@script("chunking", server={"reads": False})
+async def pieces_that_have_to_wait_arrive_together(client, server):
+    for piece in (b"one", b"two", b"three"):
+        client.transport.write(piece)
+        await asyncio.sleep(0.01)  # nothing tells when it has arrived
+    server.transport.resume_reading()
+    await server.has(1)
+    assert server.calls == ["made", "data"]
+
+
+@script("chunking")
+async def what_is_long_arrives_in_pieces(client, server):
+    client.transport.write(MUCH)
+    await server.has(len(MUCH))
+    assert server.calls.count("data") > 1
+
+
+@script("chunking", kind=Sipper)
+async def a_reader_gets_what_fits_into_its_buffer(client, server):
+    client.transport.write(b"Hello, world")
+    await server.has(12)
+    assert server.calls == ["made", "data", "data", "data"]
+
+
+@script("half-close")
 async def the_server_closes(client, server):
     server.transport.write(b"bye")
     server.transport.close()
@@ -129,13 +154,13 @@ async def the_server_closes(client, server):
     await server.called("lost")
 
 
-@script()
+@script("half-close")
 async def the_client_closes(client, server):
     client.transport.close()
     await server.called("lost")
 
 
-@script()
+@script("half-close")
 async def both_close_at_once(client, server):
     client.transport.close()
     server.transport.close()
@@ -143,7 +168,7 @@ async def both_close_at_once(client, server):
     await server.called("lost")
 
 
-@script(server={"stays": True})
+@script("half-close", server={"stays": True})
 async def a_half_close_is_answered(client, server):
     client.transport.write(b"request")
     client.transport.write_eof()
@@ -153,13 +178,13 @@ async def a_half_close_is_answered(client, server):
     await client.called("lost")
 
 
-@script()
+@script("half-close")
 async def a_half_close_that_the_server_does_not_want(client, server):
     client.transport.write_eof()
     await client.called("lost")
 
 
-@script(server={"reads": False})
+@script("close with unread data", server={"reads": False})
 async def closed_with_unread_data(client, server):
     """What is unread when a socket closes becomes an RST."""
     client.transport.write(b"unread")
@@ -168,26 +193,26 @@ async def closed_with_unread_data(client, server):
     await client.called("lost")
 
 
-@script()
+@script("RST")
 async def reset_by_the_server(client, server):
     server.reset()
     await client.called("lost")
 
 
-@script()
+@script("RST")
 async def reset_by_the_client(client, server):
     client.reset()
     await server.called("lost")
 
 
-@script()
+@script("RST")
 async def bytes_before_a_reset_arrive(client, server):
     server.transport.write(b"last words")
     server.reset()
     await client.called("lost")
 
 
-@script(client={"stays": True})
+@script("RST", client={"stays": True})
 async def a_write_after_the_peer_is_gone(client, server):
     """FIN first, then the answer to a write is RST: a broken pipe, at the write after that."""
     server.transport.close()
@@ -199,54 +224,54 @@ async def a_write_after_the_peer_is_gone(client, server):
     await client.called("lost")
 
 
-@script(server={"reads": False})
+@script("a peer that does not read", server={"reads": False})
 async def a_peer_that_does_not_read(client, server):
-    client.transport.write(bytes(MUCH))
+    client.transport.write(MUCH)
     await client.called("pause")
     assert server.size == 0
     server.transport.resume_reading()
-    await server.has(MUCH)
+    await server.has(len(MUCH))
     await client.called("resume")
 
 
-@script(server={"reads": False})
+@script("a peer that does not read", server={"reads": False})
 async def closing_waits_until_all_is_written(client, server):
-    client.transport.write(bytes(MUCH))
+    client.transport.write(MUCH)
     client.transport.close()
     server.transport.resume_reading()
-    await server.has(MUCH)
+    await server.has(len(MUCH))
     await server.called("lost")
 
 
-@script(server={"reads": False})
+@script("a peer that does not read", server={"reads": False})
 async def aborting_forgets_what_is_not_written(client, server):
-    client.transport.write(bytes(MUCH))
+    client.transport.write(MUCH)
     await client.called("pause")
     client.transport.abort()
     await client.called("lost")
     server.transport.resume_reading()
     await server.called("lost")
-    assert server.size < MUCH
-    server.size = 0  # how much was on its way is the system's business
+    assert server.size < len(MUCH)
+    server.size = server.checksum = 0  # how much was on its way is the system's business
 
 
-@script(server={"reads": False})
+@script("RST", server={"reads": False})
 async def a_reset_while_writing(client, server):
-    client.transport.write(bytes(MUCH))
+    client.transport.write(MUCH)
     await client.called("pause")
     server.reset()
     await client.called("lost")
 
 
-@script()
+@script("flow control")
 async def much_in_both_directions(client, server):
-    client.transport.write(bytes(MUCH))
-    server.transport.write(bytes(MUCH))
-    await client.has(MUCH)
-    await server.has(MUCH)
+    client.transport.write(MUCH)
+    server.transport.write(MUCH)
+    await client.has(len(MUCH))
+    await server.has(len(MUCH))
 
 
-@script(client={"stays": True}, server={"stays": True})
+@script("half-close", client={"stays": True}, server={"stays": True})
 async def both_half_close(client, server):
     client.transport.write_eof()
     await server.called("eof")
@@ -256,7 +281,7 @@ async def both_half_close(client, server):
     await client.called("eof")
 
 
-@script(server={"stays": True})
+@script("RST", server={"stays": True})
 async def a_reset_after_the_fin(client, server):
     client.transport.write_eof()
     await server.called("eof")
@@ -268,54 +293,134 @@ async def a_reset_after_the_fin(client, server):
     await server.called("lost")
 
 
-@pytest.mark.parametrize("latency", [0, 0.01])
-@pytest.mark.parametrize("name", SCRIPTS)
-async def test_the_same_calls_as_on_loopback(name, latency):
-    function, client, server = SCRIPTS[name]
+@script("latency", latency=0.1)
+async def an_answer_is_under_way_twice(client, server):
+    client.transport.write(b"?")
+    await turns()
+    client.note("has done other things")
+    await server.has(1)
+    server.transport.write(b"!")
+    await turns()
+    server.note("has done other things")
+    await client.has(1)
 
-    def run():
-        return exchange(function, lambda: Peer(**client), lambda: Peer(**server))
 
-    assert simulate(run, latency=latency).result() == await run()
+@script("latency", latency=0.1)
+async def messages_pass_each_other(client, server):
+    for peer in (client, server):
+        peer.transport.write(b"written before the other one's has arrived")
+        await turns()
+        peer.note("has written")
+    await asyncio.gather(client.has(1), server.has(1))
+    client.order.sort(key=lambda call: call.partition(" ")[0])  # which end is first is chance
 
 
-async def connect_to(host, port):
+@script("latency", latency=0.1)
+async def an_end_is_under_way_too(client, server):
+    client.transport.write(b"bye")
+    client.transport.close()
+    await client.called("lost")
+    await server.called("lost")
+
+
+@script("bandwidth", bandwidth=200_000)
+async def a_long_message_takes_its_time(client, server):
+    client.transport.write(MUCH[:40_000])
+    await server.has(1)
+    await turns()
+    server.note("has the beginning")
+    await server.has(40_000)
+
+
+@script("bandwidth", bandwidth=200_000)
+async def a_short_message_overtakes_a_long_one_in_the_other_direction(client, server):
+    client.transport.write(MUCH[:40_000])
+    server.transport.write(b"short")
+    await client.has(5)
+    await server.has(40_000)
+
+
+@script("bandwidth", bandwidth=200_000)
+async def a_short_message_behind_a_long_one_waits(client, server):
+    client.transport.write(MUCH[:40_000])
+    await turns()
+    client.transport.write(b"short")
+    await server.has(1)
+    server.transport.write(b"it has begun")
+    await client.has(1)
+    await server.has(40_005)
+
+
+@script("flow control", bandwidth=len(MUCH) * 2)
+async def a_writer_is_held_back_by_a_thin_line(client, server):
+    client.transport.write(MUCH)
+    await server.has(len(MUCH))
+    assert client.calls == ["made", "pause", "resume"]
+
+
+async def refused(attempt):
     with pytest.raises(OSError) as caught:  # noqa: PT011
-        await asyncio.open_connection(host, port)
+        await attempt
     return type(caught.value), caught.value.errno
 
 
+@case("refused")
 async def nobody_listens():
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     listener.close()
     await listener.wait_closed()
-    return await connect_to("127.0.0.1", port)
+    return await refused(asyncio.open_connection("127.0.0.1", port))
 
 
+@case("refused")
 async def the_port_is_taken():
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    with pytest.raises(OSError) as caught:  # noqa: PT011
-        await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+    found = await refused(asyncio.start_server(lambda *_: None, "127.0.0.1", port))
     listener.close()
-    return type(caught.value), caught.value.errno
+    return found
 
 
-@pytest.mark.parametrize("case", [nobody_listens, the_port_is_taken])
-async def test_the_same_errors_as_on_loopback(case):
-    assert simulate(case).result() == await case()
+@case("unreachable")
+async def addresses_of_many_hosts():
+    """The system refuses these at once: nothing is sent, and nothing else happens before."""
+    loop, order = asyncio.get_running_loop(), []
+    for host in ("224.0.0.1", "255.255.255.255"):
+        made = partial(order.append, "a protocol is made")
+        loop.call_soon(order.append, "the next turn")
+        order.append(await refused(loop.create_connection(made, host, 80)))
+        await turns()
+    return order
+
+
+TRIALS = [
+    (name, seconds) for name, one in CASES.items() for seconds in (0, 0.01)[: 2 - bool(one.road)]
+]
+
+
+@pytest.mark.parametrize(("name", "latency"), TRIALS)
+async def test_the_same_as_on_loopback(name, latency):
+    one = CASES[name]
+    in_memory = simulate(lambda: one.run(nullcontext), **{"latency": latency, **one.road})
+    through = partial(slow_road, **one.road) if one.road else nullcontext
+    assert in_memory.result() == await one.run(through)
+
+
+def test_every_property_is_compared():
+    assert {one.proves for one in CASES.values()} == set(PROPERTIES)
 
 
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
         ("192.0.2.1", (OSError, errno.EHOSTUNREACH)),
+        ("ff02::1", (OSError, errno.ENETUNREACH)),
         ("nowhere.example", (socket.gaierror, socket.EAI_NONAME)),
     ],
 )
 def test_a_host_that_nobody_has(host, expected):
-    assert simulate(lambda: connect_to(host, 80)).result() == expected
+    assert simulate(lambda: refused(asyncio.open_connection(host, 80))).result() == expected
 
 
 async def served(script, host="server"):

@@ -1,8 +1,9 @@
-"""Cells that the network in memory cannot run: those with a tag, and those that use their names.
+"""Cells that need more than a web page has: those with a tag, and those that use their names.
 
-A tag says what a cell needs: `needs-process` is a second process, and `needs-browser` is a browser
-that reaches the server. Names are followed from cell to cell: a cell that uses a name of such a
-cell is skipped too, and so are those that use its own names.
+A tag says what a cell needs: `needs-process` is a second process, `needs-browser` is a browser that
+reaches the server, and `needs-package` is a package that no page brings along. CPython with the
+network in memory has all packages and lacks the rest. Names are followed from cell to cell: a cell
+that uses a name of such a cell is skipped too, and so are those that use its own names.
 
     python tests/notebooks/needs.py        lists the cells of all lessons
 """
@@ -21,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # The lessons that run both ways, with their exercises.
 BOTH_WAYS = ("00", "02", "03", "04", "06", "07", "08")
 PREFIX = "needs-"
-KINDS = {"needs-process", "needs-browser"}
+IN_PAGE_ALONE = {"needs-package"}
+KINDS = {"needs-process", "needs-browser"} | IN_PAGE_ALONE
 
 Names = set[str]
 
@@ -119,18 +121,19 @@ def uses(source: str) -> Uses:
     return found
 
 
-def skipped(nb: NotebookNode, **lacking: str) -> dict[int, str]:
+def skipped(nb: NotebookNode, *, in_page: bool = False) -> dict[int, str]:
     """Return the cells that need more than there is in memory, by index, and the reason.
 
-    lacking: modules that are missing, too, by their names, with the reason.
+    in_page: whether to return those that need more than a page has.
     """
+    lacking = KINDS if in_page else KINDS - IN_PAGE_ALONE
     found: dict[int, str] = {}
-    tainted = dict(lacking)  # a name, and the reason why it is missing
+    tainted: dict[str, str] = {}  # a name, and the reason why it is missing
     for index, cell in enumerate(nb.cells):
         if cell.cell_type != "code":
             continue
         seen = uses(cell.source)
-        tags = [tag for tag in cell.metadata.get("tags", []) if tag.startswith(PREFIX)]
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag in lacking]
         reason = tags[0] if tags else ""
         for name in sorted(seen.used & tainted.keys()):
             reason = reason or f"uses {name}: {tainted[name]}"
@@ -139,8 +142,13 @@ def skipped(nb: NotebookNode, **lacking: str) -> dict[int, str]:
             tainted |= dict.fromkeys(seen.bound, reason.rpartition(": ")[2])
         else:
             tainted = {name: why for name, why in tainted.items() if name not in seen.bound}
-            tainted |= lacking
     return found
+
+
+def in_pyodide() -> list[Path]:
+    """Return the notebooks whose cells are compared in a page's Python, too."""
+    notebooks = ROOT / "notebooks"
+    return [*sorted(notebooks.glob("0[02-8]_*.ipynb")), notebooks / "glossary.ipynb"]
 
 
 def lessons() -> Iterator[Path]:
@@ -152,5 +160,5 @@ def lessons() -> Iterator[Path]:
 
 if __name__ == "__main__":
     for path in sorted(ROOT.glob("notebooks/*.ipynb")):
-        for index, reason in skipped(nbformat.read(path, as_version=4)).items():
+        for index, reason in skipped(nbformat.read(path, as_version=4), in_page=True).items():
             print(f"{path.name}, cell {index}: {reason}")

@@ -10,8 +10,8 @@ from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-__all__ = ["LOOPBACK", "SCHEME_PORTS", "authority", "check_port", "is_address", "is_loopback"]
-__all__ += ["plain", "reachable", "reaches"]
+__all__ = ["LOOPBACK", "SCHEME_PORTS", "authority", "check_port", "is_address", "is_for_many"]
+__all__ += ["is_loopback", "plain", "reachable", "reaches"]
 
 LOOPBACK = "127.0.0.1"
 SCHEME_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
@@ -57,6 +57,17 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@lru_cache(256)
+def is_for_many(host: str) -> bool:
+    """Tell whether an address means several hosts at once, so that TCP cannot connect to it.
+
+    >>> is_for_many("224.0.0.1"), is_for_many("ff02::1"), is_for_many("255.255.255.255")
+    (True, True, True)
+    """
+    host = plain(host)
+    return is_address(host) and (ip_address(host).is_multicast or host == "255.255.255.255")
 
 
 @lru_cache(256)

@@ -45,7 +45,8 @@ class Fault:
 
     kind: "cut" and "reset" end the connections, and nobody can connect while they last. "freeze",
     "delay", "split", "throttle" and "drop_after" are those of `Cable`, and need some time to
-    matter. "crash" ends the programs that were started with `launch`. They start again after it.
+    matter. After "drop_after", TCP waits for the lost bytes forever, while a cable can go on.
+    "crash" ends the programs that were started with `launch`. They start again after it.
     side: "client", "server" or "both". keeps: whether the programs' disks outlive a crash.
     amount: seconds for "delay", bytes for "split" and "drop_after", bytes per second for
     "throttle".

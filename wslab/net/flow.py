@@ -100,9 +100,11 @@ class Flow:
             self.lose(at, len(data))
 
     def changed(self) -> None:
-        """Look again, after the faults have changed."""
+        """Look again, after the faults have changed: nothing waits longer than the new delay."""
         if self.timer is not None:
             self.timer.cancel()
+        latest = self.loop.time() + self.faults.delay
+        self.queue = deque((min(due, latest), at, data) for due, at, data in self.queue)
         self.pump()
 
     def pump(self) -> None:
@@ -111,7 +113,7 @@ class Flow:
         while self.queue and not self.faults.frozen:
             due, at, data = self.queue[0]
             wait = due - self.loop.time()
-            if wait > 0 and self.faults.delay:
+            if wait > 0:
                 self.timer = self.loop.call_later(wait, self.pump, context=self.context)
                 return
             self.queue.popleft()

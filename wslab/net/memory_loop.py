@@ -13,8 +13,10 @@ import socket
 import threading
 from asyncio import selector_events
 from collections.abc import Callable, Iterable
+from socket import EAI_SERVICE, gaierror
 from typing import Any, NoReturn
 
+from wslab.net.address import LOOPBACK, SCHEME_PORTS
 from wslab.net.errors import NotSimulated
 from wslab.net.network import MemoryNetwork
 from wslab.net.sockets import MemorySocket
@@ -123,7 +125,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
             options.pop(useless, None)
         if sock is None:
             hosts = [host or ""] if isinstance(host, str | None) else list(host)
-            sock = self.network.listen(hosts, port or 0)
+            sock = self.network.listen(hosts, _number(port))
         self._check(sock)
         factory = self.network.numbered(protocol_factory)
         return await super().create_server(factory, sock=sock, **options)
@@ -144,7 +146,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
         if sock is None:
             if options.get("ssl") and options.get("server_hostname") is None:
                 options["server_hostname"] = host
-            sock = await self.network.dial(host or "", port or 0)
+            sock = await self.network.dial(host or "", _number(port))
         self._check(sock)
         factory = self.network.numbered(protocol_factory)
         return await super().create_connection(factory, sock=sock, **options)
@@ -162,7 +164,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> list[tuple[Any, ...]]:
         """Let each name stand for itself: there is no one to ask."""
         kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        return [(*kind, "", (host or "127.0.0.1", int(port or 0)))]
+        return [(*kind, "", (host or LOOPBACK, _number(port)))]
 
     # What there is none of
 
@@ -182,6 +184,15 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
 
     def _write_to_self(self) -> None:
         pass
+
+
+def _number(port: int | str | None) -> int:
+    """Return a port, which may be the name of a service; gaierror if nobody knows the name."""
+    port = SCHEME_PORTS.get(port, port) if isinstance(port, str) else port or 0
+    try:
+        return int(port)
+    except ValueError:
+        raise gaierror(EAI_SERVICE, f"nobody knows the service {port!r}") from None
 
 
 def in_memory() -> MemoryLoop | None:
@@ -205,7 +216,8 @@ for _what, _methods in {
     "a Unix socket": "create_unix_server create_unix_connection",
     "a signal handler": "add_signal_handler remove_signal_handler",
     "a socket of the system": "connect_accepted_socket sock_accept sock_connect sock_recv "
-    "sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto sock_sendfile",
+    "sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto",
+    "a system that sends files": "sendfile sock_sendfile",
     "a name service": "getnameinfo",
 }.items():
     for _method in _methods.split():

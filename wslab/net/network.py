@@ -7,12 +7,12 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from errno import EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
+from errno import EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT
 from functools import lru_cache, partial
 from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
-from wslab.net.address import LOOPBACK, is_address, is_loopback, plain, reachable
+from wslab.net.address import LOOPBACK, is_address, is_for_many, is_loopback, plain, reachable
 from wslab.net.errors import failure
 from wslab.net.flow import Faults
 from wslab.net.launch import Program
@@ -148,6 +148,8 @@ class MemoryNetwork:
         kind gaierror if nobody has the name, and TimeoutError after two minutes without an answer.
         """
         host = reachable(host)
+        if is_for_many(host):
+            raise failure(ENETUNREACH)  # at once, because the system itself refuses
         connection, answer = (
             self._connection(host, port),
             asyncio.get_running_loop().create_future(),

@@ -66,6 +66,10 @@ class MemorySocket:
         """Return (host, port) of this end."""
         return self.address
 
+    def getpeername(self) -> Address:
+        """Return (host, port) of the other end; OSError if there is none."""
+        raise failure(ENOTCONN)
+
     def setblocking(self, flag: bool) -> None:
         """Nothing here ever blocks."""
 
