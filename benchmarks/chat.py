@@ -1,32 +1,33 @@
-"""What a chat message costs the server for each member that gets it, against other servers.
+"""The cost of a message to many members, for each server and each member that gets it.
 
     python benchmarks/chat.py [--rounds N] [--members N …] [--in-flight N …] [--bytes N …]
+                              [--servers NAME …]
 
     node        the server of the tutorial (the Chinese article on WebSocket that the course started
                 from) in Node, without its console.log: the measure, 1.00
     chat        `python -m wslab serve chat --rate off`
+    hub binary  `wslab.kit.hub` sends each binary message to everybody as it is
+    node binary Node's `ws` does the same, and reads no JSON, unlike the tutorial's server
     broadcast   the tutorial's server in Python with `websockets.broadcast`, without compression
     deflate     the same with the library's default, permessage-deflate
     socketio    the same with python-socketio, WebSocket only
     asyncio     no WebSocket library: bare transports that do just enough, one write per member and
                 read; about the limit for Python's event loop
 
-Binary messages have a comparison of their own; with `--binary` it is the only one:
+A binary message has as many bytes as the text that the tutorial's server would send.
 
-    node binary a server in Node that sends each message to everybody: the measure, 1.00
-    hub binary  the same with `wslab.kit.hub`
+Every server is a process of its own, on one core. This process, on the other core, is all the
+members. One of the members sends a message, and all of them get it. A message is in flight until
+everybody has it. If several are in flight, sixteen members take turns.
 
-Every server is a process of its own, on one core; this process, on the other, is all the members.
-A message is sent by one of the members and reaches all. "In flight" is how many messages have been
-sent that have not reached everybody yet; with more than one, sixteen members take turns. What
-counts is the CPU time of the server's process per delivery (one message to one member). In a round
-each server is measured once, in turn, and only ratios of one round count; the table shows their
-median and quartiles. Deliveries a second and the times from sending to arriving depend on the load
-generator too, whose own ceiling is printed: how fast it takes frames that are there already.
+The table compares the CPU time of the server's process per delivery, which is one message to one
+member. In a round each server is measured once, in turn. Only ratios of one round count, and the
+table shows their median and quartiles. Deliveries a second and delays depend on the load generator
+too. Its own limit is printed: how fast it takes frames that are there already.
 
-At the end: how much one member that does not read delays the others (at our server, told never to
-drop anybody), and memory, which is what the server's process grows by for each member that is
-connected and says nothing.
+Two more results follow. The first shows how much one member that does not read delays the others. There
+our server may never drop anybody. The second shows by how much the server's process grows for each
+member that is connected and says nothing.
 Needs Linux, whose clocks tell another process's CPU time, and Node with `ws` in tests/interop.
 """
 
@@ -44,7 +45,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -55,7 +56,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SPEAKERS = 16
 WORK = 0.15  # seconds of the generator's time that a measurement is to take
 NODE, OURS, PATIENT = "node", "chat", "patient"
-BINARY = ("node binary", "hub binary")
 
 
 # The servers that are not elsewhere; each prints its URL
@@ -173,22 +173,22 @@ async def serve_relay() -> None:
         async for data in ws:
             hub.publish(data)
 
-    print(lab.serve(relay).url, flush=True)
+    print(lab.serve(relay, ping_interval=None).url, flush=True)  # Node's server sends no Pings
     await asyncio.Event().wait()
 
 
 SERVED_HERE: dict[str, Callable[[], Any]] = {
+    "hub binary": serve_relay,
     "broadcast": lambda: serve_broadcast(None),
     "deflate": lambda: serve_broadcast("deflate"),
     "socketio": serve_socketio,
     "asyncio": serve_bare,
     PATIENT: serve_patient,
-    BINARY[1]: serve_relay,
 }
 COMMANDS = {
     NODE: ["node", str(ROOT / "tests" / "interop" / "tutorial_chat_server.js")],
-    BINARY[0]: ["node", str(ROOT / "tests" / "interop" / "relay_server.js")],
     OURS: [sys.executable, "-m", "wslab", "serve", "chat", "--rate", "off"],
+    "node binary": ["node", str(ROOT / "tests" / "interop" / "relay_server.js")],
     **{name: [sys.executable, __file__, "--server", name] for name in SERVED_HERE},
 }
 
@@ -280,7 +280,7 @@ class Crowd:
         self.speech = Speech(as_json("setName"), as_json("chat"))
         if name == "socketio":
             self.speech = Speech(as_event("setName"), as_event("chat"))
-        elif name in BINARY:
+        elif name.endswith("binary"):
             self.speech = Speech(as_bytes, as_bytes)
 
     def join(self, count: int) -> None:
@@ -532,11 +532,11 @@ def memory(members: int, servers: list[str]) -> None:
             server.stop()
 
 
-def compare(names: Sequence[str], members: int, options: argparse.Namespace) -> None:
-    """Measure these servers with so many members; the first one is the measure."""
+def compare(members: int, options: argparse.Namespace) -> None:
+    """Measure the servers with so many members; the first one is the measure."""
     with ExitStack() as stack:
         crowds = {}
-        for name in names:
+        for name in options.servers:
             server = Process(name)
             stack.callback(server.stop)
             crowds[name] = crowd = Crowd(name, server)
@@ -559,7 +559,7 @@ def main() -> None:
         return
     if not sys.platform.startswith("linux"):
         raise SystemExit("this benchmark reads Linux's clocks of other processes")
-    files = (len(options.servers) + len(BINARY)) * max(options.members) + 500
+    files = len(options.servers) * max(options.members) + 500
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < files:
         raise SystemExit(f"{files} open files are needed, {hard} allowed: fewer --members")
@@ -568,10 +568,7 @@ def main() -> None:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     print(f"Node {node.stdout.strip()}; ratios: higher is better")
     for members in options.members:
-        for names in (BINARY,) if options.binary else (options.servers, BINARY):
-            compare(names, members, options)
-    if options.binary:
-        return
+        compare(members, options)
     stalled(200, options.rounds)
     memory(max(options.members), options.servers)
 
@@ -586,13 +583,11 @@ def parse() -> argparse.Namespace:
         "--servers",
         nargs="+",
         choices=COMMANDS,
-        default=[n for n in COMMANDS if n not in (PATIENT, *BINARY)],
+        default=[name for name in COMMANDS if name != PATIENT],
     )
-    parser.add_argument("--binary", action="store_true", help="only the binary messages")
     parser.add_argument("--server", choices=SERVED_HERE, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if NODE not in options.servers:
-        options.servers.insert(0, NODE)
+    options.servers = list(dict.fromkeys((NODE, *options.servers)))
     return options
 
 
