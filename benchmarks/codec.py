@@ -119,7 +119,10 @@ def serializers(payload: bytes, masked: bool) -> dict[str, Operation]:
     protocol = FrameProtocol(client=masked, extensions=[])
 
     def wslab() -> bytes:
-        return Frame(BINARY, payload, True, 0, os.urandom(4) if masked else None).serialize()
+        return Frame(BINARY, payload).serialize()
+
+    def wslab_masked() -> bytes:
+        return Frame(BINARY, payload, mask=os.urandom(4)).serialize()
 
     def library() -> bytes:
         frame = websockets.frames.Frame(LIBRARY_BINARY, payload)
@@ -128,7 +131,7 @@ def serializers(payload: bytes, masked: bool) -> dict[str, Operation]:
     def wsproto() -> bytearray:
         return protocol.send_data(payload)
 
-    return {WSLAB: wslab, WEBSOCKETS: library, WSPROTO: wsproto}
+    return {WSLAB: wslab_masked if masked else wslab, WEBSOCKETS: library, WSPROTO: wsproto}
 
 
 @contextmanager

@@ -247,7 +247,7 @@ class Frame(NamedTuple):
             payload = apply_mask(payload, header.mask)
         return cls(opcode, payload, header.fin, header.rsv, header.mask), end
 
-    def serialize(self, *, check: bool = True) -> bytes:
+    def serialize(self, check: bool = True) -> bytes:
         """Write the frame as bytes, in the fewest length bytes.
 
         check: True raises ProtocolError for a reserved opcode, and for a control frame that is too
@@ -263,21 +263,20 @@ class Frame(NamedTuple):
                 raise TypeError(f"payload is {seen}, not bytes; encode text: text.encode()")
             payload = bytes(payload)  # a memoryview's items may be larger than a byte
         length = len(payload)
-        first = opcode | 0x80 if fin else opcode
-        if rsv or opcode > 2 or opcode < 0:  # plain data may have any size, and be fragmented
+        first = rsv << 4 | opcode
+        if first > 2 or first < 0:  # plain data may have any size, and be fragmented
             if not (0 <= opcode <= 15 and 0 <= rsv <= 7):
                 seen = f"opcode is {opcode}, at most 15; rsv is {rsv}, at most 7"
                 raise ValueError(f"{seen} (RFC 6455 §5.2)")
             if check:
                 check_header(Header(fin, rsv, opcode, mask, length, 0), None, rsv)
-            first |= rsv << 4
-        second = 0 if mask is None else 0x80
+        if fin:
+            first |= 0x80
+        second = 0
+        if mask is not None:
+            second, payload = 0x80, mask + apply_mask(payload, mask)
         if length < 126:
-            header = _BYTES[first] + _BYTES[second | length]
-        elif length < 1 << 16:
-            header = _BYTES[first] + _BYTES[second | 126] + length.to_bytes(2)
-        else:
-            header = _BYTES[first] + _BYTES[second | 127] + length.to_bytes(8)
-        if mask is None:
-            return header + payload
-        return header + mask + apply_mask(payload, mask)
+            return _BYTES[first] + _BYTES[second | length] + payload
+        if length < 1 << 16:
+            return _BYTES[first] + _BYTES[second | 126] + length.to_bytes(2) + payload
+        return _BYTES[first] + _BYTES[second | 127] + length.to_bytes(8) + payload
