@@ -107,7 +107,7 @@ class ReconnectingClient:
         )
         self._attempt: Attempt | None = None
         self._events: deque[ClientEvent] = deque()
-        self._changed = asyncio.Condition()
+        self._waiting: list[tuple[asyncio.Future[None], Callable[[], object]]] = []  # in order
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._start = 0.0
@@ -146,15 +146,13 @@ class ReconnectingClient:
 
         Raises NotDelivered if the client closes or fails before that.
         """
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self.outbox or self._is_over())
+        await self._wait_for(lambda: not self.outbox or self._is_over())
         if self.outbox:
             raise NotDelivered(self.outbox.keys, self.status)
 
     async def until(self, *states: ClientState) -> None:
         """Wait until it is in one of these states."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.state in states)
+        await self._wait_for(lambda: self.state in states)
 
     def retry_now(self) -> None:
         """End the wait for the next attempt, for example when somebody has pressed "now"."""
@@ -166,12 +164,11 @@ class ReconnectingClient:
 
     async def __anext__(self) -> ClientEvent:
         """Return the next event."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._events or self._is_over())
-            if not self._events:
-                raise StopAsyncIteration
-            event = self._events.popleft()
-            self._changed.notify_all()
+        await self._wait_for(lambda: self._events or self._is_over())
+        if not self._events:
+            raise StopAsyncIteration
+        event = self._events.popleft()
+        self._wake()
         return event
 
     async def start(self) -> Self:
@@ -194,7 +191,7 @@ class ReconnectingClient:
         self._task.cancel()
         await asyncio.wait([self._task])
         if self.state is not ClientState.FAILED:
-            await self._enter(ClientState.CLOSED, "by this side")
+            self._enter(ClientState.CLOSED, "by this side")
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -208,9 +205,8 @@ class ReconnectingClient:
         """
         try:
             if kind is None and not self._is_closed:
-                async with self._changed:
-                    self.queue = math.inf  # nobody takes events any more
-                    self._changed.notify_all()
+                self.queue = math.inf  # nobody takes events any more
+                self._wake()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LINGER):
                         await self.delivered()
@@ -229,24 +225,24 @@ class ReconnectingClient:
                 if not ending.retry and self.renew and (url := await self.renew(ending)):
                     self.url, ending = url, replace(ending, retry=True)
                 if not ending.retry:
-                    await self._fail(ending)
+                    self._fail(ending)
                     return
                 # Added to it, because clients that were told the same would come at the same time.
                 delay = self.attempts.ended(lasted) + min(ending.wait, LONGEST_WAIT)
                 number = self.attempts.number
                 text = f"attempt {number} in {delay:.1f} s; {ending.text}"
                 self._hurry.clear()
-                await self._enter(ClientState.WAITING, text, ending=ending)
+                self._enter(ClientState.WAITING, text, ending=ending)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(delay):
                         await self._hurry.wait()
-                await self._enter(ClientState.CONNECTING, f"attempt {number}")
+                self._enter(ClientState.CONNECTING, f"attempt {number}")
         except Exception as error:  # a bug in here must not look like a quiet network
-            await self._fail(Ending("confused", f"{type(error).__name__}: {error}", retry=False))
+            self._fail(Ending("confused", f"{type(error).__name__}: {error}", retry=False))
             raise
 
-    async def _fail(self, ending: Ending) -> None:
-        await self._enter(ClientState.FAILED, ending.text, Failed(ending), ending=ending)
+    def _fail(self, ending: Ending) -> None:
+        self._enter(ClientState.FAILED, ending.text, Failed(ending), ending=ending)
 
     def _is_over(self) -> bool:
         return self._task is None or self.state in (ClientState.CLOSED, ClientState.FAILED)
@@ -255,23 +251,37 @@ class ReconnectingClient:
         at = asyncio.get_running_loop().time() - self._start
         self.changes.append(Change(at, state, text, ending))
 
-    async def _enter(
+    def _enter(
         self, state: ClientState, text: str, *events: ClientEvent, ending: Ending | None = None
     ) -> None:
         """Change the state; the application sees the events that belong to it next."""
-        async with self._changed:
-            self._events.extend(events)
-            self._note(state, text, ending)
-            self._changed.notify_all()
+        self._events.extend(events)
+        self._note(state, text, ending)
+        self._wake()
 
     async def _emit(self, *events: Online | ClientEvent) -> None:
         """Take an attempt's events; after a message, wait while too many events are waiting."""
-        async with self._changed:
-            for event in events:
-                if isinstance(event, Online):
-                    self._note(ClientState.ONLINE, event.text)
-                else:
-                    self._events.append(event)
-            self._changed.notify_all()
-            if events and isinstance(events[-1], Received):
-                await self._changed.wait_for(lambda: len(self._events) < self.queue)
+        for event in events:
+            if isinstance(event, Online):
+                self._note(ClientState.ONLINE, event.text)
+            else:
+                self._events.append(event)
+        self._wake()
+        if events and isinstance(events[-1], Received):
+            await self._wait_for(lambda: len(self._events) < self.queue)
+
+    async def _wait_for(self, is_true: Callable[[], object]) -> None:
+        """Wait until something is true of this client; `_wake` tells it."""
+        while not is_true():
+            waiting = (asyncio.get_running_loop().create_future(), is_true)
+            self._waiting.append(waiting)
+            try:
+                await waiting[0]
+            finally:
+                self._waiting.remove(waiting)
+
+    def _wake(self) -> None:
+        """Something has changed: wake those alone who wait for what is true now."""
+        for future, is_true in self._waiting:
+            if not future.done() and is_true():
+                future.set_result(None)

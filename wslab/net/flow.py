@@ -10,12 +10,15 @@ import contextvars
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 __all__ = ["Faults", "Flow"]
 
 # A flow that holds back more than this stops reading, as a full network does.
 BACKLOG = 1 << 20
 Item = bytes | Callable[[], None]
+CallAt = Callable[[float, Callable[[], None]], Any]  # returns what cancels the call
 TICK = 0.02  # seconds between the pieces of a throttled flow
 
 
@@ -47,6 +50,7 @@ class Flow:
     write: called with bytes once they may pass; it returns whether it could deliver them.
     pause: called with True to stop the sender, and with False to let it go on.
     lose: called with place and size of bytes that will never arrive.
+    call_at: calls a function at a time and returns what cancels it; by default the loop's.
     """
 
     def __init__(
@@ -56,18 +60,20 @@ class Flow:
         write: Callable[[bytes], bool],
         pause: Callable[[bool], None],
         lose: Callable[[int, int], None],
+        call_at: CallAt | None = None,
     ) -> None:
         self.faults = faults
         self.write = write
         self.pause = pause
         self.lose = lose
         self.loop = asyncio.get_running_loop()
-        self.context = contextvars.Context()  # not the sender's: what it has sent outlives it
+        # Not in the sender's context: what it has sent outlives it.
+        self.call_at = call_at or partial(self.loop.call_at, context=contextvars.Context())
         self.pushed = 0  # bytes taken so far
         self.passed = 0  # of them let through since drop_after was set
         self.queue: deque[tuple[float, int, Item]] = deque()  # (when due, place, what)
         self.backlog = 0  # bytes in the queue
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: Any = None
 
     def push(self, data: Item) -> None:
         """Take bytes, or what is to be called when all bytes before it have passed."""
@@ -112,9 +118,9 @@ class Flow:
         self.timer = None
         while self.queue and not self.faults.frozen:
             due, at, data = self.queue[0]
-            wait = due - self.loop.time()
-            if wait > 0:
-                self.timer = self.loop.call_later(wait, self.pump, context=self.context)
+            now = self.loop.time()
+            if due > now:
+                self.timer = self.call_at(due, self.pump)
                 return
             self.queue.popleft()
             size, pause = self._step(_size(data))
@@ -124,7 +130,7 @@ class Flow:
             self.backlog -= _size(data)
             self._out(at, data)
             if pause:  # also before bytes that are still to come
-                self.timer = self.loop.call_later(pause, self.pump, context=self.context)
+                self.timer = self.call_at(now + pause, self.pump)
                 return
         if self.backlog <= BACKLOG and not self.faults.frozen:
             self.pause(False)

@@ -11,7 +11,7 @@ import gc
 import heapq
 import itertools
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -48,6 +48,18 @@ def _make_task(loop: Any, coroutine: Any, **options: Any) -> SimulatedTask:
     return SimulatedTask(coroutine, loop=loop, **options)
 
 
+class Delivery:
+    """Something that the network will do. It belongs to no program, so it is not a callback."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function: Callable[[], None] | None = function
+
+    def cancel(self) -> None:
+        self.function = None
+
+
 class SimulatedLoop(MemoryLoop):
     """A loop with a virtual clock; `run` runs a program on it. network: connects its sockets.
 
@@ -66,13 +78,21 @@ class SimulatedLoop(MemoryLoop):
         self.launched: list[Any] = []  # what `launch` has started
         self.crashed: list[Program] = []
         self.numbers = itertools.count(1)  # of tasks
+        self._deliveries: list[tuple[float, int, Delivery]] = []  # a heap
+        self._delivered = itertools.count()
         super().__init__(network or MemoryNetwork())
+        self.network.call_at = self._deliver_at
         self.set_debug(False)  # `python -X dev` turns it on: that takes ten times as long
         self.set_task_factory(_make_task)
 
     def time(self) -> float:
         """Return the virtual time, in seconds."""
         return self.now
+
+    def _deliver_at(self, when: float, function: Callable[[], None]) -> Delivery:
+        delivery = Delivery(function)
+        heapq.heappush(self._deliveries, (when, next(self._delivered), delivery))
+        return delivery
 
     # One turn
 
@@ -87,9 +107,9 @@ class SimulatedLoop(MemoryLoop):
             button.armed = before
 
     def _turn(self) -> None:
+        ready, timers = self._ready, self._scheduled
         if self.network.touched:
             self._process_events(self._selector.select())
-        ready, timers = self._ready, self._scheduled
         if not ready and not self._stopping:
             self._let_time_pass()
         while timers and timers[0]._when <= self.now:
@@ -112,14 +132,24 @@ class SimulatedLoop(MemoryLoop):
                 handle._run()
 
     def _let_time_pass(self) -> None:
+        """Jump to whatever is next. The network comes first, and programs find what it has done."""
         self._drop_cancelled()
-        if not self._scheduled:
+        timers, deliveries = self._scheduled, self._deliveries
+        while deliveries and deliveries[0][2].function is None:
+            heapq.heappop(deliveries)
+        if not timers and not deliveries:
             raise Deadlock(self.now, waiting(self))
-        if (due := self._scheduled[0]._when) > self.limit:
+        due = min([timer._when for timer in timers[:1]] + [when for when, *_ in deliveries[:1]])
+        if due > self.limit:
             self.now = self.limit
             raise OutOfTime(self.limit, waiting(self))
         if due > self.now:
             self.now, self.steps = due, 0
+        while deliveries and deliveries[0][0] <= self.now:
+            if (function := heapq.heappop(deliveries)[2].function) is not None:
+                function()
+        if self.network.touched:
+            self._process_events(self._selector.select())
 
     # From the first step to the last
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from wslab.net.address import LOOPBACK, is_address, is_for_many, is_loopback, plain, reachable
 from wslab.net.errors import failure
-from wslab.net.flow import Faults
+from wslab.net.flow import CallAt, Faults
 from wslab.net.launch import Program
 from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket
 
@@ -70,6 +70,7 @@ class MemoryNetwork:
     def __init__(
         self, latency: float = 0.0, bandwidth: float | None = None, *, record: bool = False
     ) -> None:
+        self.call_at: CallAt | None = None
         self.perfect = Faults(delay=latency, rate=bandwidth)
         self.faults: dict[Side, Faults] = {side: replace(self.perfect) for side in SIDES}
         self.is_down: int | None = None  # the error of those who connect, while nobody can

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from wslab.net.address import LOOPBACK, is_loopback
 from wslab.net.errors import failure
-from wslab.net.flow import Faults, Flow, Item
+from wslab.net.flow import CallAt, Faults, Flow, Item
 from wslab.net.launch import PROGRAM
 
 __all__ = ["WINDOW", "ListeningSocket", "MemorySocket", "TcpSocket"]
@@ -28,7 +28,12 @@ Address = tuple[str, int]
 
 
 class Host(Protocol):
-    """The network that a socket belongs to, as far as the socket calls it."""
+    """The network that a socket belongs to, as far as the socket calls it.
+
+    call_at: lets it do something at a time; None for a timer of the loop.
+    """
+
+    call_at: CallAt | None
 
     def touch(self, number: int) -> object:
         """Something has happened to a socket: it may be ready now."""
@@ -107,7 +112,13 @@ class TcpSocket(MemorySocket):
 
     def __init__(self, host: Host, address: Address, faults: Faults) -> None:
         super().__init__(host, address)
-        self.flow = Flow(faults, write=self._deliver, pause=lambda on: None, lose=self._lose)
+        self.flow = Flow(
+            faults,
+            write=self._deliver,
+            pause=lambda on: None,
+            lose=self._lose,
+            call_at=host.call_at,
+        )
         self.told: Callable[[bytes | str], None] = lambda what: None
         self.lost: Callable[[int, int], None] = lambda at, size: None
         self.arrived: deque[bytes] = deque()
