@@ -7,7 +7,7 @@ LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
 LESSON      ?= 00_start_here
 DIR         ?= classroom
-WORKERS     ?= 3
+WORKERS     ?= 4
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
 
 VENV := .venv
@@ -30,7 +30,8 @@ test: test-code test-notebooks ## every test, then every notebook against its re
 # course has none, and take a fifth of the time.
 DEV_MODE := PYTHONDEVMODE=1 PYTHONMALLOC=default
 
-# More workers than cores: most tests wait, for a browser, a kernel or a heartbeat.
+# More workers than cores: most tests wait, for a browser, a kernel or a heartbeat. At most two of
+# them run a browser at a time, see tests/scheduler.py.
 test-code: $(VENV)/.dev
 	$(DEV_MODE) $(PY) -m pytest -n $(WORKERS) --cov --durations=40
 

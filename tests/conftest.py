@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -21,11 +20,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from wslab import lab
 from wslab.lab.checks import find_chromium
 from wslab.lab.registry import registry
+
+from .scheduler import OneByOne
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["WSLAB_PROGRESS"] = "off"  # what tests solve is nobody's progress
@@ -37,18 +37,6 @@ PATIENCE = 45  # seconds after which a test gives up; a quiet machine needs one
 BENCH = {"apps", "kit", "lab", "scratch"}  # rooms whose tests start servers
 
 INTEROP = ROOT / "tests" / "interop"
-
-# Files whose tests share what takes long to start (a JupyterLab, a graded course):
-# one worker runs the whole file. All other tests go one by one to whoever has time.
-TOGETHER = re.compile(r"tests/browser/|tests/exercises/test_(classroom|grading)")
-
-
-class OneByOne(LoadScopeScheduling):
-    """Gives workers single tests, and files only where their tests belong together."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if TOGETHER.match(path) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
