@@ -21,9 +21,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from wslab import lab
-from wslab.apps.socketio.chat import SocketIOChatClient, serve_chat
+from wslab.apps.socketio.chat import serve_chat
 from wslab.apps.socketio.recovery import RecoveringChat
 from wslab.apps.socketio.server import CLIENT_SCRIPT
+
+from ..socketio_client import SocketIOChatClient
 
 HERE = Path(__file__).parent
 PATIENCE = 45  # seconds

@@ -1,4 +1,4 @@
-// Helpers of all widgets; `widget.py` pastes this file before theirs, and the chat page loads it.
+// Helpers of all widgets; `widget.py` pastes this file before theirs, and every page loads it.
 
 /** Make an element. Text among the children becomes text, never HTML. */
 function el(name, attributes = {}, ...children) {
@@ -39,6 +39,13 @@ function light(lamp, look, word) {
   lamp.classList.add("wslab-lamp");
   lamp.dataset.look = look;
   if (lamp.textContent !== word) lamp.textContent = word;
+}
+
+/** The address for a WebSocket to the server that this page came from. */
+function ownServer() {
+  const url = new URL(".", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
 }
 
 /** Quote a peer's text, with escapes for invisible characters, so that nothing passes unnoticed. */

@@ -35,6 +35,20 @@ function chooseRoute(url, page) {
   return local || !proxied(url, page) ? "direct" : "proxy";
 }
 
+/** Make a widget with a connection of this page, in a frame. show: gets the address of the server as
+ *  this page reaches it, the frame, and the rest of the widget's state. */
+function inCell(title, show) {
+  return {
+    render({ model, el: root }) {
+      const { url, ...state } = model.get("state");
+      const page = thisPage();
+      const frame = panel(title);
+      root.append(frame);
+      return show(chooseRoute(url, page) === "direct" ? url : proxied(url, page), frame, state);
+    },
+  };
+}
+
 /** Give advice when a connection never opened. asked: the URL as somebody wrote it; url: as the
  *  browser understood it. */
 async function advise(route, asked, url, page) {

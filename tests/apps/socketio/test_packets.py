@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import engineio.packet
 import engineio.payload
 import pytest
@@ -17,10 +14,6 @@ from wslab.apps.socketio.packets import (
     EngineType,
     SocketPacket,
     SocketType,
-    attach,
-    detach,
-    parse_payload,
-    serialize_payload,
 )
 from wslab.protocol.errors import PeerError
 
@@ -77,7 +70,7 @@ class TestEngine:
     @pytest.mark.parametrize(("wire", "packet"), ENGINE, ids=repr)
     def test_as_the_library(self, wire: str | bytes, packet: EnginePacket) -> None:
         oracle = engineio.packet.Packet(packet.type, packet.data)
-        assert oracle.encode(b64=True) == packet.serialize(text=True)
+        assert oracle.encode() == packet.serialize()
         if wire:  # the library takes no empty bytes
             assert engineio.packet.Packet(encoded_packet=wire).packet_type == packet.type
 
@@ -102,28 +95,6 @@ class TestEngine:
     def test_only_messages_carry_bytes(self) -> None:
         with pytest.raises(ValueError, match="PING carries text, only MESSAGE may carry bytes"):
             EnginePacket(EngineType.PING, b"x").serialize()
-
-
-class TestPayload:
-    PACKETS = (
-        EnginePacket(EngineType.MESSAGE, "hello"),
-        EnginePacket(EngineType.PING),
-        EnginePacket(EngineType.MESSAGE, b"\x01\x02\x03\x04"),
-    )
-    BODY = "4hello\x1e2\x1ebAQIDBA=="
-
-    def test_both_ways(self) -> None:
-        assert serialize_payload(self.PACKETS) == self.BODY
-        assert tuple(parse_payload(self.BODY)) == self.PACKETS
-
-    def test_as_the_library(self) -> None:
-        packets = [engineio.packet.Packet(one.type, one.data) for one in self.PACKETS]
-        assert engineio.payload.Payload(packets).encode() == self.BODY
-
-    @pytest.mark.parametrize("body", ["", "4a\x1e", "\x1e4a", "4a\x1e\x1e4b", "4a\x1ex"])
-    def test_every_part_is_a_packet(self, body: str) -> None:
-        with pytest.raises(PeerError):
-            parse_payload(body)
 
 
 class TestSocket:
@@ -182,34 +153,3 @@ class TestSocket:
         except PeerError:
             return
         assert SocketPacket.parse(packet.serialize()) == packet
-
-
-VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text().filter(lambda key: key != "_placeholder"), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-class TestAttachments:
-    @given(VALUES)
-    @example(["file", b"abc", {"more": [b"", b"x"]}])
-    def test_both_ways(self, value: Any) -> None:
-        rest, found = detach(value)
-        assert attach(json.loads(json.dumps(rest)), found) == value
-
-    @given(VALUES.filter(lambda value: isinstance(value, list)))
-    def test_as_the_library(self, value: list[Any]) -> None:
-        assert detach(value) == socketio.packet.Packet.deconstruct_binary(value)
-
-    @pytest.mark.parametrize("number", [-1, 1, "0", None, True, 0.0])
-    def test_a_placeholder_of_nothing(self, number: object) -> None:
-        with pytest.raises(PeerError, match=r"^placeholder of attachment .*, there are 1 "):
-            attach([{"_placeholder": True, "num": number}], [b"x"])
-
-    @pytest.mark.parametrize("value", [{"_placeholder": 1, "num": 0}, {"num": 0}])
-    def test_what_only_looks_like_a_placeholder(self, value: object) -> None:
-        assert attach(value, [b"x"]) == value

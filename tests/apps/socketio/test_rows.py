@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wslab import lab
-from wslab.apps.socketio.rows import asks_for_engineio, describe_body, describe_packet
+from wslab.apps.socketio.rows import EngineIO
 from wslab.lab.wire.tape import Tape
 from wslab.lab.wire.tracker import trackers
 from wslab.protocol.frames import Frame, Opcode
@@ -123,7 +123,7 @@ class TestBody:
         ],
     )
     def test_of_which_little_is_there(self, body, said):
-        assert describe_body(body, is_complete=False).startswith(said)
+        assert EngineIO().body(body, is_complete=False).startswith(said)
 
     def test_that_is_long_is_shortened(self):
         body = ('42["' + "x" * 400 + '"]').encode()
@@ -140,7 +140,7 @@ class TestBody:
 class TestFrame:
     def test_of_bytes_is_an_attachment(self):
         assert Seen(*UPGRADE).frame(Opcode.BINARY, b"abc") == "3 bytes · message: attachment"
-        assert describe_packet(b"ab", is_text=False, is_complete=False) == (
+        assert EngineIO().message(b"ab", is_text=False, is_complete=False) == (
             "2 bytes … · message: attachment"
         )
 
@@ -182,4 +182,4 @@ class TestFrame:
     ],
 )
 def test_which_requests_are_of_engineio(line, asked):
-    assert asks_for_engineio(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) == asked
+    assert EngineIO().recognises(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) == asked

@@ -23,12 +23,13 @@ from wslab.apps.socketio import server as socketio_server
 from wslab.apps.socketio.chat import (
     MAX_PAYLOAD,
     MAX_TEXT,
-    SocketIOChatClient,
     make_chat,
     serve_chat,
 )
 from wslab.apps.socketio.server import CLIENT_SCRIPT, serve_socketio
 from wslab.lab.servers.http import WebServer
+
+from ...socketio_client import SocketIOChatClient
 
 PATIENCE = 45  # seconds
 WEBSOCKET = "socket.io/?EIO=4&transport=websocket"

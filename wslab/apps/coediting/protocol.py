@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 
 from wslab.kit.client_events import PresenceEntry
 from wslab.kit.messages import ByteReader, Malformed, encoded, parsed, sized, varuint
+from wslab.lab.wire.dissectors import Dissector
 from wslab.protocol.quoting import printable
 
 __all__ = ["YProtocols", "YReader", "awareness", "denied"]
@@ -252,7 +253,7 @@ def explain(message: bytes) -> list[tuple[bytes, str]]:
     return [*pieces, *([(message[start:], why)] if start < len(message) else [])]
 
 
-class YProtocols:
+class YProtocols(Dissector):
     """The dissector. A room may have any path, so it knows those that were used in this process."""
 
     def __init__(self) -> None:
@@ -270,10 +271,6 @@ class YProtocols:
         """Tell whether a request opens a room."""
         target = request.split(b" ", 2)[1:2]
         return bool(target) and target[0].decode("latin-1") in self._targets
-
-    def body(self, payload: bytes, *, is_complete: bool) -> str:
-        """Add nothing: the page's files need no explanation."""
-        return ""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         """Describe a message byte by byte."""

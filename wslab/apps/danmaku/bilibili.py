@@ -22,7 +22,7 @@ from enum import IntEnum
 from typing import Any
 
 from wslab.kit.messages import encoded, parsed
-from wslab.lab.wire.dissectors import register
+from wslab.lab.wire.dissectors import Dissector, register
 from wslab.protocol.errors import PeerError
 from wslab.protocol.quoting import decoded_so_far, printable
 
@@ -236,16 +236,12 @@ def reply_to(packet: LivePacket, *, is_known: bool, viewers: int) -> LivePacket:
 # In a transcript
 
 
-class LivePackets:
+class LivePackets(Dissector):
     """The dissector of these packets. Their path is `/sub`, at Bilibili and here."""
 
     def recognises(self, request: bytes) -> bool:
         """Tell whether a request opens such a conversation, by its path."""
         return re.match(rb"GET (?:/[^ ?]*)?/sub[ ?]", request) is not None
-
-    def body(self, payload: bytes, *, is_complete: bool) -> str:
-        """Add nothing, because HTTP bodies here have no packets."""
-        return ""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         """Describe the packets of a message, with a line for each."""

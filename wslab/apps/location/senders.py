@@ -30,6 +30,7 @@ from wslab.apps.location.places import (
     read_fixes,
 )
 from wslab.kit.hub import Hub
+from wslab.lab.wire.dissectors import Dissector
 from wslab.protocol.mqtt import MQTTSession, Packet, describe_packets
 
 __all__ = ["MAP", "Bridge", "Courier", "Fleet", "MQTTDissector", "Reckoner", "Rider", "Roster"]
@@ -245,16 +246,12 @@ class Roster:
                 self._forget((ws, name))
 
 
-class MQTTDissector:
+class MQTTDissector(Dissector):
     """Explains MQTT in transcripts, as far as a message holds whole packets."""
 
     def recognises(self, request: bytes) -> bool:
         """Tell whether a handshake offers the subprotocol `mqtt`."""
         return re.search(rb"(?im)^sec-websocket-protocol:.*\bmqtt\b", request) is not None
-
-    def body(self, payload: bytes, *, is_complete: bool) -> str:
-        """Say nothing about HTTP."""
-        return ""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         """Name the packets of a message."""

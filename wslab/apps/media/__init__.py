@@ -51,7 +51,7 @@ from wslab.kit.messages import Message, ResumeError, decoded, encoded
 from wslab.kit.ratelimit import Pump, TokenBucket
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
-from wslab.lab.wire.dissectors import register
+from wslab.lab.wire.dissectors import Dissector, register
 from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
@@ -255,14 +255,11 @@ async def demo_media() -> None:
             await asyncio.sleep(4)
 
 
-class _ChunkNotes:
+class _ChunkNotes(Dissector):
     """The dissector of the room's messages."""
 
     def recognises(self, request: bytes) -> bool:
         return request.startswith(b"GET /media ")
-
-    def body(self, payload: bytes, *, is_complete: bool) -> str:
-        return ""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         if is_text or len(payload) < HEADER.size:

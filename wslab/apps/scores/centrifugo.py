@@ -27,6 +27,7 @@ from wslab.kit.keepalive import Heartbeat
 from wslab.kit.log import Log, is_number
 from wslab.kit.messages import Message, ResumeError, decoded, encoded
 from wslab.kit.resume import Session
+from wslab.lab.wire.dissectors import Dissector
 from wslab.net.clock import unguessable
 from wslab.protocol.quoting import decoded_so_far, printable
 
@@ -126,16 +127,12 @@ class Centrifugo:
         return result
 
 
-class CentrifugoRows:
+class CentrifugoRows(Dissector):
     """The dissector of this protocol."""
 
     def recognises(self, request: bytes) -> bool:
         """Tell whether a request is Centrifugo's, by its path."""
         return re.match(rb"GET [^ ?]*" + PATH.encode() + rb"[ ?]", request) is not None
-
-    def body(self, payload: bytes, *, is_complete: bool) -> str:
-        """Add nothing to an HTTP body."""
-        return ""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         """Describe the commands, replies and pushes of a message."""

@@ -3,17 +3,16 @@
     client → server   42["chat message","你好"]
     server → all      42["chat message","说：你好"]
 
-Here are its server, its page, and a client in Python. `python -m wslab serve socketio` runs it.
+Here are its server and its page. `python -m wslab serve socketio` runs it.
 A packet's size and content are limited. The library does not limit the bytes that wait for a client
 that does not read, until that misses a ping. `wslab.apps.chat` does.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import socketio
 from aiohttp import web
@@ -23,7 +22,7 @@ from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import WebServer
 from wslab.lab.servers.origin import PAGE_HEADERS
 
-__all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat"]
+__all__ = ["EVENT", "PAGE", "make_chat", "serve_chat"]
 
 EVENT = "chat message"
 PAGE = Path(__file__).parent / "page" / "index.html"
@@ -79,45 +78,3 @@ def serve_chat(
     app.router.add_static("/page", PAGE.parent)
     sio = make_chat(**options)
     return serve_socketio(sio, name=name, host=host, port=port, app=app, origins=origins)
-
-
-class SocketIOChatClient:
-    """A member of the chat, by python-socketio's client.
-
-        async with SocketIOChatClient(url) as client:
-            await client.say("你好")
-            await client.hear()  # "说：你好"
-
-    url: the server's, or that of a cable to it.
-    transports: those to use, in order; by default polling first and then WebSocket.
-    options: for `socketio.AsyncClient`.
-    Raises `socketio.exceptions.ConnectionError` if it cannot connect.
-    """
-
-    def __init__(
-        self, url: str, *, transports: Sequence[str] | None = None, **options: Any
-    ) -> None:
-        self.url = url
-        self.transports = transports
-        # handle_sigint would take Ctrl-C from the program, and a notebook's Stop with it.
-        self.sio = socketio.AsyncClient(**{"handle_sigint": False, "logger": False, **options})
-        self.heard: asyncio.Queue[str] = asyncio.Queue()
-        self.sio.on(EVENT, self.heard.put)
-
-    async def say(self, text: str) -> None:
-        """Say something to everybody."""
-        await self.sio.emit(EVENT, text)
-
-    async def hear(self, *, within: float = 5.0) -> str:
-        """Return the next text; TimeoutError after so many seconds."""
-        async with asyncio.timeout(within):
-            return await self.heard.get()
-
-    async def __aenter__(self) -> Self:
-        """Connect."""
-        await self.sio.connect(self.url, transports=self.transports)
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Leave."""
-        await self.sio.disconnect()

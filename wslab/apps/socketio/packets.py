@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -31,10 +30,6 @@ __all__ = [
     "EngineType",
     "SocketPacket",
     "SocketType",
-    "attach",
-    "detach",
-    "parse_payload",
-    "serialize_payload",
 ]
 
 ENGINE_IO = "Engine.IO protocol 4"
@@ -110,27 +105,13 @@ class EnginePacket:
             raise PeerError(f"packet type is {data[0]!r}, known are '0' to '6'", ENGINE_IO)
         return cls(EngineType(int(data[0])), data[1:])
 
-    def serialize(self, *, text: bool = False) -> str | bytes:
-        """Write it as the payload of a frame; text: True writes bytes as Base64, for HTTP."""
+    def serialize(self) -> str | bytes:
+        """Write it as the payload of a frame."""
         if isinstance(self.data, str):
             return f"{self.type:d}{self.data}"
         if self.type != EngineType.MESSAGE:
             raise ValueError(f"{self.type.name} carries text, only MESSAGE may carry bytes")
-        return f"b{base64.b64encode(self.data).decode()}" if text else self.data
-
-
-def parse_payload(body: str) -> list[EnginePacket]:
-    """Read the packets of an HTTP body; PeerError if a part is not a packet.
-
-    >>> [packet.data for packet in parse_payload('42["a"]\\x1ebAQID')]
-    ['2["a"]', b'\\x01\\x02\\x03']
-    """
-    return [EnginePacket.parse(part) for part in body.split(SEPARATOR)]
-
-
-def serialize_payload(packets: Iterable[EnginePacket]) -> str:
-    """Write packets as an HTTP body."""
-    return SEPARATOR.join(str(packet.serialize(text=True)) for packet in packets)
+        return self.data
 
 
 @dataclass(frozen=True)
@@ -222,42 +203,3 @@ def _load(text: str) -> Any:
     except ValueError:  # "\ud800" is JSON, but cannot be sent on as UTF-8
         raise PeerError("half a surrogate pair, which is not valid Unicode", SOCKET_IO) from None
     return value
-
-
-# Bytes inside JSON travel separately, and a placeholder marks their place.
-
-
-def detach(data: Any) -> tuple[Any, list[bytes]]:
-    """Take the bytes out of a value; return the rest, for JSON, and the attachments.
-
-    >>> detach(["file", b"abc"])
-    (['file', {'_placeholder': True, 'num': 0}], [b'abc'])
-    """
-    found: list[bytes] = []
-
-    def without(value: Any) -> Any:
-        if isinstance(value, bytes):
-            found.append(value)
-            return {"_placeholder": True, "num": len(found) - 1}
-        if isinstance(value, list | tuple):
-            return [without(item) for item in value]
-        if isinstance(value, dict):
-            return {key: without(item) for key, item in value.items()}
-        return value
-
-    return without(data), found
-
-
-def attach(data: Any, attachments: Sequence[bytes]) -> Any:
-    """Put attachments back in place of their placeholders; PeerError if one is missing."""
-    if isinstance(data, list):
-        return [attach(item, attachments) for item in data]
-    if not isinstance(data, dict):
-        return data
-    if data.get("_placeholder") is not True:
-        return {key: attach(item, attachments) for key, item in data.items()}
-    number = data.get("num")
-    if type(number) is not int or not 0 <= number < len(attachments):
-        seen = f"placeholder of attachment {number!r:.20}, there are {len(attachments)}"
-        raise PeerError(seen, SOCKET_IO)
-    return attachments[number]

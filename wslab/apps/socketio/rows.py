@@ -11,56 +11,42 @@ from wslab.apps.socketio.packets import (
     SocketPacket,
     SocketType,
 )
+from wslab.lab.wire.dissectors import Dissector
 from wslab.protocol.errors import PeerError
 from wslab.protocol.quoting import decoded_so_far, printable
 
-__all__ = ["EngineIO", "asks_for_engineio", "describe_body", "describe_packet"]
+__all__ = ["EngineIO"]
 
 SHOWN = 200  # characters of a packet that a row shows
 
 
-class EngineIO:
+class EngineIO(Dissector):
     """The dissector of Engine.IO, and of the Socket.IO in it."""
 
     def recognises(self, request: bytes) -> bool:
-        """Tell whether a request is Engine.IO's."""
-        return asks_for_engineio(request)
+        """Tell whether a request is Engine.IO's, by its header. Then both bodies are, too.
+
+        >>> EngineIO().recognises(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
+        True
+        """
+        # Every request of Engine.IO says so in its query, with any path.
+        return re.match(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]", request) is not None
 
     def body(self, payload: bytes, *, is_complete: bool) -> str:
-        """Describe the packets of a body."""
-        return describe_body(payload, is_complete=is_complete)
+        """Describe a body of packets, with a line for each; the separator begins a line."""
+        text = decoded_so_far(payload, is_complete=is_complete)[0]
+        if text in ("OK", "ok"):  # the answer to a POST, which is not a packet
+            return printable(text)
+        parts = text.split(SEPARATOR)
+        whole = [is_complete or part is not parts[-1] for part in parts]
+        return "\n\\x1e ".join(map(_line, parts, whole))
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         """Describe the packet of a frame."""
-        return describe_packet(payload, is_text=is_text, is_complete=is_complete)
-
-
-def asks_for_engineio(head: bytes) -> bool:
-    """Tell whether a request is Engine.IO's, by its header. Then both bodies are Engine.IO's too.
-
-    >>> asks_for_engineio(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1")
-    True
-    """
-    # Every request of Engine.IO says so in its query, with any path.
-    return re.match(rb"(?:GET|POST) [^ ?]+\?(?:[^ ]*&)?EIO=[0-9]+[& ]", head) is not None
-
-
-def describe_body(body: bytes, *, is_complete: bool) -> str:
-    """Describe an HTTP body of packets, with a line for each; the separator begins a line."""
-    text = decoded_so_far(body, is_complete=is_complete)[0]
-    if text in ("OK", "ok"):  # the answer to a POST, which is not a packet
-        return printable(text)
-    parts = text.split(SEPARATOR)
-    whole = [is_complete or part is not parts[-1] for part in parts]
-    return "\n\\x1e ".join(map(_line, parts, whole))
-
-
-def describe_packet(payload: bytes, *, is_text: bool, is_complete: bool) -> str:
-    """Describe the packet in a frame."""
-    if not is_text:
-        more = "" if is_complete else " …"
-        return f"{len(payload)} bytes{more} · message: attachment"
-    return _line(decoded_so_far(payload, is_complete=is_complete)[0], is_complete)
+        if not is_text:
+            more = "" if is_complete else " …"
+            return f"{len(payload)} bytes{more} · message: attachment"
+        return _line(decoded_so_far(payload, is_complete=is_complete)[0], is_complete)
 
 
 def _line(text: str, is_complete: bool) -> str:

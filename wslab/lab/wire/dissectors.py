@@ -23,7 +23,8 @@ class Dissector(Protocol):
         """Tell whether an HTTP request with this head opens a conversation of this protocol."""
 
     def body(self, payload: bytes, *, is_complete: bool) -> str:
-        """Describe an HTTP body; empty if there is nothing to add to its bytes."""
+        """Describe an HTTP body; empty, as by default, if there is nothing to add to its bytes."""
+        return ""
 
     def message(self, payload: bytes, *, is_text: bool, is_complete: bool) -> str:
         """Describe the payload of an unfragmented message; empty in the same case."""

@@ -1,4 +1,4 @@
-// All that the page says, in every language of the room. What the server says (texts.py) comes in the
+// All that the page says, in every language of the room. What the server says (texts.toml) comes in the
 // room's language, too.
 
 export const WORDS = {

@@ -3,8 +3,5 @@
 import { renderEditor } from "./editor.js";
 
 const query = new URLSearchParams(location.search);
-const url = new URL(".", location.href);
-url.protocol = url.protocol.replace("http", "ws");
-url.search = url.hash = "";
 const name = query.get("name") ?? `Guest ${1 + Math.floor(Math.random() * 99)}`;
-renderEditor({ url: url.href, room: query.get("room") ?? "lesson", name, token: query.get("token") }, document.querySelector("main"));
+renderEditor({ url: ownServer(), room: query.get("room") ?? "lesson", name, token: query.get("token") }, document.querySelector("main"));

@@ -2,13 +2,4 @@
 
 import { renderEditor } from "./editor.js";
 
-export default {
-  render({ model, el: root }) {
-    const { url, room, name } = model.get("state");
-    const page = thisPage();
-    const way = chooseRoute(url, page) === "direct" ? url : proxied(url, page);
-    const frame = panel("Editor");
-    root.append(frame);
-    return renderEditor({ url: way, room, name }, frame);
-  },
-};
+export default inCell("Editor", (url, frame, { room, name }) => renderEditor({ url, room, name }, frame));

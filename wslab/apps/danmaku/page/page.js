@@ -2,6 +2,4 @@
 
 import { Danmaku, renderDanmaku } from "./danmaku.js";
 
-const url = new URL(".", location.href);
-url.protocol = url.protocol.replace("http", "ws");
-renderDanmaku(new Danmaku(url.href), document.querySelector("main"));
+renderDanmaku(new Danmaku(ownServer()), document.querySelector("main"));

@@ -2,13 +2,4 @@
 
 import { Danmaku, renderDanmaku } from "./danmaku.js";
 
-export default {
-  render({ model, el: root }) {
-    const { url } = model.get("state");
-    const page = thisPage();
-    const way = chooseRoute(url, page) === "direct" ? url : proxied(url, page);
-    const frame = panel("Danmaku");
-    root.append(frame);
-    return renderDanmaku(new Danmaku(way), frame);
-  },
-};
+export default inCell("Danmaku", (url, frame) => renderDanmaku(new Danmaku(url), frame));

@@ -2,6 +2,4 @@
 
 import { View, renderMap } from "./map.js";
 
-const url = new URL(".", location.href);
-url.protocol = url.protocol.replace("http", "ws");
-renderMap(new View(url.href), document.querySelector("main"));
+renderMap(new View(ownServer()), document.querySelector("main"));

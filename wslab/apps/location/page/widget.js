@@ -2,13 +2,4 @@
 
 import { View, renderMap } from "./map.js";
 
-export default {
-  render({ model, el: root }) {
-    const { url } = model.get("state");
-    const page = thisPage();
-    const way = chooseRoute(url, page) === "direct" ? url : proxied(url, page);
-    const frame = panel("Map");
-    root.append(frame);
-    return renderMap(new View(way), frame);
-  },
-};
+export default inCell("Map", (url, frame) => renderMap(new View(url), frame));

@@ -2,12 +2,6 @@
 
 import { renderFlow } from "./flow.js";
 
-export default {
-  render({ model, el: root }) {
-    const { url } = model.get("state");
-    const page = thisPage();
-    const frame = panel("Backpressure");
-    root.append(frame);
-    renderFlow(chooseRoute(url, page) === "direct" ? url : proxied(url, page), frame);
-  },
-};
+export default inCell("Backpressure", (url, frame) => {
+  renderFlow(url, frame);
+});

@@ -2,13 +2,4 @@
 
 import { MediaChat, renderMedia } from "./media.js";
 
-export default {
-  render({ model, el: root }) {
-    const { url, name } = model.get("state");
-    const page = thisPage();
-    const way = chooseRoute(url, page) === "direct" ? url : proxied(url, page);
-    const frame = panel("Media chat");
-    root.append(frame);
-    return renderMedia(new MediaChat(way, name ?? "You"), frame);
-  },
-};
+export default inCell("Media chat", (url, frame, { name }) => renderMedia(new MediaChat(url, name ?? "You"), frame));

@@ -2,6 +2,4 @@
 
 import { Quotes, renderQuotes } from "./quotes.js";
 
-const url = new URL(".", location.href);
-url.protocol = url.protocol.replace("http", "ws");
-renderQuotes(new Quotes(url.href), document.querySelector("main"));
+renderQuotes(new Quotes(ownServer()), document.querySelector("main"));

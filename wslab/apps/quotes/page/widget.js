@@ -2,13 +2,4 @@
 
 import { Quotes, renderQuotes } from "./quotes.js";
 
-export default {
-  render({ model, el: root }) {
-    const { url } = model.get("state");
-    const page = thisPage();
-    const way = chooseRoute(url, page) === "direct" ? url : proxied(url, page);
-    const frame = panel("Quotes");
-    root.append(frame);
-    return renderQuotes(new Quotes(way), frame);
-  },
-};
+export default inCell("Quotes", (url, frame) => renderQuotes(new Quotes(url), frame));

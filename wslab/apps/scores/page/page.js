@@ -3,9 +3,7 @@
 
 import { Viewer, renderScores, renderTrains } from "./scores.js";
 
-const url = new URL(".", location.href);
-url.protocol = url.protocol.replace("http", "ws");
 const main = document.querySelector("main");
-renderScores(new Viewer(url.href), main);
+renderScores(new Viewer(ownServer()), main);
 const trains = Math.min(20, Number(new URLSearchParams(location.search).get("trains")) || 0);
-if (trains) renderTrains(Array.from({ length: trains }, () => new Viewer(url.href)), main);
+if (trains) renderTrains(Array.from({ length: trains }, () => new Viewer(ownServer())), main);
