@@ -26,8 +26,8 @@ table shows their median and quartiles. Deliveries a second and delays depend on
 too. Its own limit is printed: how fast it takes frames that are there already.
 
 Two more results follow. The first shows how much one member that does not read delays the others.
-There our server may never drop anybody. The second shows by how much the server's process grows
-for each member that is connected and says nothing.
+There our server may never drop anybody. The second shows by how much the server's process grows for
+each member that is connected and says nothing.
 Needs Linux, whose clocks tell another process's CPU time, and Node with `ws` in tests/interop.
 """
 

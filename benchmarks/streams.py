@@ -17,9 +17,9 @@
 
 The server is a process of its own. This process is all the viewers. Like pages, they look at what
 has come sixty times a second. In a round each version is measured once, in turn, and only ratios of
-one round count; the table shows their medians. `bytes` and `messages` are what a viewer receives,
-and `CPU` is the time of the server's process, each for the same number of prices, changes
-or comments. The CPU time includes their source itself, which costs every version the same.
+one round count; the table shows their medians and quartiles. `bytes` and `messages` are what a
+viewer receives, and `cpu` is the time of the server's process, each for the same number of prices,
+changes or comments. The CPU time includes their source itself, which costs every version the same.
 Needs Linux, whose clocks tell another process's CPU time.
 """
 
@@ -281,17 +281,18 @@ def main() -> None:
     options = parser.parse_args()
     if options.server:
         asyncio.run(SERVERS[options.server]())
-    print(f"{options.viewers} viewers; naive version = 1.00\n")
-    print(f"{'pattern':10} {'version':10} {'bytes':>8} {'messages':>9} {'CPU':>6}")
+    print(f"{options.viewers} viewers; naive version = 1.00; medians and quartiles\n")
+    print(f"{'pattern':8} {'version':8}" + "".join(f"{name:>20}" for name in Cost._fields))
     for name in options.patterns:
         rounds = [PATTERNS[name](options.viewers, options.seconds) for _ in range(options.rounds)]
         naive = next(iter(rounds[0]))
         for version in rounds[0]:
-            ratios = [
-                statistics.median(one[version][part] / one[naive][part] for one in rounds)
-                for part in range(3)
-            ]
-            print(f"{name:10} {version:10} {ratios[0]:8.2f} {ratios[1]:9.2f} {ratios[2]:6.2f}")
+            row = ""
+            for part in range(3):
+                ratios = [one[version][part] / one[naive][part] for one in rounds]
+                low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+                row += f"{f'{middle:.2f} ({low:.2f} – {high:.2f})':>20}"
+            print(f"{name:8} {version:8}{row}", flush=True)
 
 
 if __name__ == "__main__":

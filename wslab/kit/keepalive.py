@@ -130,20 +130,21 @@ class Watchdog:
         return "beat"
 
 
-@contextlib.asynccontextmanager
-async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """Make an `asyncio.TaskGroup` that raises the first error itself, not a group of errors.
+class task_group(asyncio.TaskGroup):
+    """A task group that raises the first error itself, not a group of errors.
 
     So no task dies unseen, and `except ConnectionClosed` works as without a group.
     """
-    first: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as errors:
-        first = errors.exceptions[0]
-    if first is not None:
-        raise first
+
+    async def __aexit__(self, *raised: Any) -> None:
+        """Wait for all tasks."""
+        first: BaseException | None = None
+        try:
+            await super().__aexit__(*raised)
+        except BaseExceptionGroup as errors:
+            first = errors.exceptions[0]
+        if first is not None:
+            raise first
 
 
 class _Tap:

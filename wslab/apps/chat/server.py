@@ -189,8 +189,9 @@ class ChatServer(Server):
         member = Member(connection.number if isinstance(connection, RecordedConnection) else 0)
         room.audience.add(connection, PLAIN, member=member)
         self._places[member] = (room, address)
-        loop = asyncio.get_running_loop()
-        deadline = loop.call_later(self.rules.nameless, self._expect_name, member)
+        if self.rules.members is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.rules.nameless, self._expect_name, member)
         delay = 0.0
         async with watched(connection, PULSE, busy=lambda: delay > 0):
             room.enter(member)
@@ -201,7 +202,6 @@ class ChatServer(Server):
                         delay = 0.0
                     room.receive(member, data)
             finally:
-                deadline.cancel()
                 self._places.pop(member, None)
                 room.leave(member)
                 if (sent := connection.protocol.close_sent) and sent.code in VIOLATIONS:
@@ -226,7 +226,7 @@ class ChatServer(Server):
         return True
 
     def _expect_name(self, member: Member) -> None:
-        if self.rules.members is not None and member.name is None:
+        if member.name is None:
             self._put_out(member, "nameless")
 
     def _put_out(self, member: Member, why: str) -> None:
