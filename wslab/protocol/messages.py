@@ -95,13 +95,13 @@ class FrameReader:
         last = end <= len(self._buffer)
         if not last and (header.opcode & 0x8 or not (first or self._buffer)):
             return None
-        data = bytes(self._buffer[start:end])
+        data: Data = self._buffer[start:end]
         del self._buffer[:end]
         if mask := header.mask:  # go on with the key where the last piece left off
             turn = self._done % 4
             data = apply_mask(data, mask[turn:] + mask[:turn])
         self._header, self._done = (None, 0) if last else (header, self._done + len(data))
-        return FramePiece(header, data, first, last)
+        return FramePiece(header, bytes(data), first, last)
 
 
 class MessageReader:
@@ -161,10 +161,11 @@ class MessageReader:
     def _add(self, data: bytes, end: bool) -> Text | Binary | None:
         """Add a fragment, or a part of one, to the message that is under way."""
         is_text = self._opcode == TEXT
-        if is_text:
-            self._utf8.decode(data)  # only to fail early
         self._data += data
         if not end:
+            if is_text:
+                self._utf8.decode(data)  # only to fail early
             return None
-        whole, self._data, self._opcode = bytes(self._data), bytearray(), None
-        return Text(whole.decode()) if is_text else Binary(whole)
+        whole, self._data, self._opcode = self._data, bytearray(), None
+        self._utf8.reset()
+        return Text(whole.decode()) if is_text else Binary(bytes(whole))
