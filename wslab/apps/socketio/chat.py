@@ -16,13 +16,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
 import socketio
 from aiohttp import web
+from socketio.exceptions import ConnectionError as NotConnected
 
 from wslab.apps.socketio.server import serve_socketio
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.http import WebServer
 from wslab.lab.servers.origin import PAGE_HEADERS
+from wslab.net.clock import time_limit
 
 __all__ = ["EVENT", "PAGE", "SocketIOChatClient", "make_chat", "serve_chat", "start_socketio"]
 
@@ -96,15 +99,19 @@ class SocketIOChatClient:
 
     url: the server's, or that of a cable to it.
     transports: those to use, in order; by default polling first and then WebSocket.
-    options: for `socketio.AsyncClient`.
+    within: seconds to connect. options: for `socketio.AsyncClient`.
     Raises `socketio.exceptions.ConnectionError` if it cannot connect.
     """
 
     def __init__(
-        self, url: str, *, transports: Sequence[str] | None = None, **options: Any
+        self,
+        url: str,
+        *,
+        transports: Sequence[str] | None = None,
+        within: float = 10.0,
+        **options: Any,
     ) -> None:
-        self.url = url
-        self.transports = transports
+        self.url, self.transports, self.within = url, transports, within
         # handle_sigint would take Ctrl-C from the program, and a notebook's Stop with it.
         self.sio = socketio.AsyncClient(**{"handle_sigint": False, "logger": False, **options})
         self.heard: asyncio.Queue[str] = asyncio.Queue()
@@ -120,8 +127,14 @@ class SocketIOChatClient:
             return await self.heard.get()
 
     async def __aenter__(self) -> Self:
-        """Connect."""
-        await self.sio.connect(self.url, transports=self.transports)
+        """Connect. The library itself might wait for ever, or leave its HTTP session open."""
+        try:
+            async with time_limit(self.within, lambda: "no answer"):
+                await self.sio.connect(self.url, transports=self.transports)
+        except (aiohttp.ClientError, NotConnected, TimeoutError) as error:
+            if self.sio.eio.http is not None:
+                await self.sio.eio.http.close()
+            raise NotConnected(str(error)) from error
         return self
 
     async def __aexit__(self, *exception: object) -> None:
