@@ -408,6 +408,25 @@ class TestClient:
         assert client.status == "closed: by this side"
         assert world.connections[0].closes == [1000]
 
+    def test_several_tasks_share_its_events(self):
+        world, other = World(), []
+
+        async def listen(client):
+            async for event in client:
+                other.append(event)
+
+        async def scene(client):
+            listening = asyncio.create_task(listen(client))
+            await client.until(ClientState.ONLINE)
+            for n in range(4):
+                world.publish(p=n)
+            await asyncio.sleep(1)
+            await client.close()
+            await listening
+
+        world.play(scene)
+        assert sorted(each.message["p"] for each in world.got + other) == [0, 1, 2, 3]
+
     def test_comes_back_with_what_was_missed(self):
         world = World()
 

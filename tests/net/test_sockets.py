@@ -450,6 +450,36 @@ def test_latency_is_from_end_to_end():
     assert run.result() == (0.25, 0.5)
 
 
+def test_bytes_come_before_a_timer_of_the_same_moment():
+    """A real loop looks at its sockets before its timers, too."""
+
+    async def script(client, server):
+        loop, order = asyncio.get_running_loop(), []
+        kind = type("Kind", (asyncio.Protocol,), {"data_received": lambda _, it: order.append(it)})
+        server[1].transport.set_protocol(kind())
+        loop.call_at(loop.time() + 0.25, order.append, "timer")
+        client[1].write(b"bytes")
+        await asyncio.sleep(1)
+        return order
+
+    assert simulate(lambda: served(script), latency=0.25).result() == [b"bytes", "timer"]
+
+
+def test_a_larger_buffer_lets_a_writer_go_on():
+    async def script(client, server):
+        server[1].transport.pause_reading()
+        transport, waiting = client[1].transport, []
+        for size in (10, 1000):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+            if not waiting:
+                transport.write(bytes(100))
+            await asyncio.sleep(1)
+            waiting.append(transport.get_write_buffer_size())
+        return waiting
+
+    assert simulate(lambda: served(script)).result() == [90, 0]
+
+
 def test_bandwidth_is_bytes_per_second():
     async def script(client, server):
         begin = asyncio.get_running_loop().time()

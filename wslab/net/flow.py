@@ -58,8 +58,8 @@ class Flow:
         faults: Faults,
         *,
         write: Callable[[bytes], bool],
-        pause: Callable[[bool], None],
         lose: Callable[[int, int], None],
+        pause: Callable[[bool], None] = lambda on: None,
         call_at: CallAt | None = None,
     ) -> None:
         self.faults = faults
@@ -71,13 +71,13 @@ class Flow:
         self.call_at = call_at or partial(self.loop.call_at, context=contextvars.Context())
         self.pushed = 0  # bytes taken so far
         self.passed = 0  # of them let through since drop_after was set
-        self.queue: deque[tuple[float, int, Item]] = deque()  # (when due, place, what)
+        self.queue: deque[tuple[float, int, int, Item]] = deque()  # (when due, place, size, what)
         self.backlog = 0  # bytes in the queue
         self.timer: Any = None
 
     def push(self, data: Item) -> None:
         """Take bytes, or what is to be called when all bytes before it have passed."""
-        at, size = self.pushed, _size(data)
+        at, size = self.pushed, 0 if callable(data) else len(data)
         self.pushed += size
         limit = self.faults.drop_after
         if limit is not None:
@@ -88,12 +88,13 @@ class Flow:
                 return  # without the data, the peer does not get the end either
             if not callable(data):
                 data = data[:room]
-            self.passed += _size(data)
+            size = min(size, room)
+            self.passed += size
         if not self.queue and not self.faults.holds_back:
             self._out(at, data)
             return
-        self.queue.append((self.loop.time() + self.faults.delay, at, data))
-        self.backlog += _size(data)
+        self.queue.append((self.loop.time() + self.faults.delay, at, size, data))
+        self.backlog += size
         if self.backlog > BACKLOG:
             self.pause(True)
         if self.timer is None:
@@ -117,17 +118,17 @@ class Flow:
         """Let the bytes pass that are due, and come back when more are."""
         self.timer = None
         while self.queue and not self.faults.frozen:
-            due, at, data = self.queue[0]
+            due, at, whole, data = self.queue[0]
             now = self.loop.time()
             if due > now:
                 self.timer = self.call_at(due, self.pump)
                 return
             self.queue.popleft()
-            size, pause = self._step(_size(data))
-            if not callable(data) and size < len(data):
-                self.queue.appendleft((due, at + size, data[size:]))
+            size, pause = self._step(whole)
+            if not callable(data) and size < whole:
+                self.queue.appendleft((due, at + size, whole - size, data[size:]))
                 data = data[:size]
-            self.backlog -= _size(data)
+            self.backlog -= size
             self._out(at, data)
             if pause:  # also before bytes that are still to come
                 self.timer = self.call_at(now + pause, self.pump)
@@ -150,12 +151,8 @@ class Flow:
         if self.timer is not None:
             self.timer.cancel()
         self.timer = None
-        for _, at, data in self.queue:
-            if size := _size(data):
+        for _, at, size, _ in self.queue:
+            if size:
                 self.lose(at, size)
         self.queue.clear()
         self.backlog = 0
-
-
-def _size(data: Item) -> int:
-    return 0 if callable(data) else len(data)

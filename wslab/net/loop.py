@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import Context
 from typing import Any, TypeVar
 
 from wslab.net.errors import Deadlock, Livelock, OutOfTime, SimulationError, waiting
@@ -48,7 +49,7 @@ def _make_task(loop: Any, coroutine: Any, **options: Any) -> SimulatedTask:
     return SimulatedTask(coroutine, loop=loop, **options)
 
 
-class Delivery:
+class _Delivery:
     """Something that the network will do. It belongs to no program, so it is not a callback."""
 
     __slots__ = ("function",)
@@ -78,7 +79,7 @@ class SimulatedLoop(MemoryLoop):
         self.launched: list[Any] = []  # what `launch` has started
         self.crashed: list[Program] = []
         self.numbers = itertools.count(1)  # of tasks
-        self._deliveries: list[tuple[float, int, Delivery]] = []  # a heap
+        self._deliveries: list[tuple[float, int, _Delivery]] = []  # a heap
         self._delivered = itertools.count()
         super().__init__(network or MemoryNetwork())
         self.network.call_at = self._deliver_at
@@ -89,10 +90,20 @@ class SimulatedLoop(MemoryLoop):
         """Return the virtual time, in seconds."""
         return self.now
 
-    def _deliver_at(self, when: float, function: Callable[[], None]) -> Delivery:
-        delivery = Delivery(function)
+    def _deliver_at(self, when: float, function: Callable[[], None]) -> _Delivery:
+        delivery = _Delivery(function)
         heapq.heappush(self._deliveries, (when, next(self._delivered), delivery))
         return delivery
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call soon, as asyncio does, but without the checks of its debug mode."""
+        if self._closed:
+            self._check_closed()
+        handle = asyncio.Handle(callback, arguments, self, context)
+        self._ready.append(handle)
+        return handle
 
     # One turn
 
@@ -102,16 +113,16 @@ class SimulatedLoop(MemoryLoop):
         try:
             if button.pressed:
                 raise KeyboardInterrupt
-            self._turn()
+            if self.network.touched:
+                self._process_events(self._selector.select())
+            if not self._ready and not self._stopping:
+                self._let_time_pass()
+            self._run_ready()
         finally:
             button.armed = before
 
-    def _turn(self) -> None:
+    def _run_ready(self) -> None:
         ready, timers = self._ready, self._scheduled
-        if self.network.touched:
-            self._process_events(self._selector.select())
-        if not ready and not self._stopping:
-            self._let_time_pass()
         while timers and timers[0]._when <= self.now:
             timer = heapq.heappop(timers)
             timer._scheduled = False
@@ -139,7 +150,9 @@ class SimulatedLoop(MemoryLoop):
             heapq.heappop(deliveries)
         if not timers and not deliveries:
             raise Deadlock(self.now, waiting(self))
-        due = min([timer._when for timer in timers[:1]] + [when for when, *_ in deliveries[:1]])
+        due = deliveries[0][0] if deliveries else math.inf
+        if timers and timers[0]._when < due:
+            due = timers[0]._when
         if due > self.limit:
             self.now = self.limit
             raise OutOfTime(self.limit, waiting(self))
@@ -189,8 +202,10 @@ class SimulatedLoop(MemoryLoop):
             self._ready.extend(program.missed)
         kept, self.crashed = self.crashed, []
         for number in range(ROUNDS):
-            self._abort_transports(only_closed=number == 0)
+            were_open = self._abort_transports(only_closed=number == 0)
             tasks = sorted(asyncio.all_tasks(self), key=hash)
+            if number and not tasks and not were_open:
+                break
             for task in tasks:
                 task.cancel()
             self.limit, self.steps = self.now + LEAVE, 0
@@ -200,12 +215,16 @@ class SimulatedLoop(MemoryLoop):
                     self.run_forever()
         kept.clear()
 
-    def _abort_transports(self, *, only_closed: bool = False) -> None:
-        """Abort them, or those alone whose socket was closed in a crash, without their knowing."""
-        for number, transport in list(self._transports.items()):
-            is_over = transport._loop is None  # then asyncio itself stumbles over an abort()
-            if not is_over and not (only_closed and number in self.network.sockets):
+    def _abort_transports(self, *, only_closed: bool) -> bool:
+        """Abort them, or those alone whose socket was closed in a crash, without their knowing.
+
+        Return whether there were any.
+        """
+        left = [each for each in self._transports.items() if each[1]._loop is not None]
+        for number, transport in left:
+            if not (only_closed and number in self.network.sockets):
                 transport.abort()
+        return bool(left)
 
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
         for result in await asyncio.gather(*tasks, return_exceptions=True):

@@ -80,6 +80,8 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     _scheduled: list[Any]
     _timer_cancelled_count: int
     _stopping: bool
+    _closed: bool
+    _check_closed: Callable[[], None]
     _thread_id: int | None
     _selector: Any
     _transports: Any

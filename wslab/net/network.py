@@ -206,8 +206,9 @@ class MemoryNetwork:
         connection = self.connections[number] = Wire(number, client, server)
         for side, end in connection.ends.items():
             end.connection = number
-            end.told = partial(self._told, number, side)
-            end.lost = partial(self._lost, number, side)
+            if self.recording is not None:
+                end.told = partial(self._told, number, side)
+                end.lost = partial(self._lost, number, side)
         return connection
 
     # What happens
@@ -219,8 +220,7 @@ class MemoryNetwork:
             self.recording.append((now, connection, who, what))
 
     def _told(self, number: int, side: Side, what: bytes | str) -> None:
-        if self.recording is not None:
-            self.note(number, side, WORDS.get(what, what) if isinstance(what, str) else what)
+        self.note(number, side, WORDS.get(what, what) if isinstance(what, str) else what)
 
     def _lost(self, number: int, side: Side, at: int, size: int) -> None:
         self.note(number, side, range(at, at + size))

@@ -28,12 +28,9 @@ Address = tuple[str, int]
 
 
 class Host(Protocol):
-    """The network that a socket belongs to, as far as the socket calls it.
+    """The network that a socket belongs to, as far as the socket calls it."""
 
-    call_at: lets it do something at a time; None for a timer of the loop.
-    """
-
-    call_at: CallAt | None
+    call_at: CallAt | None  # see `Flow`
 
     def touch(self, number: int) -> object:
         """Something has happened to a socket: it may be ready now."""
@@ -112,13 +109,7 @@ class TcpSocket(MemorySocket):
 
     def __init__(self, host: Host, address: Address, faults: Faults) -> None:
         super().__init__(host, address)
-        self.flow = Flow(
-            faults,
-            write=self._deliver,
-            pause=lambda on: None,
-            lose=self._lose,
-            call_at=host.call_at,
-        )
+        self.flow = Flow(faults, write=self._deliver, lose=self._lose, call_at=host.call_at)
         self.told: Callable[[bytes | str], None] = lambda what: None
         self.lost: Callable[[int, int], None] = lambda at, size: None
         self.arrived: deque[bytes] = deque()
@@ -146,7 +137,9 @@ class TcpSocket(MemorySocket):
         """Take the size of a buffer, too: fewer bytes may be under way, or unread."""
         super().setsockopt(level, name, value, *more)
         if level == socket.SOL_SOCKET and name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            (self if name == socket.SO_SNDBUF else self.peer).window = value
+            end = self if name == socket.SO_SNDBUF else self.peer
+            end.window = value
+            end.host.touch(end.number)
 
     def _room(self) -> int:
         return self.window - self.flow.backlog - self.peer.unread
@@ -185,7 +178,8 @@ class TcpSocket(MemorySocket):
             self.arrived.append(data[size:])
             data = data[:size]
         self.unread -= len(data)
-        self.peer.touch()
+        if self.peer._room() <= len(data):  # it had no room to write until now
+            self.host.touch(self.peer.number)
         return data
 
     def recv_into(self, buffer: bytearray | memoryview) -> int:
@@ -214,7 +208,7 @@ class TcpSocket(MemorySocket):
             self._finish()
         self.arrived.clear()
         self.unread = 0
-        self.peer.touch()
+        self.host.touch(self.peer.number)
 
     def _finish(self) -> None:
         if not self.has_sent_fin:
@@ -240,10 +234,6 @@ class TcpSocket(MemorySocket):
             self.lost(self.flow.pushed, len(what))
             self.flow.pushed += len(what)
 
-    def touch(self) -> None:
-        """Let the loop look whether it is ready."""
-        self.host.touch(self.number)
-
     def take(self, data: bytes) -> bool:
         """Keep what arrives; a closed socket answers with RST. Return whether it was kept."""
         if self.is_closed:
@@ -252,20 +242,20 @@ class TcpSocket(MemorySocket):
             return False
         self.arrived.append(data)
         self.unread += len(data)
-        self.touch()
+        self.host.touch(self.number)
         return True
 
     def take_fin(self) -> None:
         """Note that the peer sends no more."""
         self.has_got_fin = True
-        self.touch()
+        self.host.touch(self.number)
 
     def take_reset(self) -> None:
         """Note that the connection is no more: EPIPE after the peer's FIN, else ECONNRESET."""
         if not self.is_closed and not self.is_reset:
             self.is_reset, self.error = True, EPIPE if self.has_got_fin else ECONNRESET
             self.flow.close()
-            self.touch()
+            self.host.touch(self.number)
 
 
 class ListeningSocket(MemorySocket):
@@ -273,8 +263,7 @@ class ListeningSocket(MemorySocket):
 
     def __init__(self, host: Host, hosts: list[str], port: int) -> None:
         super().__init__(host, (LOOPBACK if is_loopback(hosts[0]) else hosts[0], port))
-        self.hosts = hosts
-        self.is_listening = False
+        self.hosts, self.is_listening = hosts, False
         self.waiting: deque[TcpSocket] = deque()
 
     def events(self) -> int:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 from wslab import lab
@@ -14,6 +15,7 @@ from wslab.apps.reconnect.feed import Feed
 from wslab.kit.client import ReconnectingClient
 from wslab.kit.client_events import Missed, Received
 from wslab.kit.resume import Log
+from wslab.net import simulate
 from wslab.scratch.server import serve_from_scratch
 
 ME = "me" * 8
@@ -65,6 +67,18 @@ async def test_a_conversation(served):
             {"type": "ack", "id": 1, "seq": None},
         ]
     assert (feed.said, feed.notes) == (["Hello"], ["x"])
+
+
+def test_what_is_published_on_its_own_loop_counts_at_once():
+    async def main():
+        feed = Feed()
+        async with serve(feed, "feed", 9000), connect("ws://feed:9000/", proxy=None) as ws:
+            await Peer(ws).say({"type": "beat"})
+            await Peer(ws).hear(1)
+            feed.publish({"n": 1})
+            return feed.log.last, await Peer(ws).hear(1)
+
+    assert simulate(main).result() == (1, [{"n": 1}])
 
 
 async def test_who_never_resumes_sees_nothing_of_it(served):

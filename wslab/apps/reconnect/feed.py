@@ -22,7 +22,7 @@ from typing import Any
 
 from wslab.kit.hub import Hub
 from wslab.kit.keepalive import Heartbeat, watched
-from wslab.kit.messages import decoded, encoded
+from wslab.kit.messages import decoded, encoded, parsed
 from wslab.kit.resume import TAKEN_OVER, Log, Message, ResumeError, Session
 
 __all__ = ["Feed"]
@@ -55,13 +55,13 @@ class Feed:
         Raises TypeError or ValueError if JSON cannot write it.
         """
         text, loop = encoded(dict(fields)), self._loop
-        if loop is None or loop.is_closed():
-            self._publish(text)
+        if loop is None or loop.is_closed() or loop is asyncio._get_running_loop():
+            self._publish(fields, text)
         else:
-            loop.call_soon_threadsafe(self._publish, text)
+            loop.call_soon_threadsafe(self._publish, parsed(text), text)
 
-    def _publish(self, text: str) -> int:
-        message = self.log.publish(decoded(text))
+    def _publish(self, fields: Mapping[str, Any], text: str) -> int:
+        message = self.log.publish(fields)
         self.hub.publish(text, PLAIN)
         self.hub.publish(encoded(message), NUMBERED)
         return int(message["seq"])
@@ -111,7 +111,8 @@ class Feed:
             self.notes.append(text)
             return session.applied(message)
         self.said.append(text)
-        return session.applied(message, self._publish(encoded({"text": text})))
+        fields = {"text": text}
+        return session.applied(message, self._publish(fields, encoded(fields)))
 
     def _begin(self, ws: Any, session: Session) -> None:
         """Send numbers from now on, and close this client's earlier connection."""
