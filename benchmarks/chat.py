@@ -330,6 +330,11 @@ class Crowd:
             if time.monotonic() > end:
                 raise SystemExit(f"{self.name}: {deliveries} deliveries are missing")
 
+    def answer(self) -> None:
+        """Answer the Pings that have come while others were measured."""
+        for fd, _ in self.epoll.poll(0):
+            self.read(fd)
+
     def read(self, fd: int) -> int:
         """Take what has come on one connection; return how many messages it was."""
         data = self.sockets[fd].recv(1 << 18)
@@ -455,6 +460,8 @@ def measure(crowds: dict[str, Crowd], size: int, in_flight: int, rounds: int) ->
         start = turn % len(names)
         for name in names[start:] + names[:start]:
             found[name].append(crowds[name].run(frames[name], messages[name], in_flight))
+            for crowd in crowds.values():
+                crowd.answer()
     print(f"\n{members} members, {size} B, {in_flight} in flight, {rounds} rounds")
     print(f"{'':12}{'× node (quartiles)':>22}{'µs CPU':>9}{'1000/s':>8}{'p50 ms':>8}{'p99 ms':>8}")
     for name, results in found.items():
@@ -543,6 +550,8 @@ def compare(members: int, options: argparse.Namespace) -> None:
             stack.callback(crowd.close)
             crowd.join(members)
             crowd.speakers()
+            for each in crowds.values():
+                each.answer()
         with on_core(1):
             for size in options.bytes:
                 top = ceiling(members, size) / 1e3

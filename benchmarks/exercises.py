@@ -1,12 +1,12 @@
-"""What checking costs: all checks of an exercise set, against the start of two kernels.
+"""The cost of all checks of an exercise set, against the start of two kernels.
 
     python benchmarks/exercises.py [--rounds N]
 
-A learner waits for a check, and a grader runs thirty students' checks in a fresh kernel each: so
-checks must be small beside a kernel. Each set is a process of its own that imports wslab and runs
-every check of the set once on the reference solutions, with the CPU time that the operating
-system counts for it, start of the interpreter included; "checks alone" is what the process
-measured between imports and end. A round runs every set and starts two kernels; only ratios of
+A learner waits for a check, and a grader runs the checks of thirty students in a fresh kernel each.
+So checks must be small beside a kernel. Each set is a process of its own, which imports wslab and
+runs every check of the set once on the reference solutions. Its CPU time is what the operating
+system counts, with the start of the interpreter. "Checks alone" is the time that the process itself
+measures, from the end of the imports. A round runs every set and starts two kernels. Only ratios of
 one round count, and the table has their median and quartiles.
 """
 
@@ -19,6 +19,8 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from wslab.exercises.engine.overview import all_sets
 
 SOURCES = Path(__file__).resolve().parents[1] / "notebooks" / "exercises" / "source"
 GOAL = 1.0
@@ -60,12 +62,13 @@ def kernels() -> float:
     return children_cpu() - begin
 
 
-def checks(path: Path) -> tuple[float, float]:
+def checks(lesson: str, name: str) -> tuple[float, float]:
     """Run all checks of a set; return CPU time of the process, and of the checks alone."""
     begin = children_cpu()
-    command = [sys.executable, "-c", CHECKS, str(path), path.stem[3:]]
+    path = SOURCES / lesson / f"{lesson}.ipynb"
+    command = [sys.executable, "-c", CHECKS, str(path), name]
     environment = {**os.environ, "WSLAB_PROGRESS": "off"}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return children_cpu() - begin, float(done.stdout.split()[-1])
 
 
@@ -77,13 +80,12 @@ def main() -> None:
     rounds = max(2, parser.parse_args().rounds)
     if sys.platform == "win32":
         sys.exit("Windows does not count a child's CPU time this way")
-    paths = sorted(SOURCES.glob("*/*.ipynb"))
-    found: dict[str, list[tuple[float, float]]] = {path.stem: [] for path in paths}
+    found: dict[str, list[tuple[float, float]]] = {one.lesson: [] for one in all_sets()}
     for _ in range(rounds):
         base = kernels()
-        for path in paths:
-            whole, alone = checks(path)
-            found[path.stem].append((whole / base, alone / base))
+        for one in all_sets():
+            whole, alone = checks(one.lesson, one.name)
+            found[one.lesson].append((whole / base, alone / base))
     print(f"Python {platform.python_version()}, {rounds} rounds. Ratios set : two kernels.\n")
     print("| set | ratio | quartiles | checks alone | goal | met |\n|---|---:|---:|---:|---|---|")
     for name, ratios in found.items():

@@ -63,6 +63,8 @@ def bare(folder: Path) -> Path:
 def main(site: str = str(ROOT / "build" / "site")) -> None:
     files = [path for path in Path(site).rglob("*") if path.is_file()]
     book = [path for path in files if path.relative_to(site).parts[0] != "lite"]
+    if not book:
+        sys.exit(f"there is no book in {site}: build it with `make site` first")
     size = sum(path.stat().st_size for path in book)
     print(f"the book: {len(book)} files, {size / 1e6:.1f} MB, without the page edition")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

@@ -205,7 +205,7 @@ def watch(
     numbers = []
     for length in (0.5, seconds):  # the first look is for warming up
         end = time.monotonic() + length
-        while time.monotonic() < end:
+        while time.monotonic() < end or not all(viewer.last for viewer in crowd):
             begin = time.monotonic()
             for viewer in crowd:
                 viewer.look()
@@ -216,11 +216,15 @@ def watch(
     for viewer in crowd:
         viewer.sock.close()
     (cpu_before, first, before), (cpu_after, last, after) = numbers
-    sums = [0.0, 0.0]
-    for old, new in zip(before, after, strict=True):
-        for part in range(2):  # each viewer by how far it has got itself
-            sums[part] += (new[part] - old[part]) / (new[2] - old[2])
-    return Cost(*sums, (cpu_after - cpu_before) / (last - first))
+    changes = [
+        [now - then for then, now in zip(old, new, strict=True)]
+        for old, new in zip(before, after, strict=True)
+    ]
+    size, messages, progress = map(sum, zip(*changes, strict=True))
+    each_number = viewers / progress  # a slow viewer counts by how far it has got itself
+    return Cost(
+        size * each_number, messages * each_number, (cpu_after - cpu_before) / (last - first)
+    )
 
 
 def quotes(viewers: int, seconds: float) -> dict[str, Cost]:
