@@ -242,7 +242,7 @@ SERVERS: dict[str, Callable[[], Awaitable[int]]] = {
 
 async def serve_until_told(name: str) -> None:
     """Print the port; then, for every line on stdin, the CPU time of this process so far."""
-    bytes(1 << 20)  # see lab/driver.py: nobody shall win by what his imports have left behind
+    bytes(1 << 20)  # the C library keeps this memory, so that all servers start with the same
     print(await SERVERS[name](), flush=True)
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):

@@ -67,7 +67,11 @@ async def run_client(url: str, agent: str) -> int:
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line and run what it asks for."""
-    parser = argparse.ArgumentParser(prog="python -m wslab.conformance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m wslab.conformance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     roles = parser.add_subparsers(dest="role", required=True)
     server = roles.add_parser("server", help="serve echoes")
     server.add_argument("--host", default="127.0.0.1")

@@ -251,8 +251,8 @@ WRONG = {
         Wrong(
             "a key is taken for granted",
             "response = answer(parsed[0])",
-            "response = answer(parsed[0], headers=[('X', parsed[0].headers"
-            ".get('Sec-WebSocket-Key').lower())])",
+            "parsed[0].headers.get('Sec-WebSocket-Key').lower()\n"
+            "        response = answer(parsed[0])",
             "tried: a request without a key",
             RAISED,
         ),

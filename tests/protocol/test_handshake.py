@@ -377,7 +377,7 @@ class TestServer:
 
     def test_refusal_in_full(self) -> None:
         data = header("Sec-WebSocket-Version", "8")
-        assert our_answer(data, headers=[("Server", "wslab")]).serialize() == (
+        assert our_answer(data).serialize() == (
             b"HTTP/1.1 426 Upgrade Required\r\n"
             b"Content-Type: text/plain; charset=utf-8\r\n"
             b"Content-Length: 56\r\n"
@@ -385,7 +385,6 @@ class TestServer:
             b"Upgrade: websocket\r\n"
             b"Connection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\n"
-            b"Server: wslab\r\n"
             b"\r\n" + "Sec-WebSocket-Version is '8', not '13' (RFC 6455 §4.4)\n".encode()
         )
 
@@ -676,12 +675,6 @@ class TestClient:
         with pytest.raises(ValueError, match="not a "):
             upgrade_request(**{"host": "a", "nonce": NONCE, **options}).serialize()
 
-    def test_nothing_can_be_injected_into_the_answer(self) -> None:
-        for headers in ([("X", "a\r\nb")], [("X\r\nY", "a")]):
-            reply = our_answer(request(), headers=headers)
-            with pytest.raises(ValueError, match="not a header field"):
-                reply.serialize()
-
     @pytest.mark.parametrize("name", RESPONSES)
     def test_check_response(self, name: str) -> None:
         data, ours, theirs = RESPONSES[name]
@@ -785,7 +778,6 @@ class TestOracle:
             subprotocols=spoken,
             origins=[None],
             extensions={"permessage-deflate": lambda offer: Extension(offer.name)},
-            headers=[("Server", "wslab")],
         )
         client.receive_data(reply.serialize())
         assert client.handshake_exc is None

@@ -122,7 +122,7 @@ def upgrade_request(
     Subprotocols have to be distinct tokens. No header may be made here too, or announce a body.
     Source: RFC 6455 §4.1.
     """
-    _refuse_text("subprotocols", subprotocols)
+    refuse_text("subprotocols", subprotocols)
     names = list(subprotocols)
     try:
         check_target(target, host)
@@ -156,7 +156,6 @@ def answer(
     subprotocols: Iterable[str] = (),
     origins: Iterable[str | None] | None = None,
     extensions: Mapping[str, Negotiator] | None = None,
-    headers: Fields = (),
 ) -> Response:
     """Answer a client's request with 101 if it may connect, else with the status that says why.
 
@@ -166,31 +165,30 @@ def answer(
     origins: the origins to accept. None in this list stands for a client that sends no origin.
     Without a list, every origin is accepted.
     extensions: maps an extension's name to the function that decides on an offer of it.
-    headers: further fields, such as Date and Server.
     Source: RFC 6455 §4.2.2.
     """
-    _refuse_text("subprotocols", subprotocols)
+    refuse_text("subprotocols", subprotocols)
     try:
         key = check_request(request, origins=origins)
         offered = offered_subprotocols(request.headers)
         offers = parse_extensions(request.headers)
     except HandshakeError as error:
-        return reject(error, method=request.method, headers=headers)
+        return reject(error, method=request.method)
     fields = [*_UPGRADE, ("Sec-WebSocket-Accept", accept_key(key))]
     spoken = set(subprotocols)
     if choice := next((name for name in offered if name in spoken), None):
         fields.append(("Sec-WebSocket-Protocol", choice))
     if agreed := _agree_on(offers, extensions or {}):
         fields.append(("Sec-WebSocket-Extensions", ", ".join(map(str, agreed))))
-    return Response(101, Headers([*fields, *headers]))
+    return Response(101, Headers(fields))
 
 
-def reject(error: HandshakeError, *, method: str = "GET", headers: Fields = ()) -> Response:
+def reject(error: HandshakeError, *, method: str = "GET") -> Response:
     """Make the response that refuses a handshake, with the error's status and its text as the body.
 
     method: the request's method, because the answer to HEAD has no body (RFC 9110 §9.3.2).
     """
-    body, fields = b"", [("Connection", "close"), *error.headers, *headers]
+    body, fields = b"", [("Connection", "close"), *error.headers]
     if method != "HEAD":
         body = f"{error}\n".encode()
         kind = ("Content-Type", "text/plain; charset=utf-8")
@@ -205,7 +203,7 @@ def check_request(request: Request, *, origins: Iterable[str | None] | None = No
     for WebSocket in version 13, 403 for an origin that is not accepted, else 400.
     Source: RFC 6455 §4.2.1.
     """
-    _refuse_text("origins", origins)
+    refuse_text("origins", origins)
     section, headers = "RFC 6455 §4.2.1", request.headers
     if request.method != "GET":
         seen = f"method is {request.method[:20]}, not GET"
@@ -235,7 +233,8 @@ def _check_upgrade(headers: Headers) -> None:
         raise HandshakeError(seen, "RFC 6455 §4.4", 426, wanted)
 
 
-def _refuse_text(name: str, values: object) -> None:
+def refuse_text(name: str, values: object) -> None:
+    """Raise TypeError for a text in place of a list of texts."""
     if isinstance(values, (str, bytes)):  # iterable too, but nobody means its letters
         raise TypeError(f"{name} is {values!r:.40}, not a list: write [{values!r:.40}]")
 

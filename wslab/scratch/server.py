@@ -23,7 +23,7 @@ from wslab.protocol.connection import Connection, Role
 from wslab.protocol.deflate import NAME, agreed
 from wslab.protocol.errors import HandshakeError
 from wslab.protocol.events import Violation
-from wslab.protocol.handshake import answer, reject
+from wslab.protocol.handshake import answer, refuse_text, reject
 from wslab.protocol.http import Request, Response
 from wslab.scratch.endpoint import ConnectionEnded, Endpoint, Settings
 
@@ -114,9 +114,8 @@ class ScratchServer(BaseServer):
         subprotocols: Iterable[str],
         origins: Iterable[str | None] | None,
     ) -> None:
-        for option, value in (("subprotocols", subprotocols), ("origins", origins)):
-            if isinstance(value, str):  # iterable too, but nobody means its letters
-                raise TypeError(f"{option} is {value!r}, not a list: write [{value!r}]")
+        refuse_text("subprotocols", subprotocols)
+        refuse_text("origins", origins)
         super().__init__(name, host)
         self.handler = handler
         self.settings = settings

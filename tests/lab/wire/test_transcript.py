@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wslab import lab
-from wslab.lab.wire.row import Row
+from wslab.lab.wire.row import Context, Row
 from wslab.lab.wire.tape import Piece, Tape
 from wslab.lab.wire.tracker import KEEP, trackers
 from wslab.protocol.close import Close
@@ -459,4 +459,4 @@ class TestHostile:
 )
 def test_a_tls_record_says_whether_it_is_readable(first, what):
     piece = Piece(1, "client", "tls", 0.0, bytes([first]) + b"\x03\x03\x00\x01x", 6, 6)
-    assert Row(0, piece, 0.0).meaning == f"6 bytes of {what}"
+    assert Row(0, piece, 0.0, Context()).meaning == f"6 bytes of {what}"

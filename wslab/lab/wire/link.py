@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -151,12 +150,9 @@ class Link:
             end.flow = Flow(
                 faults[end.side],
                 write=far.write,
-                pause=self._pause(end),
+                pause=partial(end.hold, "backlog"),
                 lose=partial(tape.lose, number, end.side),
             )
-
-    def _pause(self, end: End) -> Callable[[bool], None]:
-        return lambda on: end.hold("backlog", on)
 
     def other(self, end: End) -> End:
         """Return the opposite end."""

@@ -64,10 +64,8 @@ class Row:
     payload: a frame's payload, unmasked; a chunk's data; else wire.
     """
 
-    def __init__(
-        self, number: int, piece: Piece, started: float, context: Context | None = None
-    ) -> None:
-        self.context = context or Context()
+    def __init__(self, number: int, piece: Piece, started: float, context: Context) -> None:
+        self.context = context
         self.number = number
         self.piece = piece
         self.who = piece.side

@@ -54,10 +54,6 @@ class Transcript(Sequence[Row]):
             return Transcript(self.tape, self.rows[index])
         return self.rows[index]
 
-    def __iter__(self) -> Iterator[Row]:
-        """Go through the rows."""
-        return iter(self.rows)
-
     def only(
         self,
         who: str | None = None,
