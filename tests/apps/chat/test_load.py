@@ -341,7 +341,7 @@ async def test_a_corpus_over_the_wire(classic: bool) -> None:
             for data in CORPUS:
                 await eve.send(data)
             await eve.send({"type": "setName", "text": "Eve"})
-            await eve.until(lambda said: said.is_notice and "Eve" in said.text)
+            await eve.until(lambda said: said.name == "Server" and "Eve" in said.text)
             assert eve.closed is None
         await ada.say("still here")
         await ada.until("still here")

@@ -624,7 +624,7 @@ async def test_a_client_finds_what_it_has_heard() -> None:
     async with ChatClient(room.url, "Ada") as ada:
         await ada.send("nonsense")
         error = await ada.until(lambda said: said.fields.get("error") == "not_json")
-        assert error.is_notice
+        assert error.name == "Server"
         assert await ada.until(1) is ada.heard[0]
 
 

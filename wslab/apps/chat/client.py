@@ -22,7 +22,6 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from wslab.apps.chat.texts import SERVER
 from wslab.kit.messages import encoded, parsed
 from wslab.lab.tables import escaped
 
@@ -55,11 +54,6 @@ class ChatMessage:
             text if isinstance(text, str) else "" if text is None else json.dumps(text),
             value,
         )
-
-    @property
-    def is_notice(self) -> bool:
-        """Whether the message is from the room itself."""
-        return self.name == SERVER
 
     def __str__(self) -> str:
         """Write it as a line of a transcript."""

@@ -53,6 +53,7 @@ from wslab.kit.messages import ResumeError, decoded, encoded
 from wslab.kit.ratelimit import TokenBucket
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
+from wslab.lab.servers.websocket import show_page
 from wslab.net.clock import now
 from wslab.protocol.http import split_target
 
@@ -64,6 +65,7 @@ FEEDS = {"/every": "every", "/batch": "batch", "/thinned": "thinned"}
 TICK = 0.01  # seconds between two looks at what the audience says
 WINDOW = 10  # ticks from one batch to the next
 MOST = 2  # comments of a window that are shown
+BURST = 5  # comments that a person may say at once
 LONGEST = 40  # characters of a comment
 JOINERS = "\u200d\u3000"  # not printable, but a part of emoji, and Chinese's own space
 BYTES = 5_000  # that a viewer of /thinned gets in a second, at most; after a freeze twice as many
@@ -76,8 +78,8 @@ class LiveRoom:
 
     rng: chooses the comments. audience: simulated people; they talk while somebody is connected.
     most: comments of a window that are shown.
-    rate, burst: each person may say so many comments a second, after so many at once. All others
-    are ignored, because an answer to each would be a flood, too.
+    rate: each person may say so many comments a second, after `BURST` at once. All others are
+    ignored, because an answer to each would be a flood, too.
     said, taken, shown: comments that came, that the buckets let through, and that were chosen.
     seconds: the time since it opened; `at` in a comment is such a time.
     """
@@ -91,10 +93,9 @@ class LiveRoom:
         audience: Audience | None = None,
         most: int = MOST,
         rate: float | None = 2,
-        burst: int = 5,
     ) -> None:
         self.audience = audience or Audience(rng, rate=0)
-        self.rate, self.burst = rate, burst
+        self.rate = rate
         self.hub = Hub(when_full=newest_comments, untouched=0)
         self.said = self.taken = self.shown = 0
         self._choice = FairChoice(rng, most=most)
@@ -115,7 +116,7 @@ class LiveRoom:
         """Take a comment, unless this person talks too much; return whether it was taken."""
         self._opened = now() if self._opened is None else self._opened
         self.said += 1
-        new = TokenBucket(rate=self.rate, burst=self.burst, now=now())
+        new = TokenBucket(rate=self.rate, burst=BURST, now=now())
         bucket = self._buckets.setdefault(person, new)
         if bucket.wait(now()):
             return False  # and no token is owed, so a person who shouts still gets the rate
@@ -258,10 +259,5 @@ def start_danmaku(*, audience: float, **where: Any) -> lab.Server:
 
 async def demo_danmaku() -> None:
     """Serve the page until Ctrl-C; all people are simulated."""
-    async with serve() as server:
-        print(
-            "500 people watch a match; a goal falls every 20 s, and then they flood the room:\n"
-            f"  {server.page}",
-            flush=True,
-        )
-        await asyncio.Event().wait()
+    said = "500 people watch a match; a goal falls every 20 s, and then they flood the room"
+    await show_page(serve(), said)

@@ -33,6 +33,7 @@ from wslab.kit.messages import encoded, parsed
 from wslab.kit.ratelimit import Budget, TokenBucket
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
+from wslab.lab.servers.websocket import show_page
 from wslab.lab.wire.dissectors import register
 from wslab.net import now
 from wslab.protocol.http import split_target
@@ -274,6 +275,4 @@ class MapWidget(TargetWidget):
 
 async def demo_location() -> None:
     """Serve the page until Ctrl-C; all couriers are simulated."""
-    async with serve() as server:
-        print(f"300 couriers, and a part of their map:\n  {server.page}", flush=True)
-        await asyncio.Event().wait()
+    await show_page(serve(), "300 couriers, and a part of their map")

@@ -43,6 +43,7 @@ from wslab.lab.servers.files import (
     is_upgrade,
     text_response,
 )
+from wslab.lab.servers.websocket import show_page
 from wslab.protocol.http import split_target
 
 __all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "Market", "QuotesWidget"]
@@ -224,6 +225,4 @@ class QuotesWidget(TargetWidget):
 
 async def demo_quotes() -> None:
     """Serve the page until Ctrl-C; all traders are simulated."""
-    async with serve() as server:
-        print(f"Two venues, three stocks, 2,000 updates a second:\n  {server.page}", flush=True)
-        await asyncio.Event().wait()
+    await show_page(serve(), "Two venues, three stocks, 2,000 updates a second")

@@ -26,6 +26,7 @@ NOTHING = "0.00000000"
 TIME = "1534614248.123678"  # that Kraken gives an entry; nobody here looks at it
 MILLISECONDS = 1534614248123  # that Binance gives an event
 CENT, LOT = 2, 8  # decimals of a price, and of a quantity
+ORDERS = 200  # actions at each market before the day begins
 REACH = 30  # cents around the fair price in which orders come
 
 
@@ -195,19 +196,17 @@ class StockExchange:
     """The same instruments at two venues. North speaks like Binance, and South like Kraken.
 
     rng: decides everything, so the same seed gives the same day. depth: levels of South's books.
-    orders: the number of actions before the day begins. north, south: the feeds by symbol.
+    north, south: the feeds by symbol.
     """
 
-    def __init__(
-        self, rng: Random, *, symbols: Sequence[str] = SYMBOLS, depth: int = 10, orders: int = 200
-    ) -> None:
+    def __init__(self, rng: Random, *, symbols: Sequence[str] = SYMBOLS, depth: int = 10) -> None:
         self.rng = rng
         markets = [
             Market(f"{name}/USD", rng, fair=5000 + 2500 * n) for n, name in enumerate(symbols)
         ]
         twins = [Market(market.symbol, rng, fair=market.fair) for market in markets]
         for market in (*markets, *twins):
-            for _ in range(orders):
+            for _ in range(ORDERS):
                 market.step()
         self.north = {market.symbol: BinanceFeed(market) for market in markets}
         self.south = {market.symbol: KrakenFeed(market, depth) for market in twins}

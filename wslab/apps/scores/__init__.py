@@ -48,6 +48,7 @@ from wslab.kit.messages import Message, ResumeError, decoded, encoded, merge_dif
 from wslab.kit.resume import Log, Session
 from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
+from wslab.lab.servers.websocket import show_page
 from wslab.lab.wire.dissectors import register
 from wslab.protocol.http import split_target
 
@@ -231,7 +232,5 @@ class ScoresWidget(TargetWidget):
 
 async def demo_scores() -> None:
     """Serve the page until Ctrl-C, with six viewers on trains."""
-    async with serve() as server:
-        said = "A match in three minutes, and six viewers on trains"
-        print(f"{said}:\n  {server.page}?trains=6", flush=True)
-        await asyncio.Event().wait()
+    said = "A match in three minutes, and six viewers on trains"
+    await show_page(serve(), said, "?trains=6")

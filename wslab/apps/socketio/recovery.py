@@ -36,6 +36,7 @@ from wslab.protocol.errors import PeerError
 __all__ = ["RecoverableSession", "RecoveringChat", "SessionStore"]
 
 KEPT = 1000  # events in the log
+PING_TIMEOUT = 20_000  # milliseconds
 MAX_ROOMS = 20  # of one session
 ALL = ""  # the room that everybody is in
 
@@ -131,18 +132,11 @@ class RecoveringChat:
 
     `chat message` (text) goes to all as `说：…`. `join` (room) joins a room. `to room` (room, text)
     goes to its members as `room message`.
-    recovery: its memory. ping_interval, ping_timeout: seconds, which it sends to its clients.
+    recovery: its memory. ping_interval: seconds, which it sends to its clients.
     """
 
-    def __init__(
-        self,
-        recovery: SessionStore | None = None,
-        *,
-        ping_interval: float = 25.0,
-        ping_timeout: float = 20.0,
-    ) -> None:
-        self.recovery = recovery or SessionStore()
-        self.ping_interval, self.ping_timeout = ping_interval, ping_timeout
+    def __init__(self, *, ping_interval: float = 25.0) -> None:
+        self.recovery, self.ping_interval = SessionStore(), ping_interval
         self.members: dict[ServerConnection, RecoverableSession] = {}
         self.hub = Hub()  # its topics are the rooms
 
@@ -167,7 +161,7 @@ class RecoveringChat:
                 "sid": self.recovery.new_id(),
                 "upgrades": [],
                 "pingInterval": round(self.ping_interval * 1000),
-                "pingTimeout": round(self.ping_timeout * 1000),
+                "pingTimeout": PING_TIMEOUT,
                 "maxPayload": 1 << 20,
             }
         )

@@ -16,7 +16,6 @@ why = "…"
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -70,10 +69,6 @@ class Question:
     def right(self) -> int:
         """The place of the right choice."""
         return next(i for i, choice in enumerate(self.choices) if choice.is_right)
-
-    def agrees_with(self, output: str) -> bool:
-        """Tell whether a cell's output proves the right choice."""
-        return re.search(self.choices[self.right].shows, output) is not None
 
     def __str__(self) -> str:
         """Write the question and its choices, without the answer."""

@@ -25,7 +25,7 @@ from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import RecordedConnection
 
-__all__ = ["Handler", "Server", "echo", "name_of", "serve"]
+__all__ = ["Handler", "Server", "echo", "name_of", "serve", "show_page"]
 
 # The library's own options, and those that it passes on to asyncio.
 OPTIONS = {
@@ -114,3 +114,10 @@ def serve(
 def name_of(handler: object) -> str:
     """Return a handler's name, or that of its class if it has none."""
     return str(getattr(handler, "__name__", type(handler).__name__))
+
+
+async def show_page(server: Server, said: str, query: str = "") -> None:
+    """Print the address of a server's page after a text, and serve it until Ctrl-C."""
+    async with server:
+        print(f"{said}:\n  {server.page}{query}", flush=True)
+        await asyncio.Event().wait()
