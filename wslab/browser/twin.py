@@ -37,6 +37,7 @@ from wslab.lab.masking import masked_target
 
 __all__ = ["ScriptError", "WebSocket"]
 
+OPENING_TIMEOUT = 240  # seconds that Chromium waits for the server's answer
 CLOSING_TIMEOUT = 60  # seconds that Chromium waits for the peer's Close
 ENDING_TIMEOUT = 2  # seconds that it then waits for the end of TCP
 REASON_LIMIT = 123  # bytes; a Close frame's payload is at most 125 (RFC 6455 §5.5), 2 are the code
@@ -112,7 +113,7 @@ class WebSocket:
             subprotocols=[Subprotocol(name) for name in offered] or None,
             additional_headers={"Cookie": cookie} if cookie else None,
             ping_interval=None,  # a script cannot ping, and browsers do not
-            open_timeout=None,  # browsers do not give up soon either
+            open_timeout=OPENING_TIMEOUT,
             max_size=None,
             close_timeout=closing_timeout,
             proxy=None,

@@ -1,4 +1,4 @@
-"""One connection of a client that reconnects, from the attempt to its end."""
+"""One connection of a client that reconnects, and a client for protocols of your own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
@@ -19,10 +19,10 @@ from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError, decoded, enco
 from wslab.kit.outbox import Inbox, Outbox, SequenceGap
 from wslab.kit.retry import TOO_BIG, Ending, classify
 from wslab.net.address import is_loopback
-from wslab.net.clock import now
+from wslab.net.clock import now, time_limit
 from wslab.protocol.url import parse_url
 
-__all__ = ["Attempt", "ClientSettings", "Online", "Setup", "keep_connected", "leave"]
+__all__ = ["Attempt", "ClientSettings", "LastingClient", "Online", "Setup", "leave"]
 __all__ += ["library_connect"]
 
 Setup = Callable[[Message], Iterable[Mapping[str, Any]]]
@@ -205,37 +205,82 @@ async def leave(ws: Any, code: int = 1000) -> None:
         await asyncio.wait([closing])
 
 
-async def keep_connected(
-    talk: Callable[[Any], Awaitable[None]],
-    url: str,
-    *,
-    connect: Callable[..., Any] = library_connect,
-    attempts: Attempts,
-    is_final: Callable[[Ending], bool] = lambda ending: False,
-) -> Ending:
-    """Talk to a server in a protocol of your own, on one connection after the other.
+class LastingClient:
+    """A client that comes back, in a protocol of its own; for `async with`. A subclass has `talk`.
 
-    talk: called with each connection; it ends with it, or raises what `recv` raised.
-    connect: the library's, or a function like it that takes the same options. attempts: the waits.
-    is_final: tells whether not to come back. Returns the ending that was final.
+    url: the server's. connect: the library's, or a function like it that takes the same options.
+    attempts: the waits in between.
+    status: how the last connection or attempt ended. refused: the ending that was final, so that it
+    does not come back; None before.
     """
-    while True:
-        began = lasted = None
-        try:
-            async with connect(url, open_timeout=10, ping_interval=20, max_size=None) as ws:
-                began = now()
-                try:
-                    await talk(ws)
-                finally:
-                    await leave(ws, 1000)
-                ending = Ending("closed", "this side is done")
-        except Exception as error:
-            known = classify(error)
-            if known is None:
-                raise
-            ending = known
-        if began is not None:
-            lasted = now() - began
-        if is_final(ending):
-            return ending
-        await asyncio.sleep(attempts.ended(lasted))
+
+    def __init__(
+        self, url: str, *, attempts: Attempts, connect: Callable[..., Any] = library_connect
+    ) -> None:
+        self.url, self.attempts, self.connect = url, attempts, connect
+        self.status = "no attempt has ended"
+        self.refused: Ending | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    async def talk(self, ws: Any) -> None:
+        """Use a connection until it ends; raise what its `recv` raised."""
+        raise NotImplementedError
+
+    def is_final(self, ending: Ending) -> bool:
+        """Tell whether not to come back."""
+        return not ending.retry
+
+    def notify(self) -> None:
+        """Let those who wait in `until` look again."""
+        self._news.set()
+
+    async def until(self, condition: Callable[[], object], *, within: float = 60.0) -> None:
+        """Wait until a condition holds; it is looked at after each message.
+
+        Raises ConnectionRefusedError if the client does not come back, and TimeoutError after so
+        many seconds, both with the status.
+        """
+        async with time_limit(within, lambda: self.status):
+            while not condition():
+                if self.refused is not None:
+                    raise ConnectionRefusedError(self.status)
+                self._news.clear()
+                await self._news.wait()
+
+    async def run(self) -> None:
+        """Make one connection after the other, until an ending is final; cancel it to leave."""
+        self.refused = None
+        while self.refused is None:
+            began = None
+            try:
+                async with self.connect(
+                    self.url, open_timeout=10, ping_interval=20, max_size=None
+                ) as ws:
+                    began = now()
+                    try:
+                        await self.talk(ws)
+                    finally:
+                        await leave(ws, 1000)
+            except Exception as error:
+                ending = classify(error)
+                self._note(ending or Ending.of_bug(error))
+                if ending is None:
+                    raise
+            if self.refused is None:
+                await asyncio.sleep(self.attempts.ended(None if began is None else now() - began))
+
+    def _note(self, ending: Ending) -> None:
+        self.status = ending.text
+        self.refused = ending if self.is_final(ending) else None
+        self.notify()
+
+    async def __aenter__(self) -> Self:
+        """Start to connect, without waiting."""
+        self._running = asyncio.create_task(self.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave, with a Close frame if there is a connection."""
+        if self._running is not None and self._running.cancel():
+            await asyncio.wait([self._running])

@@ -151,8 +151,10 @@ class ReconnectingClient:
             raise NotDelivered(self.outbox.keys, self.status)
 
     async def until(self, *states: ClientState) -> None:
-        """Wait until it is in one of these states."""
-        await self._wait_for(lambda: self.state in states)
+        """Wait until it is in one of these states; ConnectionError if it ends before."""
+        await self._wait_for(lambda: self.state in states or self._has_ended())
+        if self.state not in states:
+            raise ConnectionError(self.status)
 
     def retry_now(self) -> None:
         """End the wait for the next attempt, for example when somebody has pressed "now"."""
@@ -238,14 +240,17 @@ class ReconnectingClient:
                         await self._hurry.wait()
                 self._enter(ClientState.CONNECTING, f"attempt {number}")
         except Exception as error:  # a bug in here must not look like a quiet network
-            self._fail(Ending("confused", f"{type(error).__name__}: {error}", retry=False))
+            self._fail(Ending.of_bug(error))
             raise
 
     def _fail(self, ending: Ending) -> None:
         self._enter(ClientState.FAILED, ending.text, Failed(ending), ending=ending)
 
     def _is_over(self) -> bool:
-        return self._task is None or self.state in (ClientState.CLOSED, ClientState.FAILED)
+        return self._task is None or self._has_ended()
+
+    def _has_ended(self) -> bool:
+        return bool(self.changes) and self.state in (ClientState.CLOSED, ClientState.FAILED)
 
     def _note(self, state: ClientState, text: str, ending: Ending | None = None) -> None:
         at = asyncio.get_running_loop().time() - self._start

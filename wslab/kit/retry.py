@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, ProxyError
 
@@ -49,6 +49,11 @@ class Ending:
     def __post_init__(self) -> None:
         """Keep the server's control characters out of the text."""
         object.__setattr__(self, "text", escaped(self.text))
+
+    @classmethod
+    def of_bug(cls, error: Exception) -> Self:
+        """Return a final ending for an error that `classify` does not know."""
+        return cls("confused", f"{type(error).__name__}: {error}", retry=False)
 
 
 # Whether another attempt makes sense is the course's judgement. RFC 6455 §7.4.1 and IANA's registry
@@ -131,6 +136,8 @@ def classify(error: BaseException) -> Ending | None:
             return Ending("confused", f"a message is missing: {error}")
         case ResumeError():
             return Ending("confused", f"the server said something impossible: {error}")
+        case HandshakeError(status=0):
+            return Ending("handshake", f"not HTTP: {error}", retry=False)
         case HandshakeError(status=status, headers=headers):
             return of_status(status, retry_after(_header(headers)))
         case InvalidMessage():

@@ -1,8 +1,8 @@
 """Virtual time, in which hours of waiting pass in a moment, and every run takes the same time.
 
 `run_virtual` runs a coroutine in virtual time, on a perfect network in memory. `Timers` stands for
-the setTimeout and clearTimeout of a browser. `now` and `unguessable` are for code that runs in real
-time as well as in a simulation.
+the setTimeout and clearTimeout of a browser. The others are for code that runs in real time as well
+as in a simulation.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import random
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from wslab.net.loop import SimulatedLoop
 from wslab.net.memory_loop import in_memory
 
-__all__ = ["Timers", "cpu_time", "now", "run_virtual", "unguessable"]
+__all__ = ["Timers", "cpu_time", "now", "run_virtual", "time_limit", "unguessable"]
 
 T = TypeVar("T")
 
@@ -37,6 +38,16 @@ def now() -> float:
         return asyncio.get_running_loop().time()
     except RuntimeError:
         return time.monotonic()
+
+
+@asynccontextmanager
+async def time_limit(seconds: float, why: Callable[[], str]) -> AsyncIterator[None]:
+    """Limit a block to so many seconds; the TimeoutError says what `why` returns then."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise TimeoutError(f"not within {seconds:g} s; {why()}") from None
 
 
 def unguessable(size: int) -> str:

@@ -28,7 +28,8 @@ class PeerError(ValueError):
 class HandshakeError(PeerError):
     """The opening handshake failed.
 
-    status: the HTTP status that a server answers with, or that a client received.
+    status: the HTTP status that a server answers with, or that a client received; 0 if what it
+    received was not HTTP.
     headers: header fields that must go with that status, such as ``Allow``.
     """
 

@@ -46,6 +46,9 @@ class ClientEndpoint(Endpoint):
         """Read the server's response, and check it once it is complete."""
         self._head += data
         try:
+            if not b"HTTP/".startswith(self._head[:5]):
+                seen = f"response begins {bytes(self._head[:40])!r}, not with HTTP/"
+                raise HandshakeError(seen, "RFC 9112 §4")
             parsed = self._final_response()
             if parsed is None:
                 if len(self._head) > RESPONSE_LIMIT:
@@ -57,7 +60,9 @@ class ClientEndpoint(Endpoint):
             check_response(response, self.request)
             deflate = agreed(response.headers, self.settings.deflate)
         except HandshakeError as error:
-            if self.response is not None:  # a client that comes again needs Retry-After
+            if self.response is None:
+                error.status = 0
+            else:  # a client that comes again needs Retry-After
                 error.headers = tuple(self.response.headers)
             self._fail(error)
             return

@@ -258,7 +258,7 @@ def test_a_transcript_reads_the_headers(room):
 def test_entering_raises_what_the_room_says(room):
     async def main() -> int:
         async with at(room), asyncio.timeout(60):
-            with pytest.raises(ConnectionRefusedError, match=r"^a name has no '/'"):
+            with pytest.raises(ConnectionRefusedError, match="a name has no '/'"):
                 async with guest("../Ann"):
                     pass
         return len(room.hub)

@@ -6,18 +6,19 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import Callable
 from random import Random
-from typing import Any, Self
+from typing import Any
 
 import pycrdt
 
 from wslab.apps.coediting import protocol
 from wslab.apps.coediting.protocol import EMPTY, NOTHING, sync
-from wslab.kit.attempt import keep_connected, library_connect
+from wslab.kit.attempt import LastingClient, library_connect
 from wslab.kit.backoff import Attempts, Backoff
 from wslab.kit.client_events import EXPIRES, Presence, PresenceEntry
 from wslab.kit.keepalive import task_group
 from wslab.kit.log import Store
 from wslab.kit.messages import Malformed, encoded, varuint
+from wslab.kit.retry import Ending
 from wslab.net.clock import now
 
 __all__ = ["SharedDocument", "Writer"]
@@ -114,7 +115,7 @@ class SharedDocument:
         return self._merged[0] if state == NOTHING else pycrdt.get_update(self._merged[0], state)
 
 
-class Writer:
+class Writer(LastingClient):
     """Somebody who writes, in Python. The copy works offline; the connection comes back.
 
     url: the room's. name: what others see. client: its number in Yjs, which no other copy may have;
@@ -134,20 +135,20 @@ class Writer:
         rng: Random | None = None,
         batch: float = 0.0,
     ) -> None:
-        self.url, self.name, self.batch, self._connect = url, name, batch, connect
+        attempts = Attempts(Backoff(), rng=rng or Random(), stable_after=5)
+        super().__init__(url, attempts=attempts, connect=connect)
+        self.name, self.batch = name, batch
         self.doc = pycrdt.Doc[Any](client_id=client)
         self.doc["text"] = self.text = pycrdt.Text()
         self.presence, self.denied, self.is_online = Presence(), "", False
         self.state: dict[str, Any] = {"user": {"name": name}}
-        self._attempts = Attempts(Backoff(), rng=rng or Random(), stable_after=5)
         self._undo = pycrdt.UndoManager(scopes=[self.text], capture_timeout_millis=0)
         self._undo.include_origin("own")
         self._subscription = self.doc.observe(self._changed)
         self._is_remote, self._clock, self._life, self._asked, self._answers = False, 0, 0, 0, 0
         self._updates, self._messages = list[bytes](), list[bytes]()  # not sent yet
         self._said = b""  # the newest awareness message, not sent yet
-        self._to_send, self._news = asyncio.Event(), asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._to_send = asyncio.Event()
 
     # What a person does
 
@@ -192,46 +193,32 @@ class Writer:
 
     # Waiting
 
-    async def until(self, condition: Callable[[], object], *, within: float = 10.0) -> None:
-        """Wait for a condition, and look at it after each message; TimeoutError after `within`."""
-        async with asyncio.timeout(within):
-            while not condition():
-                self._news.clear()
-                await self._news.wait()
-
     async def saved(self, *, within: float = 60.0) -> None:
         """Wait until the server has saved all of it, and so answers; PermissionError if denied."""
-        async with asyncio.timeout(within):
-            asked = life = -1
-            while not (self.denied or (life == self._life and self._answers >= asked)):
-                if self.is_online and life != self._life:
-                    self._ask()
-                    asked, life = self._asked, self._life
-                self._news.clear()
-                await self._news.wait()
+        asked = life = -1
+
+        def is_answered() -> bool:
+            nonlocal asked, life
+            if self.is_online and life != self._life:
+                self._ask()
+                asked, life = self._asked, self._life
+            return bool(self.denied) or (life == self._life and self._answers >= asked)
+
+        await self.until(is_answered, within=within)
         if self.denied:
             raise PermissionError(self.denied)
 
     # The connection
 
-    async def __aenter__(self) -> Self:
-        """Start to connect, without waiting."""
-        self._task = asyncio.create_task(self._run())
-        return self
+    def is_final(self, ending: Ending) -> bool:
+        """Tell whether not to come back; then the server has denied everything."""
+        is_final = super().is_final(ending) or 4400 <= ending.code < 4500
+        if is_final:
+            self.denied = ending.text
+        return is_final
 
-    async def __aexit__(self, *exception: object) -> None:
-        """End the connection. The copy remains."""
-        if self._task is not None and self._task.cancel():
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        options: dict[str, Any] = {"connect": self._connect, "attempts": self._attempts}
-        options["is_final"] = lambda ending: 4400 <= ending.code < 4500
-        ending = await keep_connected(self._talk, self.url, **options)
-        self.denied = ending.text
-        self._news.set()
-
-    async def _talk(self, ws: Any) -> None:
+    async def talk(self, ws: Any) -> None:
+        """Exchange what either side lacks, and then what is new."""
         self._life, self._asked, self._answers = self._life + 1, 0, 0
         self.denied, self._updates, self._messages = "", [], []
         self._ask()
@@ -244,7 +231,7 @@ class Writer:
                     self._receive(await ws.recv())
         finally:
             self.is_online = False
-            self._news.set()
+            self.notify()
 
     async def _speak(self, ws: Any) -> None:
         while True:
@@ -297,4 +284,4 @@ class Writer:
                 self.presence.take(protocol.read_entries(body), None, now())
             case protocol.AUTH:
                 self.denied = body[2:].decode()
-        self._news.set()
+        self.notify()

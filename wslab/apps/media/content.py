@@ -14,7 +14,8 @@ import wave
 from array import array
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count, repeat
+from functools import partial
+from itertools import count
 from math import pi, sin
 from pathlib import Path
 from random import Random
@@ -22,10 +23,11 @@ from typing import Any, BinaryIO, Self, cast
 
 import puremagic
 from PIL import Image, ImageOps
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from wslab.apps.media.uploads import CHUNK, KINDS, MIB, Chunk, Rejected
+from wslab.kit.attempt import LastingClient, library_connect
+from wslab.kit.backoff import Attempts, Fixed
 from wslab.kit.messages import Message, decoded, encoded
 from wslab.kit.ratelimit import Pump
 from wslab.net.clock import unguessable
@@ -35,7 +37,8 @@ __all__ = ["PIXELS", "Guest", "inspect_file", "make_picture", "make_sound"]
 RATE = 8000  # samples a second of our sounds
 COLOURS = ("#c2571a", "#2a78c2", "#3a8a4d", "#8a3ac2")
 AGAIN = 0.5  # seconds between two attempts to connect
-LEFT, REFUSED = FINAL = 1000, 1008  # close codes (RFC 6455 §7.4.1): by this guest, by the room
+WELCOME = 10.0  # seconds to wait for it
+CONNECT = partial(library_connect, proxy=None, compression=None)
 PIXELS = 4_000_000  # of the largest picture; Pillow needs four bytes for each
 HEAD = 4096  # bytes that tell a type
 
@@ -152,82 +155,75 @@ class Receiving:
         self.hash, self.is_good = hashlib.sha256(), False
 
 
-class Guest:
+class Guest(LastingClient):
     """Somebody in the room, for `async with`. Files go on after every broken connection.
 
     url: the room's, with /media. chunk: bytes in a chunk.
     fetch: gets an offer, and returns a file to write to; None if it is not wanted.
     sent: id and offset of each chunk that went out. lines: the chat, as pairs of name and text.
     files: what came, by SHA-256. ws: the connection, None while there is none.
-    After a Close frame with 1008, all that waits raises ConnectionRefusedError with its reason.
+    If the room does not want this guest, or is none, all that waits raises ConnectionRefusedError.
     """
 
     def __init__(
         self, url: str, name: str, *, chunk: int = CHUNK, fetch: Fetch = lambda _: io.BytesIO()
     ) -> None:
-        self.url, self.name, self.chunk, self.fetch = url, name, chunk, fetch
+        attempts = Attempts(Fixed(AGAIN), rng=Random(), stable_after=0)
+        super().__init__(url, attempts=attempts, connect=CONNECT)
+        self.name, self.chunk, self.fetch = name, chunk, fetch
         self.client = unguessable(18)
         self.sending: dict[int, Sending] = {}
         self.files: dict[str, Receiving] = {}
         self.sent, self.lines = list[tuple[int, int]](), list[tuple[str, str]]()
-        self.changed = asyncio.Condition()
         self._numbers: dict[int, Receiving] = {}  # of the server, on this connection
         self._count, self.ws = count(1), cast(Any, None)
-        self._refused: ConnectionRefusedError | None = None
 
     async def run(self) -> None:
-        """Be in the room until it is left, or refuses this guest; cancel it to leave at once."""
-        connecting = connect(self.url, proxy=None, compression=None, close_timeout=1)
-        connecting.reconnect_delays = lambda: repeat(AGAIN)  # type: ignore[assignment,return-value]
-        async for ws in connecting:
-            with suppress(ConnectionClosed):
-                await self._talk(ws)
-            self.ws = None
-            if ws.close_code == REFUSED:
-                self._refused = ConnectionRefusedError(ws.close_reason)
-                for each in [each for each in self.sending.values() if not each.done.done()]:
-                    each.done.set_exception(self._refused)
-                async with self.changed:
-                    self.changed.notify_all()
-            if ws.close_code in FINAL:
-                return
+        """Be in the room until it refuses this guest; cancel it to leave."""
+        try:
+            await super().run()
+        finally:
+            for each in self._unfinished():
+                if self.refused is not None:
+                    each.done.set_exception(ConnectionRefusedError(self.status))
 
-    async def _talk(self, ws: Any) -> None:
+    def _unfinished(self) -> list[Sending]:
+        return [each for each in self.sending.values() if not each.done.done()]
+
+    async def talk(self, ws: Any) -> None:
+        """Say hello, and go on with the files."""
         await ws.send(encoded({"type": "hello", "name": self.name, "client": self.client}))
-        await ws.recv()  # welcome
+        async with asyncio.timeout(WELCOME):
+            await ws.recv()
         self.ws, self._numbers = ws, {}
-        for each in [each for each in self.sending.values() if not each.done.done()]:
-            await ws.send(encoded(each.offer))
-        async with self.changed:
-            self.changed.notify_all()
         pump = Pump(self._read, ws.send)
         pumping = asyncio.create_task(pump.run())
         try:
-            async for data in ws:
+            for each in self._unfinished():
+                await ws.send(encoded(each.offer))
+            while True:
+                self.notify()
+                data = await ws.recv()
                 if isinstance(data, bytes):
                     answer = self._receive(Chunk.unpack(data))
                 else:
                     answer = self._hear(decoded(data), pump)
                 if answer is not None:
                     await ws.send(encoded(answer))
-                async with self.changed:
-                    self.changed.notify_all()
         finally:
+            self.ws = None
             pumping.cancel()
             await asyncio.wait([pumping])
 
     async def __aenter__(self) -> Self:
         """Come in, and wait until the room has said welcome."""
-        self._running = asyncio.create_task(self.run())
-        await self.until(lambda: self.ws is not None)
+        await super().__aenter__()
+        try:
+            await self.until(lambda: self.ws is not None)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Leave, with a Close frame if there is a connection."""
-        if self.ws is not None:
-            await self.ws.close()
-        self._running.cancel()
-        await asyncio.wait([self._running])
 
     async def say(self, text: str) -> None:
         """Say a line, when there is a connection."""
@@ -236,8 +232,8 @@ class Guest:
 
     async def offer(self, file: BinaryIO, name: str, media: str) -> Sending:
         """Begin to send a file; wait for its `done`, which raises Rejected if it is refused."""
-        if self._refused is not None:
-            raise self._refused
+        if self.refused is not None:
+            raise ConnectionRefusedError(self.status)
         digest = hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
         number, size = next(self._count), file.seek(0, io.SEEK_END)
         offer = {"type": "offer", "id": number, "name": name, "media": media, "size": size}
@@ -246,13 +242,6 @@ class Guest:
             with suppress(ConnectionClosed):  # then it is offered on the next connection
                 await self.ws.send(encoded(sending.offer))
         return sending
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a condition holds; it is looked at after each message."""
-        async with self.changed:
-            await self.changed.wait_for(lambda: condition() or self._refused is not None)
-        if self._refused is not None and not condition():
-            raise self._refused
 
     def _read(self, number: int, offset: int) -> bytes:
         each = self.sending[number]

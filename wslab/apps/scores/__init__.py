@@ -41,7 +41,7 @@ from wslab.apps.scores.centrifugo import (
 from wslab.apps.scores.match import Match, Screen, Skipped
 from wslab.browser.widget import TargetWidget
 from wslab.kit.client import ReconnectingClient
-from wslab.kit.client_events import Received
+from wslab.kit.client_events import Failed, Received
 from wslab.kit.hub import Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import Message, ResumeError, decoded, encoded, merge_diff
@@ -195,10 +195,13 @@ async def follow(client: ReconnectingClient, screen: Screen) -> None:
     """Show on a screen what a client receives, until it is closed.
 
     client: of a scoreboard, with `resume`, which is the default. It reconnects by itself.
+    Raises ConnectionError if the server does not want it, or is none.
     """
     async for event in client:
         if isinstance(event, Received):
             screen.take(event.message, asyncio.get_running_loop().time())
+        elif isinstance(event, Failed):
+            raise ConnectionError(event.ending.text)
 
 
 def serve(

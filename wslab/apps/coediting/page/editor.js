@@ -5,6 +5,8 @@ import { Editing } from "./codemirror_yjs.min.js";
 // Dark enough for the white name on a cursor. A selection has the same colour, nearly transparent.
 const COLOURS = ["#b3261e", "#1a5fb4", "#2d6a30", "#8a3ffc", "#8f4e00", "#a0156b"];
 
+const OPEN_TIMEOUT = 10_000; // milliseconds for one attempt; a browser alone would wait for minutes
+
 /** Show a room, and return a function that ends it. url: the server's. token: for one who may write. */
 export function renderEditor({ url, room, name, token }, root) {
   const { Compartment, Doc, EditorState, EditorView, UndoManager, WebsocketProvider } = Editing;
@@ -46,7 +48,12 @@ export function renderEditor({ url, room, name, token }, root) {
       note.textContent = reason;
     });
   const states = { connected: ["good", "connected"], connecting: ["busy", "connecting"], disconnected: ["bad", "offline: it will merge"] };
-  provider.on("status", ({ status }) => light(lamp, ...states[status]));
+  let opening;
+  const hurry = (status) => {
+    clearTimeout(opening);
+    if (status === "connecting") opening = setTimeout(() => provider.ws?.close(), OPEN_TIMEOUT);
+  };
+  provider.on("status", ({ status }) => (hurry(status), light(lamp, ...states[status])));
   provider.on("closed", ({ code, reason }) => (note.textContent = `closed with ${code}: ${reason}`));
   const list = () => {
     const names = [...awareness.getStates().values()].map((state) => state.user?.name || "somebody");
@@ -60,6 +67,7 @@ export function renderEditor({ url, room, name, token }, root) {
   // Keys are for the editor, and not for JupyterLab's shortcuts.
   root.append(el("div", { class: "editor", "data-lm-suppress-shortcuts": "" }, controls, view.dom, people, note));
   return () => {
+    clearTimeout(opening);
     provider.destroy();
     view.destroy();
     doc.destroy();

@@ -5,93 +5,135 @@
 const PIECE = new Uint8Array(64 * 1024);
 const FEW = 4 * PIECE.length; // bytes in the browser, for the loop that looks at bufferedAmount
 
-const opened = (socket) => new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+const PATIENCE = 20_000; // milliseconds for one step, such as opening a connection
+
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Wait for one step, which fails if it takes too long. */
+function soon(step) {
+  const late = async () => {
+    await wait(PATIENCE);
+    throw new Error(`no answer in ${PATIENCE / 1000} s`);
+  };
+  return Promise.race([step, late()]);
+}
+
+/** Look at a condition until it holds. It fails if the socket closes, or if it takes too long. */
+async function until(condition, socket) {
+  const end = performance.now() + PATIENCE;
+  while (!condition()) {
+    if (socket.readyState > WebSocket.OPEN) throw new Error("no connection");
+    if (performance.now() > end) throw new Error(`no answer in ${PATIENCE / 1000} s`);
+    await wait(5);
+  }
+}
+
+/** Open a socket for the length of a function, which gets it. hear: called with each message. */
+async function using(url, hear, use) {
+  const socket = new WebSocket(url);
+  socket.onmessage = ({ data }) => hear(data);
+  try {
+    await until(() => socket.readyState === WebSocket.OPEN, socket);
+    return await use(socket);
+  } finally {
+    socket.close();
+  }
+}
 
 /** Follow the server's counts; most: the most bytes that were sent and not yet there. */
 function counter(count) {
   const total = count * PIECE.length;
-  const state = { sent: 0, there: 0, most: 0, start: performance.now() };
-  const all = new Promise((resolve) => (state.resolve = resolve));
+  const state = { sent: 0, there: 0, most: 0, start: null };
   return {
     sends: () => {
+      state.start ??= performance.now();
       state.sent += PIECE.length;
       state.most = Math.max(state.most, state.sent - state.there);
     },
-    hears: (text) => {
-      state.there = Number(text);
-      if (state.there === total) state.resolve();
-    },
+    hears: (text) => (state.there = Number(text)),
     waiting: () => state.sent - state.there,
-    result: async () => {
-      await all;
-      return { most: state.most, seconds: (performance.now() - state.start) / 1000 };
-    },
+    isComplete: () => state.there === total,
+    result: () => ({ most: state.most, seconds: (performance.now() - state.start) / 1000 }),
   };
 }
 
-async function sendBySocket(url, count, mayGoOn) {
-  const socket = new WebSocket(`${url}sink`);
-  await opened(socket);
+function sendBySocket(url, count, mayGoOn) {
   const counts = counter(count);
-  socket.onmessage = ({ data }) => counts.hears(data);
-  for (let n = 0; n < count; n += 1) {
-    while (!mayGoOn(socket, counts)) await wait(5);
-    socket.send(PIECE);
-    counts.sends();
-  }
-  const result = await counts.result();
-  socket.close();
-  return result;
+  return using(`${url}sink`, counts.hears, async (socket) => {
+    for (let n = 0; n < count; n += 1) {
+      await until(() => mayGoOn(socket, counts), socket);
+      socket.send(PIECE);
+      counts.sends();
+    }
+    while (!counts.isComplete()) {
+      const waiting = counts.waiting();
+      await until(() => counts.waiting() < waiting, socket);
+    }
+    return counts.result();
+  });
 }
 
 async function sendByStream(url, count) {
   const stream = new WebSocketStream(`${url}sink`);
-  const { readable, writable } = await stream.opened;
-  const [reader, writer] = [readable.getReader(), writable.getWriter()];
-  const counts = counter(count);
-  const hearing = (async () => {
-    for (let got = await reader.read(); !got.done; got = await reader.read()) counts.hears(got.value);
-  })();
-  for (let n = 0; n < count; n += 1) {
-    await writer.ready;
-    writer.write(PIECE);
-    counts.sends();
+  try {
+    const { readable, writable } = await soon(stream.opened);
+    const [reader, writer] = [readable.getReader(), writable.getWriter()];
+    const counts = counter(count);
+    const hear = async () => {
+      while (!counts.isComplete()) {
+        const { value, done } = await soon(reader.read());
+        if (done) throw new Error("no connection");
+        counts.hears(value);
+      }
+    };
+    const send = async () => {
+      for (let n = 0; n < count; n += 1) {
+        await soon(writer.ready);
+        writer.write(PIECE).catch(() => {}); // then `ready` fails, too
+        counts.sends();
+      }
+    };
+    await Promise.all([hear(), send()]);
+    return counts.result();
+  } finally {
+    stream.close();
   }
-  const result = await counts.result();
-  stream.close();
-  await hearing.catch(() => {});
-  return result;
 }
 
-async function chunksSent(url) {
-  const socket = new WebSocket(`${url}sourced`);
-  return new Promise((resolve) => (socket.onmessage = ({ data }) => resolve(Number(data))));
+function chunksSent(url) {
+  let text = null;
+  const hear = (data) => (text = data);
+  return using(`${url}sourced`, hear, async (socket) => {
+    await until(() => text !== null, socket);
+    return Number(text);
+  });
 }
 
 /** Read slowly; the server has sent `most` bytes more than were read, when ten chunks were. */
-async function receiveBySocket(url, count) {
-  const socket = new WebSocket(`${url}source?count=${count}`);
-  const start = performance.now();
+function receiveBySocket(url, count) {
   const queue = [];
-  socket.onmessage = ({ data }) => queue.push(data);
-  const next = async () => {
-    while (!queue.length) await wait(5);
-    queue.shift();
-  };
-  const most = await readSlowly(url, next);
-  socket.close();
-  return { most, seconds: (performance.now() - start) / 1000 };
+  return using(`${url}source?count=${count}`, (data) => queue.push(data), async (socket) => {
+    const start = performance.now();
+    const next = async () => {
+      await until(() => queue.length, socket);
+      queue.shift();
+    };
+    const most = await readSlowly(url, next);
+    return { most, seconds: (performance.now() - start) / 1000 };
+  });
 }
 
 async function receiveByStream(url, count) {
   const stream = new WebSocketStream(`${url}source?count=${count}`);
-  const start = performance.now();
-  const { readable } = await stream.opened;
-  const reader = readable.getReader();
-  const most = await readSlowly(url, () => reader.read());
-  stream.close();
-  return { most, seconds: (performance.now() - start) / 1000 };
+  try {
+    const { readable } = await soon(stream.opened);
+    const start = performance.now();
+    const reader = readable.getReader();
+    const most = await readSlowly(url, () => soon(reader.read()));
+    return { most, seconds: (performance.now() - start) / 1000 };
+  } finally {
+    stream.close();
+  }
 }
 
 async function readSlowly(url, next) {
