@@ -22,6 +22,24 @@ def minutes(path: Path) -> int:
     return int(found[0])
 
 
+def estimate(path: Path) -> float:
+    """The minutes by one rule: 120 words a minute, 6 s a line of code, a minute a prediction."""
+    words = lines = questions = 0
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            words += len(cell.source.split())
+        elif "predict(" in cell.source:
+            questions += 1
+        else:
+            lines += len(cell.source.splitlines())
+    return words / 120 + lines / 10 + questions
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_the_minutes_are_within_a_third_of_the_estimate(path: Path) -> None:
+    assert minutes(path) == pytest.approx(estimate(path), rel=1 / 3)
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_the_readme_says_the_same(path: Path) -> None:
     rows = re.findall(rf"\(notebooks/{path.name}\) \| *(\d+) *\|", (ROOT / "README.md").read_text())
