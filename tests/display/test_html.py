@@ -147,6 +147,14 @@ def test_a_short_row_spans_what_is_left():
     assert "caption" not in page.tags
 
 
+def test_a_long_column_is_broken_into_lines_and_a_long_word_anywhere():
+    """Otherwise a narrow notebook would cut the columns behind it."""
+    shown = html.html_table("", ("who", "what", "end"), [("Ada", "word " * 20, "x" * 41)])
+    cells = shown.partition("<tbody>")[2].split("<td")[1:]
+    assert ["nowrap" in cell for cell in cells] == [True, False, False]
+    assert ["anywhere" in cell for cell in cells] == [False, False, True]
+
+
 @pytest.mark.parametrize("where", ["caption", "head", "cell", "code"])
 def test_hostile_text_anywhere_in_a_table(where):
     text = {"caption": "c", "head": "h", "cell": "x", "code": "y", where: HOSTILE}

@@ -30,6 +30,7 @@ __all__ = [
 # A peer's text may hold $…$, which JupyterLab and nbconvert would typeset as mathematics. MathJax 3
 # and MathJax 2 do not touch elements of these classes.
 CLASSES = "wslab mathjax_ignore tex2jax_ignore"
+LONG = 40  # characters; a longer column is broken into lines, and a longer word anywhere
 _ARROWS = {"client": "client →", "server": "← server", "cable": "cable"}
 
 
@@ -48,13 +49,17 @@ def html_table(
     rows: the cells' texts; the last cell of a short row spans the rest of the columns.
     numbers: the columns to align to the right. code: the columns in a monospaced font.
     """
-    styles = [_style(name in numbers, name not in code and name != head[-1]) for name in head]
+    first, note, last = excerpt(rows)
+    shown = [head, *first, *last]
+    styles = [
+        _style(name in numbers, name not in code and name != head[-1] and _is_short(shown, column))
+        for column, name in enumerate(head)
+    ]
     head_cells = "".join(
         f'<th scope="col"{style}>{_text(name)}</th>' if name else "<td></td>"
         for name, style in zip(head, styles, strict=True)
     )
     body = []
-    first, note, last = excerpt(rows)
     for row in (*first, *([[f"… {note}"]] if note else []), *last):
         spans = [1] * (len(row) - 1) + [len(head) - len(row) + 1]
         cells = zip(row, spans, styles, head, strict=False)
@@ -71,6 +76,11 @@ def _style(number: bool, one_line: bool) -> str:
     # JupyterLab aligns cells to the right, which is right for numbers only.
     align = f"text-align: {'right' if number else 'left'}; vertical-align: top"
     return f' style="{align}{"; white-space: nowrap" if one_line else ""}"'
+
+
+def _is_short(rows: Iterable[Sequence[str]], column: int) -> bool:
+    lines = (line for row in rows for cell in row[column : column + 1] for line in cell.split("\n"))
+    return all(len(line) <= LONG for line in lines)
 
 
 class _Marked(str):
@@ -104,6 +114,8 @@ def _cell(text: str, span: int, style: str, code: bool) -> str:
         # Between two lines of bytes there must be room for what is drawn below the first.
         style_of_code = ' style="line-height: 1.9"' if isinstance(text, _Marked) else ""
         content = f"<code{style_of_code}>{content}</code>"
+    if any(len(word) > LONG for word in text.split()):
+        style = f'{style[:-1]}; overflow-wrap: anywhere"'
     wide = f' colspan="{span}"' if span > 1 else ""
     return f"<td{wide}{style}>{content}</td>"
 
