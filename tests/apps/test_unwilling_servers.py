@@ -6,7 +6,6 @@ import asyncio
 import io
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import Any
@@ -37,10 +36,10 @@ class Unwilling:
 
     def __init__(self, answer: bytes | None, *, is_asked: bool = True) -> None:
         self.answer, self.is_asked = answer, is_asked
-        self.requests: list[asyncio.Task[None] | None] = []
+        self.requests = 0
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.requests.append(asyncio.current_task())
+        self.requests += 1
         try:
             if self.is_asked:
                 await reader.readuntil(b"\r\n\r\n")
@@ -52,8 +51,6 @@ class Unwilling:
             pass
         finally:
             writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
 
 
 def refusal(status: int) -> Unwilling:
@@ -166,7 +163,7 @@ def test_a_client_says_what_was_wrong(client: str, name: str) -> None:
 def test_it_tries_again_where_that_may_help(client: str, name: str) -> None:
     server = SERVERS[name]()
     error = meet(CLIENTS[client], server)
-    assert (len(server.requests) > 1) is (name in PASSING)
+    assert (server.requests > 1) is (name in PASSING)
     assert isinstance(error, TimeoutError) is (name in PASSING)
 
 
