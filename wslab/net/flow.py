@@ -111,7 +111,7 @@ class Flow:
         if self.timer is not None:
             self.timer.cancel()
         latest = self.loop.time() + self.faults.delay
-        self.queue = deque((min(due, latest), at, data) for due, at, data in self.queue)
+        self.queue = deque((min(due, latest), at, size, data) for due, at, size, data in self.queue)
         self.pump()
 
     def pump(self) -> None:

@@ -1,8 +1,7 @@
 """TCP in memory: sockets that asyncio's own transports use as if they were the system's.
 
 A socket keeps arrived bytes until they are read, and takes at most a window's worth of bytes that
-the peer has not read. It sends FIN and RST, and reports ECONNRESET and EPIPE where Linux does. The
-bytes travel in a `Flow`, as fast as the network allows.
+the peer has not read. It sends FIN and RST, and reports ECONNRESET and EPIPE where Linux does.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from wslab.net.launch import PROGRAM
 __all__ = ["WINDOW", "ListeningSocket", "MemorySocket", "TcpSocket"]
 
 WINDOW = 1 << 18  # bytes that may be under way, or unread, in one direction of a connection
-
 Address = tuple[str, int]
 
 
@@ -299,6 +297,4 @@ class ListeningSocket(MemorySocket):
         """Listen no more, and reset what nobody has accepted."""
         super().close()
         while self.waiting:
-            endpoint = self.waiting.popleft()
-            endpoint.resets = True
-            endpoint.close()
+            self.take_client(self.waiting.popleft())
