@@ -222,10 +222,7 @@ class TcpSocket(MemorySocket):
     # What the network does
 
     def push(self, what: Item) -> None:
-        """Send something after everything that was sent before.
-
-        After a hole nothing arrives any more: TCP never delivers bytes with others missing before.
-        """
+        """Send something after all else. TCP delivers nothing after a hole, to keep the order."""
         if not self.has_hole:
             self.flow.push(what)
         elif not callable(what):
@@ -286,12 +283,10 @@ class ListeningSocket(MemorySocket):
     def take_client(self, endpoint: TcpSocket) -> None:
         """Keep a connection until it is accepted; reset it if nobody will."""
         endpoint.owner = self.owner
-        if self.is_closed:
-            endpoint.resets = True
-            endpoint.close()
-            return
         self.waiting.append(endpoint)
         self.host.touch(self.number)
+        if self.is_closed:
+            self.close()
 
     def close(self) -> None:
         """Listen no more, and reset what nobody has accepted."""
