@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -402,6 +403,8 @@ TRIALS = [
 @pytest.mark.parametrize(("name", "latency"), TRIALS)
 async def test_the_same_as_on_loopback(name, latency):
     one = CASES[name]
+    if one.proves == "unreachable" and sys.platform != "linux":
+        pytest.skip("other systems have errors of their own for these addresses")
     in_memory = simulate(lambda: one.run(nullcontext), **{"latency": latency, **one.road})
     through = partial(slow_road, **one.road) if one.road else nullcontext
     assert in_memory.result() == await one.run(through)
