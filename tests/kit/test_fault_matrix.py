@@ -562,6 +562,7 @@ async def test_random_schedules(connect):
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, 25))
+@pytest.mark.no_cover
 def test_random_schedules_in_memory(connect, first):
     """500 of them for each client; `make soak` plays 10,000."""
     for seed in range(first, first + 25):
