@@ -78,6 +78,7 @@ async def crowd(url: str, size: int) -> AsyncIterator[list[ClientConnection]]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("many_files")
+@pytest.mark.no_cover
 async def test_a_thousand_members_and_one_speaker() -> None:
     room = chat.serve(rules=FREE)
     async with asyncio.timeout(PATIENCE), crowd(room.url, MEMBERS) as members:
@@ -95,6 +96,7 @@ async def test_a_thousand_members_and_one_speaker() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 async def test_two_hundred_join_and_leave_at_once() -> None:
     room = chat.serve(rules=FREE)
     rng = random.Random(6)
@@ -280,13 +282,14 @@ messages = (
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=63, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     batch=st.lists(st.tuples(st.integers(0, 4), messages), min_size=40, max_size=60),
     classic=st.booleans(),
 )
+@pytest.mark.no_cover
 def test_ten_thousand_random_messages(batch: list[Any], classic: bool) -> None:
-    """250 rooms with at least 40 messages each, from five members one of whom behaves."""
+    """63 rooms with at least 40 messages each, each sent by four of five members; Ada behaves."""
     heard = Watchful()
     language: Any = "zh" if classic else "en"
     room = Room(heard, classic=classic, language=language, rules=FREE, clock=lambda: 0.0)
@@ -295,11 +298,12 @@ def test_ten_thousand_random_messages(batch: list[Any], classic: bool) -> None:
         room.enter(member)
     ada = members[5]
     room.receive(ada, '{"type":"setName","text":"Ada"}')
-    for number, data in batch:
+    for number, data in [(number + turn, data) for turn in range(4) for number, data in batch]:
         if not isinstance(data, str) or not any("\ud800" <= c <= "\udfff" for c in data):
             before = len(heard.told)
-            room.receive(members[number], data)  # must not raise, whatever it is
-            assert {member for member, _ in heard.told[before:]} <= {members[number]}
+            sender = members[number % 5]
+            room.receive(sender, data)  # must not raise, whatever it is
+            assert {member for member, _ in heard.told[before:]} <= {sender}
     keys = [look for name in room.members for look in looks(name)]
     assert len(keys) == len(set(keys))
     assert "server" not in keys
