@@ -407,12 +407,13 @@ def test_without_the_proxy_it_says_what_to_install(page, tmp_path, start_lab, dr
         expect(widget.problem).to_contain_text("This page came from hub.test")
 
 
-# In the lessons, as they are
+# In the lessons, as they are. That they run is proven elsewhere, and direct connections are above
 
 
-def use_the_lesson(page, driver, name: str) -> None:
-    """Run a lesson by the menu, then use its first widget as a person would."""
-    driver.open_notebook(page, name)
+def test_lesson_05_behind_a_hub(page, hub, drive):
+    """Run the lesson by the menu, then use its first widget as a person would."""
+    driver = drive(hub.from_elsewhere())
+    driver.open_notebook(page, "05_browser_api.ipynb")
     driver.run_all(page)
     widget = Widget(page)
     widget.root.first.scroll_into_view_if_needed()
@@ -426,25 +427,14 @@ def use_the_lesson(page, driver, name: str) -> None:
     widget.expect("CLOSED (3)", "close code")
     widget.press("Reconnect")
     widget.expect("OPEN (1)")
-
-
-def test_lesson_05_direct(page, driver):
-    use_the_lesson(page, driver, "05_browser_api.ipynb")
+    expect(widget.log).to_contain_text("/user/learner/proxy/")
     for theme in ("light", "dark"):
         driver.set_theme(page, theme)
-        driver.screenshot(page, f"lesson_05_{theme}")
-
-
-def test_lesson_05_behind_a_hub(page, hub, drive):
-    driver = drive(hub.from_elsewhere())
-    use_the_lesson(page, driver, "05_browser_api.ipynb")
-    expect(Widget(page).log).to_contain_text("/user/learner/proxy/")
-    driver.screenshot(page, "lesson_05_hub")
+        driver.screenshot(page, f"lesson_05_hub_{theme}")
 
 
 def test_lesson_01_shows_its_plots(page, driver):
     driver.open_notebook(page, "01_why_websocket.ipynb")
-    driver.run_all(page)
     plots = page.locator(".jp-OutputArea-output img")
     expect(plots).to_have_count(4)
     plots.first.scroll_into_view_if_needed()

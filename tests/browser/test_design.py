@@ -1,4 +1,4 @@
-"""Widgets in JupyterLab, from wide to narrow, in both themes: nothing sticks out of its frame."""
+"""Widgets in JupyterLab, in both themes: nothing sticks out of its frame, and axe finds nothing."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def sticks_out(widget: Locator) -> list[str]:
     )
 
 
-def test_at_every_width_in_both_themes(page: Page, driver, widgets: Locator):
+def test_at_every_width_in_both_themes(page: Page, driver, axe, widgets: Locator):
     for theme in ("light", "dark"):
         page.set_viewport_size({"width": 1280, "height": 2600})
         driver.set_theme(page, theme)
+        assert axe(page, include=".wslab-widget") == []
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 2600})
             for widget in widgets.all():

@@ -230,14 +230,14 @@ def shown(outputs: list[Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["00_start_here", "03_framing"])
-def test_a_lesson_from_the_menu(
-    page: Page, learner: Any, site: Site, asked: list[str], name: str
-) -> None:
-    if name.startswith("00"):
-        page.goto(site.url)
-        page.wait_for_url("**/lab/index.html**")
-        expect(page.locator(".jp-NotebookPanel:visible h1")).to_contain_text("00 · Start here")
+def test_the_site_opens_the_first_lesson(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    page.wait_for_url("**/lab/index.html**")
+    expect(page.locator(".jp-NotebookPanel:visible h1")).to_contain_text("00 · Start here")
+
+
+def test_a_lesson_from_the_menu(page: Page, learner: Any, site: Site, asked: list[str]) -> None:
+    name = "03_framing"
     learner.open_notebook(page, f"{name}.ipynb")
     learner.run_all(page)
     save(page)
