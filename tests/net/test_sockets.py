@@ -483,6 +483,22 @@ def test_a_larger_buffer_lets_a_writer_go_on():
     assert simulate(lambda: served(script)).result() == [90, 0]
 
 
+@pytest.mark.parametrize("wait", [0.1, 1])
+def test_nobody_accepts_and_the_listener_closes(wait):
+    """The last part of the handshake is still under way, or has arrived; both ends in RST."""
+
+    async def main():
+        listener = asyncio.get_running_loop().network.listen(["server"], 9000)
+        listener.listen(1)
+        reader, _ = await asyncio.open_connection("server", 9000)
+        await asyncio.sleep(wait)
+        listener.close()
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+
+    assert simulate(main, latency=0.25).result() is None
+
+
 def test_bandwidth_is_bytes_per_second():
     async def script(client, server):
         begin = asyncio.get_running_loop().time()

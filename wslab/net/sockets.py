@@ -283,10 +283,12 @@ class ListeningSocket(MemorySocket):
     def take_client(self, endpoint: TcpSocket) -> None:
         """Keep a connection until it is accepted; reset it if nobody will."""
         endpoint.owner = self.owner
+        if self.is_closed:
+            endpoint.resets = True
+            endpoint.close()
+            return
         self.waiting.append(endpoint)
         self.host.touch(self.number)
-        if self.is_closed:
-            self.close()
 
     def close(self) -> None:
         """Listen no more, and reset what nobody has accepted."""
