@@ -14,6 +14,9 @@ VENV := .venv
 BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY   := $(BIN)/python
 
+# Without bytecode each process compiles what it imports; JupyterLab then starts two seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
     record bench exercises classroom cheatsheet slides lite site constraints clean
