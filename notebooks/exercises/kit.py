@@ -67,14 +67,10 @@ def ignore(*patterns: str) -> object:
     return shutil.ignore_patterns(*patterns)
 
 
-def student_copies() -> dict[str, str]:
-    """Return the student copies as texts, by the names of their files."""
-    with tempfile.TemporaryDirectory() as folder:
-        course = Path(folder)
-        generate(course)
-        return {
-            f"{name}.ipynb": plain(course / "release" / name / f"{name}.ipynb") for name in names()
-        }
+def student_copies(course: Path) -> dict[str, str]:
+    """Return a course's student copies as texts, by the names of their files."""
+    release = course / "release"
+    return {f"{name}.ipynb": plain(release / name / f"{name}.ipynb") for name in names()}
 
 
 def plain(path: Path) -> str:
@@ -86,9 +82,11 @@ def plain(path: Path) -> str:
 
 
 def write_student_copies() -> None:
-    for name, text in student_copies().items():
-        (HERE / name).write_text(text, encoding="utf-8", newline="\n")
-        print(f"notebooks/exercises/{name}")
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder))
+        for name, text in student_copies(Path(folder)).items():
+            (HERE / name).write_text(text, encoding="utf-8", newline="\n")
+            print(f"notebooks/exercises/{name}")
 
 
 def classroom(folder: Path) -> None:
@@ -103,10 +101,9 @@ def classroom(folder: Path) -> None:
         shutil.rmtree(handout)
     hand_out(handout / "wslab")
     cheatsheet.write(handout / "wslab" / "cheatsheet.html")
-    for name in names():
-        release = course / "release" / name / f"{name}.ipynb"
-        target = handout / "wslab" / "notebooks" / "exercises" / release.name
-        target.write_text(plain(release), encoding="utf-8", newline="\n")
+    for name, text in student_copies(course).items():
+        target = handout / "wslab" / "notebooks" / "exercises" / name
+        target.write_text(text, encoding="utf-8", newline="\n")
     for path in (handout / "wslab" / "notebooks").rglob("*.ipynb"):
         cut_dead_links(path)
         path.write_text(blank(path), encoding="utf-8", newline="\n")

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from . import odd
-from .tools import KIT, NOTEBOOKS, SETS, solved_source, student_copy, submission
+from .tools import KIT, NOTEBOOKS, SETS, kit, solved_source, student_copy, submission
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -261,8 +261,11 @@ def test_validate_agrees(tmp_path: Path) -> None:
     assert f"FAILED ON {len(wrong)} CELL(S)" in said
 
 
-def test_renewing_keeps_grades(classroom: Path, graded: Path) -> None:
-    subprocess.run([sys.executable, str(KIT), "classroom", str(classroom)], check=True)
+def test_renewing_keeps_grades(
+    classroom: Path, graded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "names", lambda: [SET])  # nobody has handed in another one
+    kit.classroom(classroom)
     assert (graded / "gradebook.db").is_file()
     assert (graded / "submitted" / "ana" / SET / f"{SET}.ipynb").is_file()
     nbgrader(graded, "export", "--to=all.csv")
@@ -358,10 +361,8 @@ def test_the_hand_out_is_a_course(classroom: Path) -> None:
 # The student copies
 
 
-def test_student_copies_are_what_the_sources_make(tmp_path: Path) -> None:
-    from .tools import kit
-
-    made = kit.student_copies()
+def test_student_copies_are_what_the_sources_make(classroom: Path) -> None:
+    made = kit.student_copies(classroom / "course")
     assert sorted(made) == [f"{name}.ipynb" for name in SETS]
     for name, text in made.items():
         assert student_copy(name[:-6]).read_text(encoding="utf-8") == text, "make exercises"
@@ -399,8 +400,6 @@ def test_the_search_for_solutions_finds_them(name: str) -> None:
 
 
 def test_quiet_switches_nbgrader_off_in_jupyterlab(tmp_path: Path) -> None:
-    from .tools import kit
-
     (tmp_path / "jupyter_server_config.json").write_text('{"ServerApp": {"port": 9000}}')
     for _ in range(2):
         kit.quiet(tmp_path)
