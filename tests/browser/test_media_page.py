@@ -154,7 +154,7 @@ def test_backpressure_in_a_page(page, server):
     assert found["send, when the last one is there"] == 1
     for way in ("send, while bufferedAmount is small", "WebSocketStream, writing"):
         assert 1 < found[way] < 250
-    assert found["onmessage, reading slowly"] == 290
+    assert found["onmessage, reading slowly"] > 250  # 290, unless the machine is busy
     assert found["WebSocketStream, reading slowly"] < 250
     cable.stop_now()
 

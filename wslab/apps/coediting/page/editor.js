@@ -49,18 +49,19 @@ export function renderEditor({ url, room, name, token }, root) {
     });
   const states = { connected: ["good", "connected"], connecting: ["busy", "connecting"], disconnected: ["bad", "offline: it will merge"] };
   let opening;
-  const hurry = (status) => {
+  const show = (status) => {
     clearTimeout(opening);
     if (status === "connecting") opening = setTimeout(() => provider.ws?.close(), OPEN_TIMEOUT);
+    light(lamp, ...states[status]);
   };
-  provider.on("status", ({ status }) => (hurry(status), light(lamp, ...states[status])));
+  provider.on("status", ({ status }) => show(status));
   provider.on("closed", ({ code, reason }) => (note.textContent = `closed with ${code}: ${reason}`));
   const list = () => {
     const names = [...awareness.getStates().values()].map((state) => state.user?.name || "somebody");
     people.textContent = `Here: ${names.sort().join(", ")}`;
   };
   awareness.on("change", list);
-  light(lamp, ...states.connecting);
+  show("connecting");
   list();
 
   const controls = el("div", { class: "editor-controls" }, labelled("your name", input), lamp);

@@ -31,9 +31,11 @@ async function until(condition, socket) {
 /** Open a socket for the length of a function, which gets it. hear: called with each message. */
 async function using(url, hear, use) {
   const socket = new WebSocket(url);
+  let isOpen = false; // and perhaps closed again, when `until` looks
+  socket.onopen = () => (isOpen = true);
   socket.onmessage = ({ data }) => hear(data);
   try {
-    await until(() => socket.readyState === WebSocket.OPEN, socket);
+    await until(() => isOpen, socket);
     return await use(socket);
   } finally {
     socket.close();
