@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-SEEDS = 20
+SEEDS = 50
 SCRIPT = Path(__file__).with_name("many_clients.py")
 
 
-def test_many_seeds_in_four_processes():
+def test_fifty_seeds_in_four_processes():
     processes = [
         subprocess.Popen(
             [sys.executable, str(SCRIPT), str(SEEDS)],
