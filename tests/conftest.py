@@ -76,10 +76,13 @@ def missing(peer: str, remedy: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """The program of a Chromium, Chrome or Edge."""
-    return find_chromium() or missing(
-        "Chromium", "apt install chromium, or set WSLAB_CHROMIUM to the program of a Chrome or Edge"
-    )
+    """The program of a Chromium, Chrome or Edge.
+
+    Debian's headless shell comes first: it draws no window around a page, and takes half the CPU.
+    """
+    shell = None if os.environ.get("WSLAB_CHROMIUM") else shutil.which("chromium-headless-shell")
+    remedy = "apt install chromium, or set WSLAB_CHROMIUM to the program of a Chrome or Edge"
+    return Path(shell) if shell else find_chromium() or missing("Chromium", remedy)
 
 
 @pytest.fixture(scope="session")

@@ -296,6 +296,8 @@ def axe(node_modules: Path) -> Callable[[Page], list[str]]:
         page.evaluate(script)  # not by a tag, which the page's policy forbids
         rules = {rule: {"enabled": False} for rule in off}
         where = {"include": [[include]], "exclude": [[one] for one in NOT_OURS]}
+        # JupyterLab's body has no height, and to axe everything in it would be hidden.
+        page.evaluate("document.body.style.minHeight = '100vh'")
         found = page.evaluate("([where, rules]) => axe.run(where, { rules })", [where, rules])
         return [
             f"{rule['id']}: {node['html'][:200]}"

@@ -101,8 +101,7 @@ class Explorer {
     if (this.bits.querySelectorAll("button").length !== bits.length)
       this.bits.replaceChildren(...bytes.map((names, byte) => this.byteOfBits(names, byte)));
     this.bits.querySelectorAll("button").forEach((button, i) => {
-      button.lastChild.textContent = bits[i][1];
-      button.setAttribute("aria-pressed", bits[i][1] === 1);
+      button.setAttribute("aria-pressed", bits[i][1] === 1); // the style writes 1 or 0
     });
   }
 
@@ -117,7 +116,7 @@ class Explorer {
     const buttons = names.map(([name], bit) => {
       const label = el("small", {}, words[bit].at(-1));
       const onclick = () => this.edit("bit", [byte, bit]);
-      return el("button", { class: "wslab-part-header", "aria-label": name, onclick }, label, el("b", {}));
+      return el("button", { class: "wslab-part-header", "aria-label": name, onclick }, label);
     });
     return el("div", { role: "group", "aria-label": `byte ${byte}` }, ...heads, ...buttons);
   }
