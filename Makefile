@@ -7,7 +7,7 @@ LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
 LESSON      ?= 00_start_here
 DIR         ?= classroom
-WORKERS     ?= 4
+WORKERS     ?= 3
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb notebooks/exercises/source/*/*.ipynb))
 
 VENV := .venv

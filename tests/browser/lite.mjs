@@ -6,6 +6,7 @@
 // The outputs are nbformat's. The callbacks are those that the worker of JupyterLite's kernel sets.
 import fs from "node:fs";
 import path from "node:path";
+import { json } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 
 const site = path.resolve(process.argv[2]);
@@ -57,7 +58,7 @@ for listener in list(lab.running().values()):
     await listener.stop()
 `;
 
-for (const [name, sources] of Object.entries(JSON.parse(fs.readFileSync(0)))) {
+for (const [name, sources] of Object.entries(await json(process.stdin))) {
   asked = [];
   const cells = [];
   for (const source of sources) {
