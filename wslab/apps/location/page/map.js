@@ -109,7 +109,7 @@ export function renderMap(view, root) {
   const state = el("span", { role: "status" });
   const said = el("p", { class: "map-said", role: "status" });
   const counts = el("p", { class: "map-counts" });
-  const canvas = el("canvas", { role: "img" });
+  const canvas = el("canvas", { role: "img", "aria-label": "A map without couriers yet" });
   const step = () => view.reach / 2;
   const buttons = [
     ["← west", () => view.move(-step(), 0)],

@@ -59,7 +59,7 @@ export function renderQuotes(quotes, root) {
   const symbols = el("select");
   const body = el("tbody");
   const head = ["stock", "venue", "bid", "quantity", "ask", "quantity"].map((text) => el("th", { scope: "col" }, text));
-  const canvas = el("canvas", { role: "img" });
+  const canvas = el("canvas", { role: "img", "aria-label": "A chart without prices yet" });
   const rows = new Map();
   let points = [];
 
