@@ -26,8 +26,10 @@ import pytest
 from wslab import lab
 from wslab.lab.checks import find_chromium
 from wslab.lab.registry import registry
+from wslab.net.realtime.host import lead_into_memory
 
 from .scheduler import OneByOne
+from .traces import LED, changes, shared
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["WSLAB_PROGRESS"] = "off"  # what tests solve is nobody's progress
@@ -36,7 +38,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 45  # seconds after which a test gives up; a quiet machine needs one
-BENCH = {"apps", "kit", "lab", "scratch"}  # rooms whose tests start servers
 
 INTEROP = ROOT / "tests" / "interop"
 
@@ -126,15 +127,35 @@ def closed_port() -> Iterator[int]:
         yield kept.getsockname()[1]
 
 
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choose the network in memory for one test, as if the process had started with it."""
+    monkeypatch.setenv("WSLAB_NETWORK", "memory")
+    for kind, names in LED.items():
+        for name in names:
+            monkeypatch.setattr(kind, name, getattr(kind, name))  # to be restored
+    lead_into_memory()
+
+
 @pytest.fixture(autouse=True)
-def _clean_bench(request: pytest.FixtureRequest) -> Iterator[None]:
-    """In the rooms that use the bench, stop what a test has left, and forget its names."""
+def _leaves_no_trace() -> Iterator[None]:
+    """Fail a test that leaves changed what others share: they would depend on the order."""
+    before = shared()
     yield
-    if request.path.relative_to(ROOT / "tests").parts[0] in BENCH:
-        for listener in list(registry().values()):
+    changed = changes(before)
+    assert not changed, f"the test left this changed, and monkeypatch would restore it: {changed}"
+
+
+@pytest.fixture(autouse=True)
+def _clean_bench() -> Iterator[None]:
+    """Stop the servers and cables that a test has left, and forget their names."""
+    before = {**registry()}
+    yield
+    for name, listener in [*registry().items()]:
+        if before.get(name) is not listener:
             with contextlib.suppress(lab.LoopStalled):
                 listener.stop_now()
-        registry().clear()
+            registry().pop(name, None)
 
 
 @pytest.fixture

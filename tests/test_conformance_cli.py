@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -63,14 +63,6 @@ async def fuzzing_server() -> AsyncIterator[tuple[Suite, str]]:
     suite = Suite()
     async with serve(suite.handle, LOOPBACK, 0, process_request=suite.refuse) as server:
         yield suite, f"ws://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-
-
-@pytest.fixture(autouse=True)
-def _clean_bench() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 def start(*arguments: str, module: str = "wslab.conformance") -> subprocess.Popen[str]:

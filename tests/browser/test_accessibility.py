@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 from record import notebooks
 
 from wslab.apps import chat, coediting, danmaku, location, media, quotes, scores
-from wslab.lab.registry import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -30,19 +27,11 @@ TOO_WIDE = """all => all
 COURSE = [path for path in notebooks() if path.stem != "glossary"]
 
 
-@pytest.fixture
-def room() -> Iterator[Callable[..., chat.ChatServer]]:
-    yield chat.serve
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_chat_page(page: Page, axe, room, language, scheme):
+def test_the_chat_page(page: Page, axe, language, scheme):
     """Before a name is given, in the room, with a problem, and without a connection."""
-    server = room(language=language)
+    server = chat.serve(language=language)
     page.emulate_media(color_scheme=scheme)
     page.goto(server.page)
     lamp = page.locator(".wslab-lamp")
@@ -64,7 +53,7 @@ def test_the_chat_page(page: Page, axe, room, language, scheme):
 
 
 @pytest.mark.parametrize("app", PAGES, ids=lambda app: app.__name__.rpartition(".")[2])
-def test_the_page_of_an_application(page: Page, axe, room, app):
+def test_the_page_of_an_application(page: Page, axe, app):
     """In both colour schemes, and on a phone, where nothing may have to be scrolled sideways."""
     server = app.serve()
     query = "?trains=2" if app is scores else ""

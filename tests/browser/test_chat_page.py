@@ -18,7 +18,6 @@ from wslab import lab
 from wslab.apps import chat
 from wslab.apps.heartbeat.server import ANSWER, serve_heartbeat
 from wslab.kit.resume import Log
-from wslab.lab.registry import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -33,14 +32,6 @@ LONG = "x" * 1900
 NOT_OURS = re.compile(
     r"^WebSocket connection to .* failed|^Failed to load resource: (net::|.* 403 )"
 )
-
-
-@pytest.fixture(autouse=True)
-def _clean_bench() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 @pytest.fixture(autouse=True)

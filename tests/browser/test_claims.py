@@ -17,20 +17,12 @@ from aiohttp import web
 from playwright.sync_api import Page
 
 from wslab import lab
-from wslab.lab.registry import registry
 from wslab.lab.servers.http import serve_app
 
 pytestmark = pytest.mark.slow
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc/net/tcp is Linux's")
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(autouse=True)
-def _stopped() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
 
 
 # Opens a WebSocket and tells how it began or ended: "open", or the close code.

@@ -10,7 +10,7 @@ import asyncio
 import http
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,6 @@ from wslab.apps.reconnect.feed import Feed
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.resume import Log
 from wslab.kit.retry import CLOSE_CODES, of_status
-from wslab.lab.registry import registry
 
 from ..scenes import scenes
 
@@ -42,14 +41,6 @@ OPTIONS = {
 PATIENT = {"interval": 60_000, "timeout": 60_000}
 # Where a connection must last, no stall of a busy machine may look like its end.
 TOLERANT = {"interval": 300, "timeout": 15_000}
-
-
-@pytest.fixture(autouse=True)
-def _clean_bench() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 def load(page: Page, origin: str) -> None:

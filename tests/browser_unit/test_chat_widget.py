@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,13 @@ from wslab import lab
 from wslab.apps import chat
 from wslab.browser import widget
 from wslab.lab.loop import process_global
-from wslab.lab.registry import registry
 
 HUB = "https://hub.example"
 
 
 @pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
+def _clean() -> None:
     process_global("ChatWidgets", dict[str, chat.ChatWidget]).clear()
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 def test_text_for_where_there_is_no_page() -> None:

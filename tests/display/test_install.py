@@ -32,7 +32,6 @@ def shell(monkeypatch):
     yield made
     made.atexit_operations()
     atexit.unregister(made.atexit_operations)
-    registry().clear()
 
 
 def hooks(shell):

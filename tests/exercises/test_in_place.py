@@ -140,9 +140,8 @@ async def deaf(port):
         (clings, Outcome.TIMED_OUT),
     ],
 )
-def test_a_check_in_memory(monkeypatch, tidy, within_a_loop, answer, outcome):
-    monkeypatch.setenv("WSLAB_NETWORK", "memory")
-
+@pytest.mark.usefixtures("memory", "tidy")
+def test_a_check_in_memory(within_a_loop, answer, outcome):
     seconds = LIMIT if outcome is Outcome.TIMED_OUT else 45
 
     async def cell():

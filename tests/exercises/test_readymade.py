@@ -13,11 +13,20 @@ import pytest
 import websockets
 import wsproto.frame_protocol
 
+from wslab import protocol
 from wslab.exercises import check
 from wslab.exercises.engine.readymade import made_of, watching
 from wslab.exercises.engine.verdict import Outcome
 from wslab.kit import Backoff, ReconnectingClient, delays
-from wslab.protocol import Frame, Headers, Opcode, ProtocolError, accept_key, upgrade_request
+from wslab.protocol import (
+    Frame,
+    Headers,
+    Opcode,
+    ProtocolError,
+    accept_key,
+    quoting,
+    upgrade_request,
+)
 from wslab.protocol.connection import Connection
 
 REQUEST = upgrade_request("server.example", nonce=b"the sample nonce")
@@ -63,9 +72,11 @@ def test_what_a_library_calls_by_itself_is_not_the_answers() -> None:
     assert called(lambda: REQUEST.headers.tokens("Connection"), Headers.tokens) == ""
 
 
-def test_an_import_is_not_a_call() -> None:
+def test_an_import_is_not_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "quoting", quoting)  # and restore it later
+    monkeypatch.delitem(sys.modules, "wslab.protocol.quoting")
+
     def imports() -> None:
-        sys.modules.pop("wslab.protocol.quoting", None)
         from websockets import connect  # noqa: F401
 
         import wslab.protocol.quoting  # noqa: F401

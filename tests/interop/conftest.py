@@ -26,7 +26,7 @@ from websockets.asyncio.server import serve
 from wsproto import ConnectionType, WSConnection, events
 from wsproto.extensions import PerMessageDeflate
 
-from wslab.lab.registry import LOOPBACK, registry
+from wslab.lab.registry import LOOPBACK
 
 HERE = Path(__file__).parent
 PATIENCE = 50  # seconds
@@ -323,11 +323,3 @@ class Draw:
 @pytest.fixture
 def draw(request: pytest.FixtureRequest) -> Draw:
     return Draw(request.node.originalname)
-
-
-@pytest.fixture(autouse=True)
-def _clean_bench() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,19 +20,10 @@ from wslab.apps.coediting import Rooms, Writer, protocol
 from wslab.apps.coediting import serve as serve_rooms
 from wslab.apps.coediting.protocol import STEP1, STEP2, UPDATE, read_y, sync
 from wslab.kit.log import Store
-from wslab.lab.registry import registry
 
 from .conftest import HERE, PATIENCE, running
 
 RECORDING = str(HERE / "yjs_recording.mjs")
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 class Person:

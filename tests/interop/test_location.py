@@ -19,7 +19,7 @@ from wslab import lab
 from wslab.apps import location
 from wslab.apps.location import BINARY, OWNTRACKS, City, Fix
 from wslab.apps.location.senders import on_map
-from wslab.lab.registry import LOOPBACK, registry
+from wslab.lab.registry import LOOPBACK
 from wslab.protocol.mqtt import PacketKind, PacketReader
 
 from .conftest import PATIENCE
@@ -29,14 +29,6 @@ T = 1_800_000_000
 # CONNECT of client "raw", SUBSCRIBE to "a/b", PUBLISH to it, PINGREQ, DISCONNECT
 RAW = bytes.fromhex("100f00044d5154540402003c0003726177 820800010003612f6200")
 RAW += bytes.fromhex("300700 03612f626869 c000")
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from random import Random
 from typing import Any
@@ -23,19 +23,10 @@ from websockets.asyncio.client import connect
 from wslab import lab
 from wslab.apps.quotes import BinanceBook, Desk, KrakenBook
 from wslab.apps.quotes import serve as serve_quotes
-from wslab.lab.registry import registry
 
 from .conftest import HERE, PATIENCE, running
 
 SYMBOL = "ACMEUSD"
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 async def books(url: str) -> AsyncGenerator[dict[int, Any]]:

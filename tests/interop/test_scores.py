@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -16,21 +15,12 @@ from wslab import lab
 from wslab.apps.scores import Match, Scoreboard, Screen
 from wslab.apps.scores import serve as serve_scores
 from wslab.kit.log import Log
-from wslab.lab.registry import registry
 from wslab.net import Dice, Fault, explore, launch, simulate
 
 from .conftest import PATIENCE
 
 PATH = "connection/websocket"
 STEPS = 30
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    yield
-    for listener in list(registry().values()):
-        listener.stop_now()
-    registry().clear()
 
 
 def as_text(state: Any) -> str:

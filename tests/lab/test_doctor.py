@@ -31,8 +31,9 @@ NO_PROXY = ("no_proxy", "NO_PROXY")
 def plain_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy, no hub, no browser by name: whatever the machine of the tests has."""
     for name in (*PROXY_VARIABLES, *NO_PROXY):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+        for spelled in (name, name.upper()):
+            monkeypatch.setenv(spelled, "")  # so that it is restored, although a test sets it
+            monkeypatch.delenv(spelled)
     for name in list(os.environ):
         if name.startswith(("BINDER_", "JUPYTERHUB_")):
             monkeypatch.delenv(name)

@@ -20,15 +20,11 @@ from wslab import lab
 from wslab.lab.servers.connection import WrongLoop
 from wslab.net import Deadlock, simulate
 from wslab.net.realtime.choice import NeedsSystem
-from wslab.net.realtime.host import lead_into_memory, network_here
+from wslab.net.realtime.host import network_here
 from wslab.scratch.client import connect_from_scratch
 from wslab.scratch.server import serve_from_scratch
 
-
-@pytest.fixture(autouse=True)
-def _memory(monkeypatch):
-    monkeypatch.setenv("WSLAB_NETWORK", "memory")
-    lead_into_memory()  # what importing the lab does where memory is chosen from the start
+pytestmark = pytest.mark.usefixtures("memory")
 
 
 async def shout(ws):

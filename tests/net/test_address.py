@@ -9,7 +9,6 @@ from websockets.asyncio.client import connect
 
 from wslab import lab
 from wslab.browser.client import listener_of
-from wslab.lab.registry import registry
 from wslab.net.address import authority, is_loopback, plain, reachable, reaches
 from wslab.scratch import connect_from_scratch, serve_from_scratch
 
@@ -29,14 +28,6 @@ HOSTS = [
     pytest.param("[::1]", "[::1]", marks=NEEDS_IPV6),
     pytest.param("::", "[::1]", marks=NEEDS_IPV6),
 ]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left():
-    yield
-    for listener in registry().values():
-        listener.stop_now()
-    registry().clear()
 
 
 @pytest.mark.parametrize("serve", [lab.serve, serve_from_scratch])

@@ -30,7 +30,7 @@ def _added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for name in [name for name in sys.modules if name.startswith("wslab.apps.dice")]:
         del sys.modules[name]
-    registry().clear()
+    vars(wslab.apps).pop("dice", None)
 
 
 def test_serve_finds_it(
