@@ -573,7 +573,7 @@ async def test_random_schedules(connect):
     [SEEDS[at : at + 25] for at in range(0, len(SEEDS), 25)],
     ids=lambda seeds: str(seeds[0]),
 )
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_random_schedules_in_memory(connect, seeds):
     """500 of them for each client; `make soak` plays 10,000."""
     for seed in seeds:

@@ -157,7 +157,7 @@ class TestWatchdog:
         assert found == ["beat", "beat", "beat", "beat", "dead"]
 
     @pytest.mark.parametrize("heartbeat", POLICIES)
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     def test_no_false_alarm_in_two_hundred_hours(self, heartbeat):
         """A peer that answers after any time below the tolerance is never given up."""
         clock, rng = Clock(), random.Random(8)
@@ -209,7 +209,7 @@ class TestWatched:
         assert max(took) <= heartbeat.limit + 1e-6
         assert min(took) >= heartbeat.tolerance - 0.001 - 1e-6
 
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     def test_the_living_is_left_alone_for_a_hundred_hours(self):
         heartbeat, rng = Heartbeat(60, misses=2, timeout=30), random.Random(5)
         wire = Wire(lambda: rng.uniform(0, heartbeat.tolerance - 0.01))

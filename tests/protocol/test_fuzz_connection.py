@@ -241,7 +241,7 @@ def mutant(rng: random.Random) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_mutants() -> None:
     """A bounded fuzz run, seeded: WSLAB_FUZZ_ROUNDS=100000 makes it long."""
     rng = random.Random(6455)

@@ -78,7 +78,7 @@ async def crowd(url: str, size: int) -> AsyncIterator[list[ClientConnection]]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("many_files")
-@pytest.mark.no_cover
+@pytest.mark.untraced
 async def test_a_thousand_members_and_one_speaker() -> None:
     room = chat.serve(rules=FREE)
     async with asyncio.timeout(PATIENCE), crowd(room.url, MEMBERS) as members:
@@ -96,7 +96,7 @@ async def test_a_thousand_members_and_one_speaker() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.no_cover
+@pytest.mark.untraced
 async def test_two_hundred_join_and_leave_at_once() -> None:
     room = chat.serve(rules=FREE)
     rng = random.Random(6)
@@ -287,7 +287,7 @@ messages = (
     batch=st.lists(st.tuples(st.integers(0, 4), messages), min_size=40, max_size=60),
     classic=st.booleans(),
 )
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_ten_thousand_random_messages(batch: list[Any], classic: bool) -> None:
     """63 rooms with at least 40 messages each, each sent by four of five members; Ada behaves."""
     heard = Watchful()

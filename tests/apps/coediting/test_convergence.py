@@ -70,7 +70,7 @@ def test_without_faults() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1000])
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_under_every_schedule(seed: int) -> None:
     """The server crashes too, and keeps its disk."""
     found = explore(main, runs=60, check=converged, seed=seed)

@@ -157,7 +157,7 @@ def test_the_share_of_each_person_is_fair(flooded: tuple[LiveRoom, Screen]) -> N
         assert screen.shown[person] <= share * 2 + 1  # 0.6 comments each: one is the least
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_every_share_of_a_few_loud_people() -> None:
     """A hundred people, of whom the loudest say a hundred times as much, in a longer flood."""
     room = crowd(rate=2000, people=100)
@@ -174,7 +174,7 @@ def test_a_comment_is_as_old_as_a_window(flooded: tuple[LiveRoom, Screen]) -> No
 
 
 @pytest.mark.parametrize("pictures", [30, 7, 2])
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_slow_screen_gets_a_message_per_picture_at_most(pictures: int) -> None:
     room = crowd()
     screen = watched(room, "thinned", 20, pictures=pictures)

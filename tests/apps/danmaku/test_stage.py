@@ -111,7 +111,7 @@ exact = st.fractions(min_value=0, max_value=20, max_denominator=50)
     seconds=st.integers(1, 9),
     comments=st.lists(st.tuples(exact, exact), min_size=2, max_size=8),
 )
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_no_two_comments_of_a_lane_ever_overlap(
     width: int, seconds: int, comments: list[tuple[Fraction, Fraction]]
 ) -> None:
@@ -229,7 +229,7 @@ RATES = {
 
 
 @pytest.mark.parametrize("name", RATES)
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_share_is_fair_within_a_factor_of_two(name: str) -> None:
     rates, windows, most = RATES[name], 1500, 2
     shown = flood(FairChoice(Random(2), most=most), rates, windows=windows)

@@ -54,7 +54,7 @@ async def rest(ws: Any) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_many() -> None:
     known, found = simulate(main).result()
     assert known == COMPANIES * EACH

@@ -127,7 +127,7 @@ def test_a_line_waits_for_one_chunk_of_each_file(room):
     assert simulate(main, bandwidth=100_000).result() < 2 * CHUNK / 100_000
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_hundred_mebibytes_pass_with_flat_memory_and_ten_cuts(room, hundred):
     sink = Sink()
     cuts = [Fault("cut", at=1.05 + n, lasts=0.3) for n in range(10)]

@@ -52,7 +52,7 @@ def test_a_paced_viewer_waits_for_two_batches_at_most() -> None:
 
 
 @pytest.mark.parametrize("path", ["/every", "/latest", "/paced"])
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_fast_viewer_gets_everything_at_once(path: str) -> None:
     desk, viewer = run_virtual(watch(path, link=1e9))
     assert max(age for _, age in viewer.ages) < 2 * TICK

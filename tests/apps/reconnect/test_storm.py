@@ -137,7 +137,7 @@ class TestReal:
         both = min(len(share), len(expected))
         assert np.abs(share[:both] - expected[:both]).max() < 0.15
 
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     def test_a_fixed_delay_against_the_simulation(self):
         found = real(200, Fixed(1), outage=1.5, bin=1)
         assert found.attempts.tolist() == storm(200, Fixed(1), outage=1.5, bin=1).attempts.tolist()

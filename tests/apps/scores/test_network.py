@@ -241,7 +241,7 @@ def test_a_screen_alone_stops_at_a_gap() -> None:
     assert simulate(main).result() == []
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_explore_finds_a_small_schedule_for_a_mutant() -> None:
     found = explore(evening(board=NoEpoch), runs=60, faults=DICE)
     assert found.smallest is not None
