@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 
 import pytest
@@ -137,6 +138,55 @@ def test_faults_keep_their_amounts():
     assert found.smallest.faults[0] == Fault("split", 0, 0, found.smallest.faults[0].side, 1) or (
         found.smallest.faults[0].amount >= 1
     )
+
+
+@pytest.mark.parametrize(
+    ("use", "values", "message"),
+    [
+        (simulate, {"faults": "cut"}, "faults is 'cut', it must be Dice, or a list of Fault"),
+        (simulate, {"faults": Fault("cut", 1)}, "it must be Dice, or a list of Fault"),
+        (simulate, {"faults": [("cut", 1)]}, "it must be Dice, or a list of Fault"),
+        (simulate, {"seed": None}, "seed is None, it must be a whole number"),
+        (simulate, {"latency": math.nan}, "latency is nan, it must be a finite number"),
+        (simulate, {"bandwidth": 0}, "bandwidth is 0, it must be a finite number, at least 1"),
+        (simulate, {"within": "5"}, "within is '5', it must be a number"),
+        (explore, {"faults": [Fault("cut", 1)]}, "it must be Dice: explore draws each schedule"),
+        (explore, {"runs": -1}, "runs is -1"),
+        (explore, {"runs": 1.5}, "runs is 1.5, it must be a whole number"),
+        (explore, {"seed": "a"}, "seed is 'a', it must be a whole number"),
+        (explore, {"check": None}, "check is None, it must be a function"),
+        (explore, {"main": None}, "main is None, it must be a function"),
+    ],
+)
+def test_arguments_that_cannot_be(use, values, message):
+    """They are the caller's mistake, and not a program that fails."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        use(**{"main": naive, **values})
+
+
+def test_a_check_is_a_plain_function():
+    async def check(run):
+        raise AssertionError
+
+    for each in (check, lambda run: check(run)):
+        with pytest.raises(TypeError, match="check is a coroutine function"):
+            explore(naive, runs=1, check=each)
+
+
+def test_a_failure_that_cannot_be_repeated_says_so():
+    seen = []
+
+    def check(run):
+        seen.append(run)
+        return len(seen) != 3
+
+    found = explore(naive, runs=5, check=check, faults=Dice(most=0))
+    assert found.passed == 2
+    message = (
+        "failed with AssertionError.*, but passed when it was repeated: the program or the check"
+    )
+    with pytest.raises(RuntimeError, match=message):
+        raise found.why
 
 
 def test_outages_are_as_long_as_the_dice_say():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 
 import pytest
@@ -285,15 +286,40 @@ class TestDice:
     [
         ({"kind": "flood", "at": 0}, "kind is 'flood', it must be one of cut, reset"),
         ({"kind": "cut", "at": 0, "side": "left"}, "side is 'left'"),
-        ({"kind": "cut", "at": -1}, "at is -1 s"),
-        ({"kind": "cut", "at": 1, "lasts": -1}, "lasts -1 s"),
-        ({"kind": "split", "at": 1, "lasts": 1}, "amount is 0.0, for 'split' at least 1"),
-        ({"kind": "delay", "at": 1, "amount": -1}, "amount is -1, for 'delay' at least 0"),
+        ({"kind": ["cut"], "at": 0}, "kind is .'cut'., it must be one of"),
+        ({"kind": "cut", "at": -1}, "at is -1, it must be a finite number, at least 0"),
+        ({"kind": "cut", "at": "1"}, "at is '1', it must be a number"),
+        ({"kind": "cut", "at": math.nan}, "at is nan"),
+        ({"kind": "cut", "at": 1, "lasts": -1}, "lasts is -1"),
+        ({"kind": "cut", "at": 1, "lasts": math.inf}, "lasts is inf"),
+        ({"kind": "split", "at": 1, "lasts": 1}, "amount of 'split' is 0.0.*at least 1"),
+        ({"kind": "delay", "at": 1, "amount": -1}, "amount of 'delay' is -1.*at least 0"),
+        ({"kind": "throttle", "at": 1, "amount": math.nan}, "amount of 'throttle' is nan"),
     ],
 )
 def test_faults_that_cannot_be(values, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         Fault(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kinds": "cut"}, "kinds is 'cut', it must be a tuple with some of cut, reset"),
+        ({"kinds": ()}, "kinds is .., it must be a tuple"),
+        ({"kinds": ("cut", "flood")}, "kinds is .'cut', 'flood'., it must be"),
+        ({"kinds": {"cut", "reset"}}, "it must be a tuple"),  # without an order: not repeatable
+        ({"within": math.nan}, "within is nan"),
+        ({"longest": math.nan}, "longest is nan"),
+        ({"longest": -1}, "longest is -1, it must be a finite number"),
+        ({"most": 2.5}, "most is 2.5, it must be a whole number"),
+        ({"most": -1}, "most is -1"),
+        ({"outage": math.nan}, "outage is nan"),
+    ],
+)
+def test_dice_that_cannot_be(values, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Dice(**values)
 
 
 def test_what_a_fault_says():

@@ -177,28 +177,40 @@ def test_what_cannot_work_raises_one_clear_error(use):
         simulate(main).result()
 
 
-@pytest.mark.parametrize("call", ["call_soon_threadsafe", "run_coroutine_threadsafe"])
-def test_a_call_from_a_thread_raises_it_too(call):
+# What each does on a different thread: the loop, an event that a task waits for, and a coroutine.
+FROM_A_THREAD = {
+    "call_soon": lambda loop, event, coroutine: loop.call_soon(print),
+    "call_soon_threadsafe": lambda loop, event, coroutine: loop.call_soon_threadsafe(print),
+    "call_later": lambda loop, event, coroutine: loop.call_later(1, print),
+    "call_at": lambda loop, event, coroutine: loop.call_at(1, print),
+    "a coroutine": lambda loop, _, coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop),
+    "a task": lambda loop, event, coroutine: loop.create_task(coroutine),
+    "an event": lambda loop, event, coroutine: event.set(),
+}
+
+
+@pytest.mark.parametrize("use", FROM_A_THREAD.values(), ids=FROM_A_THREAD)
+def test_a_call_from_a_thread_raises_it_too(use):
     async def nothing():
         pass
 
     async def main():
-        loop, raised = asyncio.get_running_loop(), []
+        loop, event, raised = asyncio.get_running_loop(), asyncio.Event(), []
+        waiting = asyncio.create_task(event.wait())
+        await asyncio.sleep(0)
 
-        def use():
+        def call():
             coroutine = nothing()
             try:
-                if call == "call_soon_threadsafe":
-                    loop.call_soon_threadsafe(print)
-                else:
-                    asyncio.run_coroutine_threadsafe(coroutine, loop)
+                use(loop, event, coroutine)
             except NotSimulated as error:
                 raised.append(error)
             coroutine.close()
 
-        thread = threading.Thread(target=use)
+        thread = threading.Thread(target=call)
         thread.start()
         thread.join()
+        waiting.cancel()
         raise raised[0]
 
     with pytest.raises(NotSimulated, match="does not have a call from another thread"):
@@ -229,6 +241,16 @@ class TestSmallThings:
                 writer.close()
 
         simulate(main).result()
+
+    @pytest.mark.parametrize("port", [-1, 65536])
+    @pytest.mark.parametrize("use", [asyncio.start_server, asyncio.open_connection])
+    def test_a_port_that_cannot_be(self, use, port):
+        async def main():
+            callback = [lambda *_: None] * (use is asyncio.start_server)
+            await use(*callback, "server", port)
+
+        with pytest.raises(OverflowError, match=f"port is {port}"):
+            simulate(main).result()
 
     def test_a_service_that_nobody_knows(self):
         async def main():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Iterator
+from numbers import Integral, Real
 from typing import Any
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "NotSimulated",
     "OutOfTime",
     "SimulationError",
+    "check_number",
     "failure",
     "waiting",
 ]
@@ -57,6 +60,14 @@ class OutOfTime(SimulationError):
         super().__init__(
             f"out of time: the program has not ended within {limit:g} s of virtual time\n{tasks}"
         )
+
+
+def check_number(name: str, value: object, least: float = 0, *, whole: bool = False) -> None:
+    """Raise TypeError or ValueError unless this is a finite number that is large enough."""
+    if not isinstance(value, Integral if whole else Real):
+        raise TypeError(f"{name} is {value!r:.40}, it must be a {'whole ' * whole}number")
+    if not least <= float(value) < math.inf:
+        raise ValueError(f"{name} is {value}, it must be a finite number, at least {least:g}")
 
 
 def failure(number: int) -> OSError:

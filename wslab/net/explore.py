@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wslab.net.errors import SimulationError, check_number
 from wslab.net.faults import Dice, Fault
 from wslab.net.simulation import Main, Run, simulate
 from wslab.net.stop import own_stop
@@ -61,10 +64,18 @@ def explore(
     itself has raised.
     faults: draws the schedules. options: those of `simulate`.
     The smallest run is found from the first one that fails. Faults are removed, shortened, and
-    their times rounded, as long as it still fails in the same way.
-    Raises SystemExit if the program does.
+    their times rounded, as long as it still fails in the same way. If it passes when repeated,
+    `why` says so.
+    Raises SystemExit if the program does; ValueError or TypeError if an argument is not possible.
     """
-    dice = faults or Dice()
+    check_number("runs", runs, whole=True)
+    check_number("seed", seed, -math.inf, whole=True)
+    for name, value in (("main", main), ("check", check)):
+        if not callable(value):
+            raise TypeError(f"{name} is {value!r:.60}, it must be a function: each run calls it")
+    dice = Dice() if faults is None else faults
+    if not isinstance(dice, Dice):
+        raise TypeError(f"faults is {dice!r:.60}, it must be Dice: explore draws each schedule")
     with own_stop() as button:
 
         def attempt(seed: int, schedule: Schedule, *, record: bool = False) -> Attempt:
@@ -80,7 +91,8 @@ def explore(
             run, why = attempt(seed + number, schedule)
             if why is not None:
                 run = _shrink(run, lambda run, one: attempt(run.seed, one), type(why))
-                return Exploration(number, *attempt(run.seed, run.faults, record=True))
+                again, repeated = attempt(run.seed, run.faults, record=True)
+                return Exploration(number, again, repeated or _not_again(why))
     return Exploration(runs)
 
 
@@ -97,10 +109,20 @@ def _failure(run: Run, check: Callable[[Run], object]) -> BaseException | None:
     if run.error is not None:
         return run.error
     try:
-        is_wrong = check(run) is False
+        verdict = check(run)
     except Exception as error:
         return error
-    return AssertionError("the check returned False") if is_wrong else None
+    if asyncio.iscoroutine(verdict):
+        verdict.close()
+        raise TypeError("check is a coroutine function, it must be a plain one")
+    return AssertionError("the check returned False") if verdict is False else None
+
+
+def _not_again(why: BaseException) -> SimulationError:
+    return SimulationError(
+        f"failed with {why!r:.60}, but passed when it was repeated: the program or the check uses "
+        "something that the seed does not determine, such as the date or a global variable"
+    )
 
 
 def _smaller(faults: Schedule) -> Iterator[Schedule]:

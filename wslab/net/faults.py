@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from errno import ECONNREFUSED, EHOSTUNREACH
 from typing import Literal
 
+from wslab.net.errors import check_number
 from wslab.net.flow import Faults
 from wslab.net.loop import SimulatedLoop
 from wslab.net.network import SIDES, Side
@@ -50,7 +51,7 @@ class Fault:
     side: "client", "server" or "both". keeps: whether the programs' disks outlive a crash.
     amount: seconds for "delay", bytes for "split" and "drop_after", bytes per second for
     "throttle".
-    Raises ValueError if something of this is not possible.
+    Raises ValueError or TypeError if something of this is not possible.
     """
 
     kind: Kind
@@ -61,15 +62,14 @@ class Fault:
     keeps: bool = True
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if self.kind not in list(KINDS):
             raise ValueError(f"kind is {self.kind!r}, it must be one of {', '.join(KINDS)}")
         if self.side not in SIDED:
             raise ValueError(f'side is {self.side!r}, it must be "client", "server" or "both"')
-        if self.at < 0 or self.lasts < 0:
-            raise ValueError(f"at is {self.at} s and lasts {self.lasts} s: both must be 0 or more")
-        least = {"delay": 0, "drop_after": 0, "split": 1, "throttle": 1}.get(self.kind, self.amount)
-        if self.amount < least:
-            raise ValueError(f"amount is {self.amount}, for {self.kind!r} at least {least}")
+        check_number("at", self.at)
+        check_number("lasts", self.lasts)
+        least = 1 if self.kind in ("split", "throttle") else 0
+        check_number(f"amount of {self.kind!r}", self.amount, least)
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -113,6 +113,7 @@ class Dice:
     lasts at most. most: how many there are at most. keeps: whether disks outlive a crash.
     outage: how many seconds nobody can connect at most, because of a cut, a reset or a crash; by
     default as long as a fault lasts.
+    Raises ValueError or TypeError if something of this is not possible.
     """
 
     kinds: tuple[Kind, ...] = tuple(KINDS)
@@ -121,6 +122,19 @@ class Dice:
     most: int = 4
     keeps: bool = True
     outage: float = math.inf
+
+    def __post_init__(self) -> None:
+        kinds = self.kinds if isinstance(self.kinds, tuple | list) else ()
+        if not kinds or any(kind not in list(KINDS) for kind in kinds):
+            known = ", ".join(KINDS)
+            raise ValueError(
+                f"kinds is {self.kinds!r:.60}, it must be a tuple with some of {known}"
+            )
+        check_number("within", self.within)
+        check_number("longest", self.longest)
+        check_number("most", self.most, whole=True)
+        if self.outage != math.inf:
+            check_number("outage", self.outage)
 
     def roll(self, rng: random.Random, count: int | None = None) -> tuple[Fault, ...]:
         """Draw a schedule, in order of time. count: how many faults; by default any number."""

@@ -14,9 +14,10 @@ import math
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
+from threading import get_ident
 from typing import Any, TypeVar
 
-from wslab.net.errors import Deadlock, Livelock, OutOfTime, SimulationError, waiting
+from wslab.net.errors import Deadlock, Livelock, NotSimulated, OutOfTime, SimulationError, waiting
 from wslab.net.launch import PROGRAM, Program
 from wslab.net.memory_loop import MemoryLoop
 from wslab.net.network import MemoryNetwork
@@ -69,6 +70,8 @@ class SimulatedLoop(MemoryLoop):
 
     is_simulated = True
 
+    _thread_id: int | None  # asyncio's
+
     def __init__(
         self, network: MemoryNetwork | None = None, *, start: float = 0.0, limit: float = math.inf
     ) -> None:
@@ -98,12 +101,25 @@ class SimulatedLoop(MemoryLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        """Call soon, as asyncio does, but without the checks of its debug mode."""
+        """Call soon, as asyncio does. Another thread may not, because nobody could say when."""
         if self._closed:
             self._check_closed()
+        if get_ident() != self._thread_id:
+            self._check_thread()
         handle = asyncio.Handle(callback, arguments, self, context)
         self._ready.append(handle)
         return handle
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *arguments: Any, **options: Any
+    ) -> asyncio.TimerHandle:
+        """Call at a time, as asyncio does. Another thread may not."""
+        self._check_thread()
+        return super().call_at(when, callback, *arguments, **options)
+
+    def _check_thread(self) -> None:
+        if self._thread_id not in (None, get_ident()):
+            raise NotSimulated("a call from another thread")
 
     # One turn
 

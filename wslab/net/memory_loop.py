@@ -10,7 +10,6 @@ import asyncio
 import heapq
 import selectors
 import socket
-import threading
 from asyncio import selector_events
 from collections.abc import Callable, Iterable
 from socket import EAI_SERVICE, gaierror
@@ -82,7 +81,6 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     _stopping: bool
     _closed: bool
     _check_closed: Callable[[], None]
-    _thread_id: int | None
     _selector: Any
     _transports: Any
     _process_events: Callable[[object], None]
@@ -173,9 +171,7 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]
         self, *arguments: Any, **options: Any
     ) -> asyncio.Handle:
-        """Call soon; another thread may not, because nobody could say when it comes."""
-        if threading.get_ident() != self._thread_id and self.is_running():
-            raise type(self).lacks("a call from another thread")
+        """Call soon: nobody has to wake this loop up."""
         return self.call_soon(*arguments, **options)
 
     def _make_self_pipe(self) -> None:
@@ -192,9 +188,12 @@ def _number(port: int | str | None) -> int:
     """Return a port, which may be the name of a service; gaierror if nobody knows the name."""
     port = SCHEME_PORTS.get(port, port) if isinstance(port, str) else port or 0
     try:
-        return int(port)
+        number = int(port)
     except ValueError:
         raise gaierror(EAI_SERVICE, f"nobody knows the service {port!r}") from None
+    if not 0 <= number <= 0xFFFF:
+        raise OverflowError(f"port is {number}, it must be from 0 to 65535")  # the system's error
+    return number
 
 
 def in_memory() -> MemoryLoop | None:

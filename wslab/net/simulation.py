@@ -14,14 +14,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import random
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from wslab.net.errors import SimulationError
+from wslab.net.errors import SimulationError, check_number
 from wslab.net.faults import Dice, Fault, Schedule
 from wslab.net.loop import SimulatedLoop
 from wslab.net.network import MemoryNetwork, Recording
@@ -94,7 +95,7 @@ def simulate(
     main: Main | Coroutine[Any, Any, Any],
     *,
     seed: int = 0,
-    faults: Sequence[Fault] | Dice = (),
+    faults: Iterable[Fault] | Dice = (),
     record: bool = False,
     latency: float = 0.001,
     bandwidth: float | None = None,
@@ -112,17 +113,23 @@ def simulate(
     within: virtual seconds after which to give up.
     Returns the result, also if the program raises: then the exception is in `Run.error`. Deadlock,
     Livelock and OutOfTime are such exceptions. Each names the tasks and says where they wait.
-    Raises KeyboardInterrupt, with all of it ended, after Ctrl+C or Stop.
+    Raises KeyboardInterrupt, with all of it ended, after Ctrl+C or Stop; ValueError or TypeError if
+    an argument is not possible.
     """
-    if isinstance(faults, Dice):
-        faults = faults.roll(random.Random(f"{seed} faults"))
+    check_number("seed", seed, -math.inf, whole=True)
+    check_number("latency", latency)
+    if bandwidth is not None:
+        check_number("bandwidth", bandwidth, 1)
+    if within != math.inf:
+        check_number("within", within)
+    planned = _planned(faults, seed)
     network = MemoryNetwork(latency, bandwidth, record=record)
     errors: list[BaseException] = []
     value = error = None
     with own_stop(), _chance(seed), _steady_garbage(), _logged(errors):
         loop = SimulatedLoop(network, limit=within)
         loop.set_exception_handler(lambda _, context: errors.append(_error_of(context)))
-        schedule = Schedule(faults, loop)
+        schedule = Schedule(planned, loop)
         schedule.plan()
         try:
             value = loop.run(main() if callable(main) else main)
@@ -130,6 +137,16 @@ def simulate(
             error = raised
         gc.collect()  # what nobody has awaited is reported now
     return Run(seed, schedule.faults, value, error, loop.ended_at, tuple(errors), network.recording)
+
+
+def _planned(faults: Iterable[Fault] | Dice, seed: int) -> tuple[Fault, ...]:
+    """Return a schedule as it is, or as dice draw it."""
+    if isinstance(faults, Dice):
+        return faults.roll(random.Random(f"{seed} faults"))
+    planned: tuple[Any, ...] = tuple(faults) if isinstance(faults, Iterable) else (None,)
+    if not all(isinstance(each, Fault) for each in planned):
+        raise TypeError(f"faults is {faults!r:.60}, it must be Dice, or a list of Fault")
+    return planned
 
 
 def _error_of(context: dict[str, Any]) -> BaseException:
