@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from wslab import __main__ as cli
 from wslab import lab
-from wslab.lab.doctor import Checkup
+from wslab.lab.checkup import Checkup
 from wslab.lab.finding import Finding
 from wslab.lab.registry import registry
 
@@ -361,7 +361,7 @@ def test_the_doctors_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ok: bool, code: int
 ) -> None:
     found = Checkup([Finding("port", "one", ok, "—")])
-    monkeypatch.setattr(sys.modules["wslab.lab.doctor"], "doctor", lambda: found)
+    monkeypatch.setattr(sys.modules["wslab.lab.checkup"], "doctor", lambda: found)
     assert cli.main(["doctor"]) == code
     assert capsys.readouterr().out == f"{found!r}\n"
 

@@ -14,27 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 from wslab import lab, protocol
 
+__all__ = ["check", "course_map", "lab", "predict", "progress", "protocol", "reset"]
+
 if TYPE_CHECKING:
     from wslab.exercises import check, progress
     from wslab.exercises.copies import reset
     from wslab.exercises.course import course_map
     from wslab.exercises.predictions import predict
-
-__all__ = ["check", "course_map", "lab", "predict", "progress", "protocol", "reset"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load the exercises when they are first used, because most cells do without them."""
-    homes = {
-        "check": "",
-        "course_map": ".course",
-        "predict": ".predictions",
-        "progress": "",
-        "reset": ".copies",
+else:
+    HOMES = {
+        "check": "exercises",
+        "course_map": "exercises.course",
+        "predict": "exercises.predictions",
+        "progress": "exercises",
+        "reset": "exercises.copies",
     }
-    if name in homes:
-        return getattr(import_module(f"wslab.exercises{homes[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __getattr__(name: str) -> Any:
+        """Load the exercises when they are first used, because most cells do without them."""
+        if name in HOMES:
+            return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """Return the public names, those that are not loaded too."""
+        return __all__
 
 
 if "IPython" in sys.modules:

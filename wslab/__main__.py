@@ -157,7 +157,7 @@ def demo(options: argparse.Namespace) -> int:
 
 def examine(_options: argparse.Namespace) -> int:
     """Look at this machine; the exit code is 1 if something needs attention."""
-    from wslab.lab.doctor import doctor
+    from wslab.lab.checkup import doctor
 
     checkup = doctor()
     print(checkup)

@@ -15,7 +15,7 @@ from wslab.display.sequence import sequence_html
 from wslab.exercises.conformance.grid import Grid
 from wslab.exercises.engine.overview import Progress
 from wslab.exercises.engine.verdict import Outcome, Verdict
-from wslab.lab.doctor import Checkup, Finding
+from wslab.lab.checkup import Checkup, Finding
 from wslab.lab.record import Events, Record
 from wslab.lab.wire.anatomy import PARTS
 from wslab.lab.wire.tape import Tape

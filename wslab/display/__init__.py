@@ -16,7 +16,7 @@ from wslab.display.diagram import state_diagram
 from wslab.display.figure import describe, png
 from wslab.display.sequence import sequence_html
 from wslab.display.traceback import show_short_traceback
-from wslab.lab.doctor import Checkup
+from wslab.lab.checkup import Checkup
 from wslab.lab.loop import process_global
 from wslab.lab.notebook import let_stop_reach_awaits
 from wslab.lab.record import Events

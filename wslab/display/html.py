@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from wslab.lab.doctor import HEAD, Checkup
+from wslab.lab.checkup import HEAD, Checkup
 from wslab.lab.record import Events
 from wslab.lab.tables import LAYOUT, Table, escaped, excerpt
 from wslab.lab.wire.anatomy import PARTS, Anatomy

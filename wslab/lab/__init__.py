@@ -8,22 +8,15 @@ async with connect(cable.url) as ws: ...
 cable.transcript
 """
 
-from wslab.lab.doctor import doctor
-from wslab.lab.kernels import run_all
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from wslab.lab.loop import LoopStalled, run
-from wslab.lab.notebook import allow_asyncio_run
 from wslab.lab.registry import registry as running
 from wslab.lab.servers.connection import WrongLoop
-from wslab.lab.servers.http import serve_app
-from wslab.lab.servers.tcp import serve_tcp
 from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
-from wslab.lab.wire.anatomy import dissect
-from wslab.lab.wire.bitgrid import BitGrid
-from wslab.lab.wire.cable import Cable, cable
-from wslab.lab.wire.diagram import sequence
-from wslab.lab.wire.recorded import transcript_of
-from wslab.lab.wire.transcript import Transcript
+from wslab.net.network import Recording, readers
 
 __all__ = [
     "BitGrid",
@@ -47,3 +40,46 @@ __all__ = [
     "table",
     "transcript_of",
 ]
+
+if TYPE_CHECKING:
+    from wslab.lab.checkup import doctor
+    from wslab.lab.kernels import run_all
+    from wslab.lab.notebook import allow_asyncio_run
+    from wslab.lab.servers.http import serve_app
+    from wslab.lab.servers.tcp import serve_tcp
+    from wslab.lab.wire.anatomy import dissect
+    from wslab.lab.wire.bitgrid import BitGrid
+    from wslab.lab.wire.cable import Cable, cable
+    from wslab.lab.wire.diagram import sequence
+    from wslab.lab.wire.recorded import transcript_of
+    from wslab.lab.wire.transcript import Transcript
+else:
+    HOMES = {
+        "BitGrid": "wire.bitgrid",
+        "Cable": "wire.cable",
+        "Transcript": "wire.transcript",
+        "allow_asyncio_run": "notebook",
+        "cable": "wire.cable",
+        "dissect": "wire.anatomy",
+        "doctor": "checkup",
+        "run_all": "kernels",
+        "sequence": "wire.diagram",
+        "serve_app": "servers.http",
+        "serve_tcp": "servers.tcp",
+        "transcript_of": "wire.recorded",
+    }
+
+    def __getattr__(name: str) -> Any:
+        """Load the rest of the bench when it is first used, because a server does without it."""
+        if name in HOMES:
+            return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """Return the public names, those that are not loaded too."""
+        return __all__
+
+
+@readers.append
+def _read(recording: Recording) -> Any:
+    return import_module("wslab.lab.wire.recorded").transcript_of(recording)

@@ -18,7 +18,7 @@ from wslab.net.flow import CallAt, Faults
 from wslab.net.launch import Program
 from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket
 
-__all__ = ["MemoryNetwork", "Recording", "Wire"]
+__all__ = ["MemoryNetwork", "Recording", "Wire", "readers"]
 
 Side = Literal["client", "server"]
 Who = Literal["client", "server", "cable"]
@@ -33,6 +33,7 @@ WORDS = {"FIN": "closed its side (FIN)", "RST": "reset the connection (RST)"}
 # (seconds, connection or 0, who, what): bytes as they were sent; what happened, in words; or the
 # range of a side's bytes that were lost.
 Recording = list[tuple[float, int, Who, bytes | str | range]]
+readers: list[Callable[[Recording], Any]] = []  # the last one makes `Run.transcript`: the lab's
 
 
 class Wire:

@@ -25,21 +25,14 @@ from typing import Any
 from wslab.net.errors import SimulationError, check_number
 from wslab.net.faults import Dice, Fault, Schedule
 from wslab.net.loop import SimulatedLoop
-from wslab.net.network import MemoryNetwork, Recording
+from wslab.net.network import MemoryNetwork, Recording, readers
 from wslab.net.stop import own_stop
 
-__all__ = ["Main", "Run", "read_recordings_with", "simulate"]
+__all__ = ["Main", "Run", "simulate"]
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
 HOUR = 3600.0
 AROUND = ("HTTP", "PING", "PONG")  # kinds of rows that are left out of a run's diagram
-
-_readers: list[Callable[[Recording], Any]] = []
-
-
-def read_recordings_with(reader: Callable[[Recording], Any]) -> None:
-    """Register the function that makes `Run.transcript` of a recording; the lab does."""
-    _readers[:] = [reader]
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +65,7 @@ class Run:
         """The transcript, as a cable's. RuntimeError if nothing was recorded."""
         if self.recording is None:
             raise RuntimeError("nothing was recorded: call simulate(…, record=True)")
-        return _readers[0](self.recording)
+        return readers[-1](self.recording)
 
     @property
     def diagram(self) -> Any:

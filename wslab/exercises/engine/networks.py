@@ -14,7 +14,7 @@ from wslab.exercises.engine.trial import Late, Trial
 from wslab.exercises.engine.verdict import Wrong
 from wslab.lab.wire.diagram import Arrow, SequenceDiagram
 from wslab.net.errors import SimulationError
-from wslab.net.explore import Exploration, explore
+from wslab.net.exploration import Exploration, explore
 from wslab.net.faults import Dice, Fault
 from wslab.net.simulation import Run, simulate
 

@@ -27,12 +27,6 @@ from wslab.lab.servers.connection import RecordedConnection
 
 __all__ = ["Handler", "Server", "echo", "name_of", "serve", "show_page"]
 
-# The library's own options, and those that it passes on to asyncio.
-OPTIONS = {
-    *inspect.signature(library_serve).parameters,
-    *inspect.signature(asyncio.BaseEventLoop.create_server).parameters,
-} - {"self", "handler", "protocol_factory", "sock", "host", "port", "kwargs"}
-
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
 # Library messages go to the record, not to the stderr of the cell that happens to run.
@@ -47,13 +41,23 @@ async def echo(connection: ServerConnection) -> None:
         await connection.send(message)
 
 
+def library_options() -> set[str]:
+    """Return the options that the library's `serve` takes, or passes on to asyncio."""
+    names = {
+        *inspect.signature(library_serve).parameters,
+        *inspect.signature(asyncio.BaseEventLoop.create_server).parameters,
+    }
+    return names - {"self", "handler", "protocol_factory", "sock", "host", "port", "kwargs"}
+
+
 class Server(BaseServer):
     """A WebSocket server of the lab, from the library; made by `serve`."""
 
     peer_left = (ConnectionClosed,)
 
     def __init__(self, name: str, handler: Handler, host: str, options: dict[str, Any]) -> None:
-        check_options(options, OPTIONS)
+        if options:
+            check_options(options, library_options())
         super().__init__(name, host)
         self.handler = handler
         self.options = options

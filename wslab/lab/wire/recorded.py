@@ -6,7 +6,6 @@ from wslab.lab.wire.tape import Tape
 from wslab.lab.wire.tracker import Tracker, trackers
 from wslab.lab.wire.transcript import Transcript
 from wslab.net.network import Recording
-from wslab.net.simulation import read_recordings_with
 
 __all__ = ["transcript_of"]
 
@@ -30,6 +29,3 @@ def transcript_of(recording: Recording) -> Transcript:
         else:
             tape.lose(number, tracker.side, what.start, len(what))
     return Transcript(tape)
-
-
-read_recordings_with(transcript_of)

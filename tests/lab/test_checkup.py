@@ -18,7 +18,7 @@ import pytest
 
 from wslab.lab import checks, serve
 from wslab.lab.checks import find_chromium
-from wslab.lab.doctor import HEAD, Checkup, doctor
+from wslab.lab.checkup import HEAD, Checkup, doctor
 from wslab.lab.finding import Check, Finding
 from wslab.lab.loop import LoopStalled
 from wslab.lab.registry import registry
