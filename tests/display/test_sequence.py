@@ -31,6 +31,14 @@ def test_words_and_arrow_heads_are_left_where_styles_are_lost():
             assert sum(map(int, re.findall(r'colspan="(\d)"', line))) + line.count("14px") == 5
 
 
+def test_labels_of_several_connections_may_have_two_lines():
+    """Otherwise a narrow notebook would cut the second connection."""
+    for names, is_wide in ((("client", "server"), False), (tuple("abcd"), True)):
+        html = sequence_html(SequenceDiagram(names, (Arrow(0, 1, "x y", "TEXT", 0.5),), True))
+        lanes = [cell for cell in html.split("<td")[1:] if "border-right: 2px" in cell]
+        assert ["nowrap" in cell for cell in lanes] == [not is_wide] * (len(names) // 2)
+
+
 def test_steps_of_a_lesson_have_no_times():
     html = sequence_html(SequenceDiagram(("a", "b", "c"), (Arrow(2, 0, "x"), Arrow(1, 1, "waits"))))
     assert words(html) == ["a", "b", "c", "x", "◀", "waits"]

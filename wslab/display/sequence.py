@@ -55,13 +55,15 @@ def _row(value: SequenceDiagram, step: Arrow, has_times: bool) -> str:
         cells.append(f'<td style="{_TIME}">{said}</td>')
     # Behind the last lifeline is room for its events; a pair has its ends at the edges.
     lanes = len(value.names) - value.pairs
+    # Several connections fit into a narrow notebook because a label may have two lines.
+    style = _LANE if lanes == 1 or not value.pairs else _LANE.replace("white-space: nowrap; ", "")
     for lane in range(lanes):
         edges = "" if value.pairs or lane + 1 < lanes else "; border-right: none"
         if lane == left:
             columns = sum(1 if value.is_gap(crossed) else 2 for crossed in range(left, right))
-            cells.append(f'<td colspan="{columns}" style="{_LANE}{edges}">{_drawn(step)}</td>')
+            cells.append(f'<td colspan="{columns}" style="{style}{edges}">{_drawn(step)}</td>')
         elif not left < lane < right:
-            empty = f'<td colspan="2" style="{_LANE}{edges}"></td>'
+            empty = f'<td colspan="2" style="{style}{edges}"></td>'
             cells.append(_GAP if value.is_gap(lane) else empty)
     return f"<tr>{''.join(cells)}</tr>"
 

@@ -73,7 +73,7 @@ class TestBinance:
         with pytest.raises(Gap):
             book.apply(event(first, 600, a=[["3.0", "0.0"]], b=[["2.0", "1.0"]]))
         assert state(book) == before
-        book.apply(event(first, 170))  # an old one that comes again is no gap
+        book.apply(event(min(first, 170), 170))  # an old one that comes again is no gap
         book.apply(event(171, 171, a=[["3.0", "0.0"]]))
         assert book.best == (None, None)
 
@@ -249,6 +249,19 @@ def test_numbers_are_whole(bad: Any) -> None:
 def test_only_the_objects_of_a_message(part: Any) -> None:
     with pytest.raises(ValueError, match="is not an object"):
         kraken().apply({"a": []}, part)
+    for bad in (part, {"stream": "bnbbtc@depth", "data": part}):
+        with pytest.raises(ValueError, match="is not an object"):
+            binance().apply(bad)
+    with pytest.raises(ValueError, match="is not an object"):
+        BinanceBook(part)
+
+
+def test_no_first_update_is_after_the_last() -> None:
+    book = binance()
+    for fields in ({}, {"pu": 160}):
+        with pytest.raises(ValueError, match="U is 166 and u is 165"):
+            book.apply(event(166, 165, **fields))
+    assert book.last == 160
 
 
 # Against a model that sorts everything anew, and against the exchange

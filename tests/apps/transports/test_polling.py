@@ -253,6 +253,26 @@ class TestPolling:
         bodies = [row.text for row in (await cable.settle()).only(kind="body")]
         assert set(bodies[:-1]) == {"[]"}
 
+    async def test_a_stream_without_events_is_not_silent(self):
+        cable = lab.cable(serve("SSE", feed := NewsFeed(), patience=0.02))
+        async with aclosing(listeners.stream(cable.url)) as stream:
+            task = asyncio.create_task(take(stream, 1))
+            await cable.settle(lambda: len(cable.transcript.only(kind="chunk")) >= 2, quiet=0)
+            feed.publish("a")
+            assert seen(await task) == [(1, "a")]
+
+    @pytest.mark.parametrize("http", HTTP)
+    async def test_a_silent_line_does_not_hold_a_client_for_ever(self, http, monkeypatch):
+        monkeypatch.setattr(listeners, "SILENCE", 0.5)
+        feed = NewsFeed()
+        feed.publish("a")
+        cable = lab.cable(serve(http, feed))
+        async with aclosing(CLIENTS[http](cable.url)) as stream:
+            await take(stream, 1)
+            cable.freeze()
+            with pytest.raises(aiohttp.SocketTimeoutError):
+                await take(stream, 1)
+
     @pytest.mark.parametrize("patience", [0, -1.5])
     def test_patience_is_positive(self, patience):
         with pytest.raises(ValueError, match=f"patience is {patience} s, it must be positive"):

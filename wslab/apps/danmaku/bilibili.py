@@ -9,6 +9,9 @@ A message is a run of packets (数据包). A packet has a header of 16 bytes, `>
 
 The version says how to read the body. A body of version 2 or 3 is compressed, and what comes out is
 again a run of packets. Whatever a peer sends, at most `LARGEST` bytes come out of one message.
+
+Bilibili's reply to a heartbeat has a length of 20, and repeats the heartbeat's body behind it. No
+length counts these bytes, and they mean nothing.
 """
 
 from __future__ import annotations
@@ -143,6 +146,8 @@ class _Reader:
         while start < len(data):
             packet = _packet_at(data, start)
             start += HEADER.size + len(packet.body)
+            if packet.operation == LiveOperation.HEARTBEAT_REPLY and not _begins(data, start):
+                start = len(data)  # Bilibili repeats the heartbeat's body here
             if packet.version in COMPRESSED:
                 if depth == DEEPEST:
                     raise PacketError(f"more than {DEEPEST} compressed bodies within each other")
@@ -163,6 +168,11 @@ class _Reader:
             raise PacketError(f"a {name} body of {len(packet.body)} bytes does not end where it is")
         self.room -= len(run)
         return run
+
+
+def _begins(data: bytes, start: int) -> bool:
+    """Tell whether a packet may begin here."""
+    return len(data) - start >= HEADER.size and HEADER.unpack_from(data, start)[1] == HEADER.size
 
 
 def _packet_at(data: bytes, start: int) -> LivePacket:

@@ -141,8 +141,11 @@ class BinanceBook(_Book):
         An event of the futures names its predecessor in `pu`, because its numbers have holes.
         Raises ValueError for an event of another form. After either error, the book is as before.
         """
-        event = event.get("data", event)  # as the combined streams wrap it
+        if isinstance(event, Mapping):
+            event = event.get("data", event)  # as the combined streams wrap it
         first, last = _numbers(event, "U", "u")
+        if first > last:
+            raise ValueError(f"U is {first} and u is {last}, expected no update after the last one")
         bids, asks = _changes(event.get("b"), "b"), _changes(event.get("a"), "a")
         if last <= self.last:
             return
@@ -157,8 +160,10 @@ class BinanceBook(_Book):
         self.last, self._has_begun = last, True
 
 
-def _numbers(message: Mapping[str, Any], *names: str) -> list[int]:
-    """Return fields that must be whole numbers."""
+def _numbers(message: object, *names: str) -> list[int]:
+    """Return fields of an object that must be whole numbers."""
+    if not isinstance(message, Mapping):
+        raise ValueError(f"{message!r:.40} is not an object, expected one with {', '.join(names)}")
     for name in names:
         if type(message.get(name)) is not int:
             raise ValueError(f"{name} is {message.get(name)!r:.40}, expected a whole number")

@@ -1,8 +1,9 @@
 """The clients of a feed, one for each transport.
 
-Each yields the events that arrive, until it is closed or its connection fails. If it is called
-again with the last number as `after`, it goes on without a gap. `listening` runs one while you do
-something else. The servers are in `polling`.
+Each yields the events that arrive, until it is closed or its connection fails. An HTTP client also
+raises TimeoutError if nothing comes for `SILENCE` seconds. If a client is called again with the
+last number as `after`, it goes on without a gap. `listening` runs one while you do something else.
+The servers are in `polling`.
 
 url: the server's, or that of a cable to it. headers: added to every request; none by default, which
 is the least that HTTP allows.
@@ -23,6 +24,8 @@ from wslab.net.clock import now
 
 __all__ = ["Arrival", "listening", "long_poll", "poll", "read_stream", "stream", "websocket"]
 
+SILENCE = 60.0  # seconds; the servers are never silent for as long (`polling.PATIENCE`)
+
 
 class Arrival(NamedTuple):
     """An event that has arrived. arrived: the `now()` of that moment."""
@@ -42,7 +45,7 @@ def _session(headers: Mapping[str, str] | None) -> aiohttp.ClientSession:
         headers=headers,
         skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE),
         raise_for_status=True,
     )
 

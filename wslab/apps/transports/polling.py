@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -93,14 +95,18 @@ class NewsFeed:
         """Return the events after this number, as far as they are remembered."""
         return [_event(message) for message in self.log.since(after)]
 
-    async def wait(self, after: int) -> list[NewsEvent]:
-        """Return the events after this number as soon as there are any."""
+    async def wait(self, after: int, patience: float | None = None) -> list[NewsEvent]:
+        """Return the events after this number as soon as there are any.
+
+        patience: seconds after which the list is empty; None to wait for ever.
+        """
         self._settle_in()
-        while True:
-            changed = self._changed  # taken before the look, so that no event gets lost in between
-            if events := self.since(after):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while not (events := self.since(after)):
+                    await self._changed.wait()
                 return events
-            await changed.wait()
+        return []
 
     def push(self, connection: ServerConnection, after: int) -> None:
         """Send a connection the events after this number, as long as it lasts, without waiting."""
@@ -122,13 +128,6 @@ class NewsFeed:
         for event in self.since(self._pushed):
             self.hub.publish(event.json)
             self._pushed = event.number
-
-    async def follow(self, after: int) -> AsyncIterator[NewsEvent]:
-        """Yield the events after this number, for ever."""
-        while True:
-            for event in await self.wait(after):
-                yield event
-                after = event.number
 
 
 def _event(message: Message) -> NewsEvent:
@@ -168,7 +167,8 @@ def application(feed: NewsFeed, *, patience: float = PATIENCE) -> web.Applicatio
     """Make the HTTP server of a feed, for `lab.serve_app`, with `/poll`, `/wait` and `/stream`.
 
     It answers an invalid number with 400.
-    patience: seconds after which a long poll is answered with an empty list.
+    patience: seconds without an event after which a long poll is answered with an empty list, and a
+    stream gets a comment. So a client that gets nothing for longer knows that its line is dead.
     """
     if patience <= 0:
         raise ValueError(f"patience is {patience} s, it must be positive")
@@ -177,21 +177,21 @@ def application(feed: NewsFeed, *, patience: float = PATIENCE) -> web.Applicatio
         return _json_list(feed.since(_after(request)))
 
     async def wait(request: web.Request) -> web.Response:
-        try:
-            async with asyncio.timeout(patience):
-                return _json_list(await feed.wait(_after(request)))
-        except TimeoutError:
-            return _json_list([])
+        return _json_list(await feed.wait(_after(request), patience))
 
-    async def stream(request: web.Request) -> web.StreamResponse:
+    async def stream(request: web.Request) -> NoReturn:
         after = _after(request)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(request)  # sends the header; without a length, chunks follow
-        async for event in feed.follow(after):
-            await response.write(f"id: {event.number}\ndata: {event.json}\n\n".encode())
-        return response
+        while True:
+            events = await feed.wait(after, patience)
+            for event in events:
+                await response.write(f"id: {event.number}\ndata: {event.json}\n\n".encode())
+                after = event.number
+            if not events:
+                await response.write(b":\n\n")  # HTML Standard §9.2.7
 
     app = web.Application()
     for path, handler in (("/poll", poll), ("/wait", wait), ("/stream", stream)):
