@@ -19,7 +19,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wslab"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PROTOCOL = [path for path in SOURCES if path.is_relative_to(PACKAGE / "protocol")]
 
-LAYERS = ("protocol", "net", "lab", "scratch", "kit", "browser", "apps", "exercises")
+# From the lowest to the highest; `lazy` is one module.
+LAYERS = ("lazy", "protocol", "net", "lab", "scratch", "kit", "browser", "apps", "exercises")
 ROOMS = (*LAYERS, "display")
 FACE = ("__init__", "__main__", "conformance")  # what is started, or imported, by its name
 

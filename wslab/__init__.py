@@ -9,10 +9,10 @@ tries your answer to an exercise. `progress()` shows your predictions and solved
 """
 
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wslab import lab, protocol
+from wslab.lazy import on_first_use
 
 __all__ = ["check", "course_map", "lab", "predict", "progress", "protocol", "reset"]
 
@@ -22,23 +22,15 @@ if TYPE_CHECKING:
     from wslab.exercises.course import course_map
     from wslab.exercises.predictions import predict
 else:
-    HOMES = {
+    # Load the exercises when they are first used, because most cells do without them.
+    homes = {
         "check": "exercises",
         "course_map": "exercises.course",
         "predict": "exercises.predictions",
         "progress": "exercises",
         "reset": "exercises.copies",
     }
-
-    def __getattr__(name: str) -> Any:
-        """Load the exercises when they are first used, because most cells do without them."""
-        if name in HOMES:
-            return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        """Return the public names, those that are not loaded too."""
-        return __all__
+    __getattr__, __dir__ = on_first_use(__name__, __all__, homes)
 
 
 if "IPython" in sys.modules:

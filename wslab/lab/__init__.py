@@ -16,6 +16,7 @@ from wslab.lab.registry import registry as running
 from wslab.lab.servers.connection import WrongLoop
 from wslab.lab.servers.websocket import Server, echo, serve
 from wslab.lab.tables import Table as table
+from wslab.lazy import on_first_use
 from wslab.net.network import Recording, readers
 
 __all__ = [
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
     from wslab.lab.wire.recorded import transcript_of
     from wslab.lab.wire.transcript import Transcript
 else:
-    HOMES = {
+    # Load the rest of the bench when it is first used, because a server does without it.
+    homes = {
         "BitGrid": "wire.bitgrid",
         "Cable": "wire.cable",
         "Transcript": "wire.transcript",
@@ -68,16 +70,7 @@ else:
         "serve_tcp": "servers.tcp",
         "transcript_of": "wire.recorded",
     }
-
-    def __getattr__(name: str) -> Any:
-        """Load the rest of the bench when it is first used, because a server does without it."""
-        if name in HOMES:
-            return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        """Return the public names, those that are not loaded too."""
-        return __all__
+    __getattr__, __dir__ = on_first_use(__name__, __all__, homes)
 
 
 @readers.append

@@ -3,9 +3,9 @@
 from wslab.net import Fault, explore, simulate
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from wslab.lazy import on_first_use
 from wslab.net.clock import Timers, now, run_virtual
 from wslab.net.errors import Deadlock, Livelock, NotSimulated, OutOfTime
 from wslab.net.launch import launch
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from wslab.net.faults import Dice, Fault
     from wslab.net.simulation import Run, simulate
 else:
-    HOMES = {
+    # Load simulations when they are first used, because the lab does without them.
+    homes = {
         "Dice": "faults",
         "Exploration": "exploration",
         "Fault": "faults",
@@ -40,13 +41,4 @@ else:
         "explore": "exploration",
         "simulate": "simulation",
     }
-
-    def __getattr__(name: str) -> Any:
-        """Load simulations when they are first used, because the lab does without them."""
-        if name in HOMES:
-            return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        """Return the public names, those that are not loaded too."""
-        return __all__
+    __getattr__, __dir__ = on_first_use(__name__, __all__, homes)

@@ -62,8 +62,15 @@ class OutOfTime(SimulationError):
         )
 
 
-def check_number(name: str, value: object, least: float = 0, *, whole: bool = False) -> None:
-    """Raise TypeError or ValueError unless this is a finite number that is large enough."""
+def check_number(
+    name: str, value: object, least: float = 0, *, whole: bool = False, besides: object = math.nan
+) -> None:
+    """Raise TypeError or ValueError unless this is a finite number that is large enough.
+
+    besides: a value that is allowed, too.
+    """
+    if value == besides:
+        return
     if not isinstance(value, Integral if whole else Real):
         raise TypeError(f"{name} is {value!r:.40}, it must be a {'whole ' * whole}number")
     if not least <= float(value) < math.inf:

@@ -133,8 +133,7 @@ class Dice:
         check_number("within", self.within)
         check_number("longest", self.longest)
         check_number("most", self.most, whole=True)
-        if self.outage != math.inf:
-            check_number("outage", self.outage)
+        check_number("outage", self.outage, besides=math.inf)
 
     def roll(self, rng: random.Random, count: int | None = None) -> tuple[Fault, ...]:
         """Draw a schedule, in order of time. count: how many faults; by default any number."""

@@ -13,7 +13,7 @@ from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
 from wslab.net.address import LOOPBACK, is_address, is_for_many, is_loopback, plain, reachable
-from wslab.net.errors import failure
+from wslab.net.errors import check_number, failure
 from wslab.net.flow import CallAt, Faults
 from wslab.net.launch import Program
 from wslab.net.sockets import ListeningSocket, MemorySocket, TcpSocket
@@ -71,6 +71,8 @@ class MemoryNetwork:
     def __init__(
         self, latency: float = 0.0, bandwidth: float | None = None, *, record: bool = False
     ) -> None:
+        check_number("latency", latency)
+        check_number("bandwidth", bandwidth, 1, besides=None)
         self.call_at: CallAt | None = None
         self.perfect = Faults(delay=latency, rate=bandwidth)
         self.faults: dict[Side, Faults] = {side: replace(self.perfect) for side in SIDES}

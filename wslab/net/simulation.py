@@ -110,13 +110,9 @@ def simulate(
     an argument is not possible.
     """
     check_number("seed", seed, -math.inf, whole=True)
-    check_number("latency", latency)
-    if bandwidth is not None:
-        check_number("bandwidth", bandwidth, 1)
-    if within != math.inf:
-        check_number("within", within)
-    planned = _planned(faults, seed)
+    check_number("within", within, besides=math.inf)
     network = MemoryNetwork(latency, bandwidth, record=record)
+    planned = _planned(faults, seed)
     errors: list[BaseException] = []
     value = error = None
     with own_stop(), _chance(seed), _steady_garbage(), _logged(errors):
