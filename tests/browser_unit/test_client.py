@@ -45,10 +45,8 @@ def test_text_for_where_there_is_no_page(pages: list[Any]) -> None:
     assert repr(browser) == text
 
 
-async def test_a_server_in_memory_is_out_of_a_page_s_reach(
-    pages: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WSLAB_NETWORK", "memory")
+@pytest.mark.usefixtures("memory")
+async def test_a_server_in_memory_is_out_of_a_page_s_reach(pages: list[Any]) -> None:
     server = lab.serve(lab.echo)
     for widget in (Browser(server), Browser(server.url, name="url"), ScriptPage("", server)):
         bundle = widget._repr_mimebundle_()

@@ -106,15 +106,9 @@ def simulate(
     within: virtual seconds after which to give up.
     Returns the result, also if the program raises: then the exception is in `Run.error`. Deadlock,
     Livelock and OutOfTime are such exceptions. Each names the tasks and says where they wait.
-    Raises KeyboardInterrupt, with all of it ended, after Ctrl+C or Stop; ValueError or TypeError if
-    an argument is not possible.
+    Raises KeyboardInterrupt after Ctrl+C or Stop, and ValueError or TypeError for bad arguments.
     """
-    check_number("seed", seed, -math.inf, whole=True)
-    check_number("latency", latency)
-    if bandwidth is not None:
-        check_number("bandwidth", bandwidth, 1)
-    if within != math.inf:
-        check_number("within", within)
+    _check(seed, latency, bandwidth, within)
     planned = _planned(faults, seed)
     network = MemoryNetwork(latency, bandwidth, record=record)
     errors: list[BaseException] = []
@@ -130,6 +124,15 @@ def simulate(
             error = raised
         gc.collect()  # what nobody has awaited is reported now
     return Run(seed, schedule.faults, value, error, loop.ended_at, tuple(errors), network.recording)
+
+
+def _check(seed: int, latency: float, bandwidth: float | None, within: float) -> None:
+    check_number("seed", seed, -math.inf, whole=True)
+    check_number("latency", latency)
+    if bandwidth is not None:
+        check_number("bandwidth", bandwidth, 1)
+    if within != math.inf:
+        check_number("within", within)
 
 
 def _planned(faults: Iterable[Fault] | Dice, seed: int) -> tuple[Fault, ...]:
