@@ -45,6 +45,18 @@ def test_text_for_where_there_is_no_page(pages: list[Any]) -> None:
     assert repr(browser) == text
 
 
+@pytest.mark.usefixtures("memory")
+async def test_a_server_in_memory_is_out_of_a_page_s_reach(pages: list[Any]) -> None:
+    server = lab.serve(lab.echo)
+    for widget in (Browser(server), Browser(server.url, name="url"), ScriptPage("", server)):
+        bundle = widget._repr_mimebundle_()
+        assert set(bundle) == {"text/plain", "text/markdown"}
+        assert "cannot reach a server that exists only in memory" in bundle["text/markdown"]
+    elsewhere = Browser("wss://example.com/")._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in elsewhere
+    await server.stop()
+
+
 @pytest.mark.parametrize("until", [None, "open", 2, lambda: False])
 async def test_without_a_page_settle_says_what_to_do(until: object, pages: list[Any]) -> None:
     browser = Browser("ws://127.0.0.1:9/")

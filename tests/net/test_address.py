@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from wslab import lab
-from wslab.browser.client import listener_of
+from wslab.browser.widget import listener_of
 from wslab.net.address import authority, is_loopback, plain, reachable, reaches
 from wslab.scratch import connect_from_scratch, serve_from_scratch
 

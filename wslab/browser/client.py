@@ -12,13 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
 
 from wslab.browser.events import PageEvents, event_of
-from wslab.browser.widget import TargetWidget
+from wslab.browser.widget import TargetWidget, listener_of
 from wslab.lab.loop import process_global, settle
-from wslab.lab.registry import Listener, registry
-from wslab.net.address import SCHEME_PORTS, reaches
 
 __all__ = ["Browser", "Route", "RoutedWidget"]
 
@@ -192,17 +189,6 @@ class Browser(RoutedWidget):
         self._activity += 1
         if self._is_elsewhere(message):
             self._widget.send({"do": "connect", "route": "proxy"})
-
-
-def listener_of(url: str) -> Listener | None:
-    """Find the server or cable of the lab that listens where a URL leads, if it is one."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or SCHEME_PORTS.get(parts.scheme)
-    except ValueError:  # not a URL; the browser will say so
-        return None
-    running = [one for one in registry().values() if one.is_running]
-    return next((one for one in running if one.port == port and reaches(host, one.host)), None)
 
 
 def seen(listener: Any) -> int:

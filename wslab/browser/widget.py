@@ -12,14 +12,21 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from wslab.lab.masking import masked_target
+from wslab.lab.registry import Listener, registry
 from wslab.lab.wire.anatomy import PARTS
+from wslab.net.address import SCHEME_PORTS, reaches
+from wslab.net.realtime.choice import is_chosen
 
-__all__ = ["CellWidget", "PageWidget", "TargetWidget", "make_widget"]
+__all__ = ["CellWidget", "PageWidget", "TargetWidget", "listener_of", "make_widget"]
 
 PageWidget = Any  # an anywidget.AnyWidget; its types are not known before it is imported
 _PACKAGE = Path(__file__).parents[1]
+IN_MEMORY = """\
+Your browser would open this connection, and it cannot reach a server that exists only in memory. \
+Run this cell in a JupyterLab of your own. Here, go on with the next cell."""
 IMPORT = re.compile(r'^import .* from "\./[\w.]+";\n', re.MULTILINE)  # of one of our own files
 
 
@@ -95,6 +102,23 @@ class TargetWidget(CellWidget):
         self.url = target if isinstance(target, str) else target.url
         super().__init__(url=self.url, **state)
 
+    def _repr_mimebundle_(self, **options: object) -> dict[str, Any]:
+        """Return the widget; or a sentence instead, if its server is in memory."""
+        if is_chosen() and listener_of(self.url):
+            return {"text/plain": repr(self), "text/markdown": IN_MEMORY}
+        return super()._repr_mimebundle_(**options)
+
     def __repr__(self) -> str:
         """Say where it goes, in the same words with and without a page."""
         return f"<{type(self).__name__} {masked_target(self.url)} : run this cell in JupyterLab>"
+
+
+def listener_of(url: str) -> Listener | None:
+    """Find the server or cable of the lab that listens where a URL leads, if it is one."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or SCHEME_PORTS.get(parts.scheme)
+    except ValueError:  # not a URL; the browser will say so
+        return None
+    running = [one for one in registry().values() if one.is_running]
+    return next((one for one in running if one.port == port and reaches(host, one.host)), None)

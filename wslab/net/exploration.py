@@ -64,18 +64,10 @@ def explore(
     itself has raised.
     faults: draws the schedules. options: those of `simulate`.
     The smallest run is found from the first one that fails. Faults are removed, shortened, and
-    their times rounded, as long as it still fails in the same way. If it passes when repeated,
-    `why` says so.
-    Raises SystemExit if the program does; ValueError or TypeError if an argument is not possible.
+    their times rounded, as long as it fails in the same way. If it then passes, `why` says so.
+    Raises SystemExit if the program does, and ValueError or TypeError for bad arguments.
     """
-    check_number("runs", runs, whole=True)
-    check_number("seed", seed, -math.inf, whole=True)
-    for name, value in (("main", main), ("check", check)):
-        if not callable(value):
-            raise TypeError(f"{name} is {value!r:.60}, it must be a function: each run calls it")
-    dice = Dice() if faults is None else faults
-    if not isinstance(dice, Dice):
-        raise TypeError(f"faults is {dice!r:.60}, it must be Dice: explore draws each schedule")
+    dice = _checked(main, runs, check, faults, seed)
     with own_stop() as button:
 
         def attempt(seed: int, schedule: Schedule, *, record: bool = False) -> Attempt:
@@ -91,9 +83,22 @@ def explore(
             run, why = attempt(seed + number, schedule)
             if why is not None:
                 run = _shrink(run, lambda run, one: attempt(run.seed, one), type(why))
-                again, repeated = attempt(run.seed, run.faults, record=True)
-                return Exploration(number, again, repeated or _not_again(why))
+                run, again = attempt(run.seed, run.faults, record=True)
+                return Exploration(number, run, again or _not_again(why))
     return Exploration(runs)
+
+
+def _checked(main: object, runs: int, check: object, faults: object, seed: int) -> Dice:
+    """Return the dice, if all arguments are possible."""
+    check_number("runs", runs, whole=True)
+    check_number("seed", seed, -math.inf, whole=True)
+    for name, value in (("main", main), ("check", check)):
+        if not callable(value):
+            raise TypeError(f"{name} is {value!r:.60}, it must be a function: each run calls it")
+    dice = Dice() if faults is None else faults
+    if not isinstance(dice, Dice):
+        raise TypeError(f"faults is {dice!r:.60}, it must be Dice: explore draws each schedule")
+    return dice
 
 
 def _shrink(run: Run, attempt: Callable[[Run, Schedule], Attempt], kind: type) -> Run:

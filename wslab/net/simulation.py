@@ -106,8 +106,7 @@ def simulate(
     within: virtual seconds after which to give up.
     Returns the result, also if the program raises: then the exception is in `Run.error`. Deadlock,
     Livelock and OutOfTime are such exceptions. Each names the tasks and says where they wait.
-    Raises KeyboardInterrupt, with all of it ended, after Ctrl+C or Stop; ValueError or TypeError if
-    an argument is not possible.
+    Raises KeyboardInterrupt after Ctrl+C or Stop, and ValueError or TypeError for bad arguments.
     """
     check_number("seed", seed, -math.inf, whole=True)
     check_number("within", within, besides=math.inf)

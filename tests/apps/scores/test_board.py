@@ -54,6 +54,16 @@ async def test_a_late_viewer_gets_the_state_and_then_changes() -> None:
             assert screen.state == board.match.state
 
 
+@pytest.mark.usefixtures("memory")
+async def test_a_step_from_a_cell_where_there_is_one_thread() -> None:
+    """The cell must not wait for the server, which waits for the cell's thread."""
+    async with served() as (board, server), join(server) as ws:
+        await ws.send(NEWCOMER)
+        assert json.loads(await ws.recv())["version"] == 0
+        board.step(2)
+        assert [json.loads(await ws.recv())["seq"] for _ in range(2)] == [1, 2]
+
+
 async def test_one_that_comes_back_gets_what_it_missed() -> None:
     async with served() as (board, server):
         board.step(20)

@@ -13,7 +13,8 @@ import contextlib
 from typing import Any
 
 from wslab.apps.chat.server import ChatServer
-from wslab.browser.client import Reachable, Route, RoutedWidget, listener_of
+from wslab.browser.client import Reachable, Route, RoutedWidget
+from wslab.browser.widget import listener_of
 from wslab.lab.masking import masked_target
 from wslab.lab.registry import Listener
 from wslab.lab.wire.cable import Cable

@@ -98,7 +98,7 @@ class Scoreboard:
     def step(self, count: int = 1) -> None:
         """Let the next things happen in the match, and tell everybody what has changed.
 
-        It may be called on any thread. It happens on the thread of the connections, because a
+        It may be called on any thread. It happens on the lab's loop of the connections, because a
         viewer that comes meanwhile must not get the new state with the old number.
         """
         loop, here = self._loop, None
@@ -108,7 +108,7 @@ class Scoreboard:
             for _ in range(count):
                 self._step()
         else:
-            asyncio.run_coroutine_threadsafe(self._steps(count), loop).result()
+            lab.run(self._steps(count))
 
     async def _steps(self, count: int) -> None:
         self.step(count)
