@@ -8,10 +8,9 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 
 from wslab.lab.servers.base import BaseServer
-from wslab.lab.tables import printable
-from wslab.protocol.close import CloseCode
+from wslab.protocol.close import describe_close
 
-__all__ = ["RecordedConnection", "WrongLoop", "describe_close"]
+__all__ = ["RecordedConnection", "WrongLoop"]
 
 
 # Bytes of replies, such as Pong, that may wait for a peer that causes them but does not read.
@@ -90,12 +89,3 @@ class RecordedConnection(ServerConnection):
             self.lab.record(
                 self.number, "close", describe_close(self.close_code, self.close_reason)
             )
-
-
-def describe_close(code: int | None, reason: str | None) -> str:
-    """Write a close code with its name and reason, as `1000 NORMAL_CLOSURE "bye"`."""
-    try:
-        name = f" {CloseCode(code or 0).name}"
-    except ValueError:  # a code of the application's own, 3000 to 4999
-        name = ""
-    return f"{code}{name}" + (f" {printable(reason)}" if reason else "")
