@@ -9,12 +9,13 @@ from types import ModuleType
 import pytest
 
 import wslab
-from wslab import lab, net
+from wslab import lab, net, protocol
 
-PACKAGES = (wslab, lab, net)
+PACKAGES = (wslab, lab, net, protocol)
 LOADED = "import sys; print(*(name for name in sys.modules if name.startswith('wslab')))"
 # A server does without these.
 LATER = {"wslab.exercises", "wslab.lab.checks", "wslab.lab.wire.cable", "wslab.net.simulation"}
+LATER |= {"wslab.protocol.frames", "wslab.protocol.http"}
 
 
 def run(code: str) -> str:
@@ -67,3 +68,15 @@ async def main():
 print("Hello" in repr(simulate(main, record=True).transcript))
 """
     assert run(code) == "True\n"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "from wslab.protocol import *; Frame, accept_key, Request",
+        "from wslab import protocol; protocol.frames.Frame, protocol.http.Request",
+        "from wslab.protocol import connection, handshake; connection.Connection, handshake.GUID",
+    ],
+)
+def test_every_way_to_import_the_protocol(use: str) -> None:
+    assert run(f"{use}; print('there')") == "there\n"

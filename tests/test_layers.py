@@ -48,6 +48,7 @@ PURE = {
         "operator",
     ),
     *("ipaddress", "re", "string", "struct", "types", "typing", "urllib.parse", "zlib"),
+    "importlib.import_module",
     "websockets.speedups",
 }
 BUILTIN_IO = {"open", "print", "input", "breakpoint", "__import__"}

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from wslab.net.clock import run_virtual
+from wslab.net.clock import News, run_virtual
 
 
 @pytest.mark.parametrize("start", [0.0, 2.0**24 - 3, 2.0**24, 2.0**40])
@@ -31,3 +31,23 @@ def test_a_year_in_small_steps_passes_the_limit() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtual(wait()) == 365 * 86_400 > 2**24
+
+
+def test_news_wake_everybody_who_waits_for_what_is_true_now() -> None:
+    async def main() -> list[int]:
+        news, reached, counted = News(), [], 0
+
+        async def wait(count: int) -> None:
+            await news.until(lambda: counted >= count)
+            reached.append(count)
+
+        async with asyncio.TaskGroup() as group:
+            for count in (3, 0, 1, 1):
+                group.create_task(wait(count))
+            for counted in range(4):
+                news.set()
+                await asyncio.sleep(1)
+                assert sorted(reached) == [each for each in (0, 1, 1, 3) if each <= counted]
+        return reached
+
+    assert run_virtual(main()) == [0, 1, 1, 3]

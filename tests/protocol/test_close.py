@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from websockets import exceptions as oracle_errors
 from websockets import frames as oracle
 
-from wslab.protocol import Close, CloseCode, Frame, Opcode, ProtocolError
+from wslab.protocol import Close, CloseCode, Frame, Opcode, ProtocolError, describe_close
 
 
 class TestCodes:
@@ -111,3 +111,16 @@ class TestPayload:
         with pytest.raises(TypeError, match="not a number and a text") as caught:
             Close(*close).serialize()
         assert repr(close[-1]) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "text"),
+    [
+        (1000, "", "1000 NORMAL_CLOSURE"),
+        (1001, None, "1001 GOING_AWAY"),
+        (4000, "mine\x1b", '4000 "mine\\x1b"'),
+        (None, None, "None"),
+    ],
+)
+def test_a_close_in_words(code: int | None, reason: str | None, text: str) -> None:
+    assert describe_close(code, reason) == text

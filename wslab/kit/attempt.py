@@ -19,7 +19,7 @@ from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError, decoded, enco
 from wslab.kit.outbox import Inbox, Outbox, SequenceGap
 from wslab.kit.retry import TOO_BIG, Ending, classify
 from wslab.net.address import is_loopback
-from wslab.net.clock import now, time_limit
+from wslab.net.clock import News, now, time_limit
 from wslab.protocol.url import parse_url
 
 __all__ = ["Attempt", "ClientSettings", "LastingClient", "Online", "Setup", "leave"]
@@ -221,7 +221,7 @@ class LastingClient:
         self.status = "no attempt has ended"
         self.refused: Ending | None = None
         self._running: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
+        self._news = News()
 
     async def talk(self, ws: Any) -> None:
         """Use a connection until it ends; raise what its `recv` raised."""
@@ -242,11 +242,9 @@ class LastingClient:
         many seconds, both with the status.
         """
         async with time_limit(within, lambda: self.status):
-            while not condition():
-                if self.refused is not None:
-                    raise ConnectionRefusedError(self.status)
-                self._news.clear()
-                await self._news.wait()
+            await self._news.until(lambda: condition() or self.refused)
+        if self.refused and not condition():
+            raise ConnectionRefusedError(self.status)
 
     async def run(self) -> None:
         """Make one connection after the other, until an ending is final; cancel it to leave."""

@@ -34,7 +34,7 @@ from wslab.kit.client_events import Change, ClientEvent, ClientState, Failed, Re
 from wslab.kit.keepalive import Heartbeat
 from wslab.kit.outbox import Inbox, Outbox
 from wslab.kit.retry import Ending
-from wslab.net.clock import unguessable
+from wslab.net.clock import News, unguessable
 
 __all__ = ["NotDelivered", "ReconnectingClient"]
 
@@ -107,7 +107,7 @@ class ReconnectingClient:
         )
         self._attempt: Attempt | None = None
         self._events: deque[ClientEvent] = deque()
-        self._waiting: list[tuple[asyncio.Future[None], Callable[[], object]]] = []  # in order
+        self._news = News()
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._start = 0.0
@@ -146,13 +146,13 @@ class ReconnectingClient:
 
         Raises NotDelivered if the client closes or fails before that.
         """
-        await self._wait_for(lambda: not self.outbox or self._is_over())
+        await self._news.until(lambda: not self.outbox or self._is_over())
         if self.outbox:
             raise NotDelivered(self.outbox.keys, self.status)
 
     async def until(self, *states: ClientState) -> None:
         """Wait until it is in one of these states; ConnectionError if it ends before."""
-        await self._wait_for(lambda: self.state in states or self._has_ended())
+        await self._news.until(lambda: self.state in states or self._has_ended())
         if self.state not in states:
             raise ConnectionError(self.status)
 
@@ -166,11 +166,11 @@ class ReconnectingClient:
 
     async def __anext__(self) -> ClientEvent:
         """Return the next event."""
-        await self._wait_for(lambda: self._events or self._is_over())
+        await self._news.until(lambda: self._events or self._is_over())
         if not self._events:
             raise StopAsyncIteration
         event = self._events.popleft()
-        self._wake()
+        self._news.set()
         return event
 
     async def start(self) -> Self:
@@ -208,7 +208,7 @@ class ReconnectingClient:
         try:
             if kind is None and not self._is_closed:
                 self.queue = math.inf  # nobody takes events any more
-                self._wake()
+                self._news.set()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LINGER):
                         await self.delivered()
@@ -262,7 +262,7 @@ class ReconnectingClient:
         """Change the state; the application sees the events that belong to it next."""
         self._events.extend(events)
         self._note(state, text, ending)
-        self._wake()
+        self._news.set()
 
     async def _emit(self, *events: Online | ClientEvent) -> None:
         """Take an attempt's events; after a message, wait while too many events are waiting."""
@@ -271,22 +271,6 @@ class ReconnectingClient:
                 self._note(ClientState.ONLINE, event.text)
             else:
                 self._events.append(event)
-        self._wake()
+        self._news.set()
         if events and isinstance(events[-1], Received):
-            await self._wait_for(lambda: len(self._events) < self.queue)
-
-    async def _wait_for(self, is_true: Callable[[], object]) -> None:
-        """Wait until something is true of this client; `_wake` tells it."""
-        while not is_true():
-            waiting = (asyncio.get_running_loop().create_future(), is_true)
-            self._waiting.append(waiting)
-            try:
-                await waiting[0]
-            finally:
-                self._waiting.remove(waiting)
-
-    def _wake(self) -> None:
-        """Something has changed: wake those alone who wait for what is true now."""
-        for future, is_true in self._waiting:
-            if not future.done() and is_true():
-                future.set_result(None)
+            await self._news.until(lambda: len(self._events) < self.queue)

@@ -4,9 +4,10 @@ sends only what was asked for.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
+
+from wslab.net.clock import News
 
 __all__ = ["Budget", "Pump", "TokenBucket"]
 
@@ -61,23 +62,20 @@ class Pump:
     ) -> None:
         self.read, self.send = read, send
         self._asked: dict[int, int] = {}  # in order; the latest offset of each
-        self._is_asked = asyncio.Event()
+        self._news = News()
 
     def ask(self, number: int, offset: int) -> None:
         """Note that the peer has so many bytes of a file."""
         self._asked.pop(number, None)
         self._asked[number] = offset
-        self._is_asked.set()
+        self._news.set()
 
     async def run(self) -> None:
         """Send for ever; cancel it when the connection has ended."""
         while True:
-            await self._is_asked.wait()
+            await self._news.until(lambda: self._asked)
             number = next(iter(self._asked))
-            piece = self.read(number, self._asked.pop(number))
-            if not self._asked:
-                self._is_asked.clear()
-            if piece:
+            if piece := self.read(number, self._asked.pop(number)):
                 await self.send(piece)
 
 

@@ -158,7 +158,7 @@ class LabThread:
         """Give up a stalled loop; the next use gets a new thread, and this one ends when it can."""
         self.retired = True
         self.loop.call_soon_threadsafe(self.loop.stop)
-        threads = _threads()
+        threads: dict[str, LabThread] = process_global("threads", dict)
         if threads.get(self.name) is self:
             del threads[self.name]
 
@@ -194,19 +194,21 @@ class NoThread(LabThread):
         return True
 
     async def stalled(self, grace: float = 0.5) -> str | None:
-        """Tell that it is not: the question is asked on it."""
+        """Tell that it is not, because its caller would stand still too."""
         return None
 
     def retire(self) -> None:
         """Go on: there is no other."""
 
 
-class SharedThread(LabThread):
+class SharedThread(NoThread):
     """Stands for a thread of the lab where there is only one; a loop of its own takes turns."""
 
+    loop: RealtimeLoop
+
     def __init__(self, name: str, crew: Crew) -> None:
-        self.name, self.crew, self.retired = name, crew, False
-        self.loop: RealtimeLoop = RealtimeLoop(crew)
+        super().__init__(name, RealtimeLoop(crew))
+        self.crew = crew
 
     def is_here(self) -> bool:
         """Tell whether this is called on this loop."""
@@ -231,13 +233,6 @@ class SharedThread(LabThread):
         """Tell whether it can be called from here."""
         return not self.is_here()
 
-    async def stalled(self, grace: float = 0.5) -> str | None:
-        """Tell that it is not, because its caller would stand still too."""
-        return None
-
-    def retire(self) -> None:
-        """Go on: there is no other."""
-
 
 async def _go_on(coroutine: Coroutine[Any, Any, T], awaited: Any) -> T:
     """Await what a coroutine waits for already, and then the rest of it."""
@@ -258,7 +253,3 @@ async def _go_on(coroutine: Coroutine[Any, Any, T], awaited: Any) -> T:
                 return cast(T, ended.value)
 
     return await rest()
-
-
-def _threads() -> dict[str, LabThread]:
-    return process_global("threads", dict)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from wslab.net.loop import SimulatedLoop
 from wslab.net.memory_loop import in_memory
 
-__all__ = ["Timers", "cpu_time", "now", "run_virtual", "time_limit", "unguessable"]
+__all__ = ["News", "Timers", "cpu_time", "now", "run_virtual", "time_limit", "unguessable"]
 
 T = TypeVar("T")
 
@@ -48,6 +48,16 @@ async def time_limit(seconds: float, why: Callable[[], str]) -> AsyncIterator[No
             yield
     except TimeoutError:
         raise TimeoutError(f"not within {seconds:g} s; {why()}") from None
+
+
+class News(asyncio.Event):
+    """Something that tasks wait for; call `set` when it may have become true."""
+
+    async def until(self, is_true: Callable[[], object]) -> None:
+        """Wait until something is true, and look at it each time when there is news."""
+        while not is_true():
+            self.clear()
+            await self.wait()
 
 
 def unguessable(size: int) -> str:

@@ -154,10 +154,8 @@ class MemoryNetwork:
         host = reachable(host)
         if is_for_many(host):
             raise failure(ENETUNREACH)  # at once, because the system itself refuses
-        connection, answer = (
-            self._connection(host, port),
-            asyncio.get_running_loop().create_future(),
-        )
+        connection = self._connection(host, port)
+        answer = asyncio.get_running_loop().create_future()
         if (error := self._refusal(host)) is not None:
             await asyncio.sleep(self.perfect.delay)  # a router says so: else retrying takes no time
             answer.set_exception(error)

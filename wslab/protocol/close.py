@@ -4,8 +4,9 @@ from enum import IntEnum
 from typing import NamedTuple, Self
 
 from wslab.protocol.errors import ProtocolError
+from wslab.protocol.quoting import printable
 
-__all__ = ["Close", "CloseCode"]
+__all__ = ["Close", "CloseCode", "describe_close"]
 
 
 class CloseCode(IntEnum):
@@ -89,3 +90,16 @@ class Close(NamedTuple):
         if len(reason) > 123:
             raise ProtocolError(f"reason is {len(reason)} bytes, limit 123", "RFC 6455 §5.5")
         return self.code.to_bytes(2) + reason
+
+
+def describe_close(code: int | None, reason: str | None) -> str:
+    """Write a close code with its name and reason.
+
+    >>> print(describe_close(1000, "bye"), describe_close(4000, ""))
+    1000 NORMAL_CLOSURE "bye" 4000
+    """
+    try:
+        name = f" {CloseCode(code or 0).name}"
+    except ValueError:  # a code of the application's own, 3000 to 4999
+        name = ""
+    return f"{code}{name}" + (f" {printable(reason)}" if reason else "")

@@ -17,8 +17,8 @@ from typing import Any
 from wslab.lab.masking import masked_target
 from wslab.lab.registry import LOOPBACK, replace
 from wslab.lab.servers.base import BaseServer, check_handler, check_options
-from wslab.lab.servers.connection import describe_close
 from wslab.lab.servers.websocket import name_of
+from wslab.protocol.close import describe_close
 from wslab.protocol.connection import Connection, Role
 from wslab.protocol.deflate import NAME, agreed
 from wslab.protocol.errors import HandshakeError

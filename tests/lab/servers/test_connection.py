@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from wslab import lab
 from wslab.lab.registry import LOOPBACK
-from wslab.lab.servers.connection import REPLY_LIMIT, RecordedConnection, describe_close
+from wslab.lab.servers.connection import REPLY_LIMIT, RecordedConnection
 from wslab.protocol.frames import Frame, Opcode
 
 USES = {
@@ -89,19 +89,6 @@ async def test_serves_its_handler(until):
 def test_keeps_the_librarys_documentation(name):
     if name != "__aiter__":
         assert getattr(RecordedConnection, name).__doc__.strip()
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "text"),
-    [
-        (1000, "", "1000 NORMAL_CLOSURE"),
-        (1001, None, "1001 GOING_AWAY"),
-        (4000, "mine\x1b", '4000 "mine\\x1b"'),
-        (None, None, "None"),
-    ],
-)
-def test_a_close_in_words(code, reason, text):
-    assert describe_close(code, reason) == text
 
 
 class TestEvents:

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from wslab.lab.tables import printable
-from wslab.protocol.close import CloseCode
+from wslab.lab.servers.base import BaseServer
+from wslab.protocol.close import describe_close
 
-__all__ = ["RecordedConnection", "WrongLoop", "describe_close"]
+__all__ = ["RecordedConnection", "WrongLoop"]
 
 
 # Bytes of replies, such as Pong, that may wait for a peer that causes them but does not read.
 REPLY_LIMIT = 1 << 20
-
-
-class ConnectionLog(Protocol):
-    """The calls that a connection makes to its server."""
-
-    numbers: Iterator[int]
-    connections: dict[Any, None]
-
-    def record(self, connection: int, kind: str, text: str) -> None:
-        """Add an event."""
-
-    def touch(self) -> None:
-        """Note that there was traffic."""
 
 
 class WrongLoop(RuntimeError):
@@ -37,11 +23,7 @@ class WrongLoop(RuntimeError):
 
 def _on_own_loop(name: str) -> Any:
     def checked(self: RecordedConnection, *args: Any, **options: Any) -> Any:
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            running = None
-        if running is not self.loop:
+        if asyncio._get_running_loop() is not self.loop:
             raise WrongLoop(
                 f"connection.{name}() was called outside the server's event loop. A server's "
                 "connection belongs to the loop of its handler, on the lab's thread; use it in "
@@ -59,7 +41,7 @@ class RecordedConnection(ServerConnection):
     `send` from a cell would often work, and sometimes tear the stream. `recv` would hang.
     """
 
-    lab: ConnectionLog
+    lab: BaseServer
     number: int = 0
     _replies = 0  # bytes that the library wrote by itself while others were waiting
 
@@ -107,12 +89,3 @@ class RecordedConnection(ServerConnection):
             self.lab.record(
                 self.number, "close", describe_close(self.close_code, self.close_reason)
             )
-
-
-def describe_close(code: int | None, reason: str | None) -> str:
-    """Write a close code with its name and reason, as `1000 NORMAL_CLOSURE "bye"`."""
-    try:
-        name = f" {CloseCode(code or 0).name}"
-    except ValueError:  # a code of the application's own, 3000 to 4999
-        name = ""
-    return f"{code}{name}" + (f" {printable(reason)}" if reason else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wslab.lab.tables import hex_bytes, text_table
-from wslab.protocol.close import Close, CloseCode
+from wslab.protocol.close import Close, describe_close
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.frames import RSV1, Header, Opcode, apply_mask, parse_hex
 from wslab.protocol.quoting import decoded_so_far, printable
@@ -195,7 +195,4 @@ def _describe_close(payload: bytes) -> str:
         code, reason = Close.parse(payload)
     except ProtocolError as error:
         return error.message
-    if not payload:
-        return "no close code"
-    names = {int(known): known.name for known in CloseCode}
-    return " ".join(filter(None, [str(code), names.get(code), reason and printable(reason)]))
+    return describe_close(code, reason) if payload else "no close code"

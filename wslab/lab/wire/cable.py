@@ -147,8 +147,7 @@ class Cable(Listener):
 
     def mend(self) -> None:
         """Take all these faults away again."""
-        default = Faults()
-        self._set("both", "mended", **vars(default))
+        self._set("both", "mended", **vars(Faults()))
 
     def cut(self, side: Sides = "both") -> None:
         """Close the connections (FIN), without any Close frame."""

@@ -8,13 +8,7 @@ from typing import NamedTuple
 
 from wslab.lab.masking import masked_field, masked_target
 from wslab.lab.tables import hex_bytes, text_table
-from wslab.lab.wire.anatomy import (
-    PARTS,
-    Anatomy,
-    describe_payload,
-    dissect,
-    opcode_name,
-)
+from wslab.lab.wire.anatomy import PARTS, Anatomy, describe_payload, dissect, opcode_name
 from wslab.lab.wire.bitgrid import BitGrid
 from wslab.lab.wire.chunks import chunk_head
 from wslab.lab.wire.dissectors import Dissector
