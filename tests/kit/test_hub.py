@@ -14,6 +14,7 @@ import pytest
 
 from wslab.kit.hub import TURN, Hub, drop_member, keep_latest, thin_out
 from wslab.kit.line import Outgoing
+from wslab.protocol.close import Close
 from wslab.protocol.frames import Frame, Opcode
 
 EVERYBODY = "everybody"
@@ -66,6 +67,9 @@ class Connection:
     async def close(self, code: int, reason: str) -> None:
         self.state = State.CLOSING
         self.closed.append((code, reason))
+
+    async def wait_closed(self) -> None:
+        await turn()
 
     def pause_writing(self) -> None:
         self.told.append("pause")
@@ -738,6 +742,76 @@ class TestClosing:
         hub.publish("a" * 20)
         await turn()
         assert (other.take(), len(errors)) == ([["a" * 20]], 1)
+
+
+class PrivateError(ValueError):
+    close_code = 4321
+
+
+class TestHosting:
+    async def test_a_member_for_the_length_of_a_block(self) -> None:
+        bench, connection = Bench(), Connection()
+
+        async def fail() -> None:
+            async with bench.hub.hosting(connection, EVERYBODY, refuses={LookupError: 4000}):
+                bench.say("one")
+                await turn()
+                raise RuntimeError("ours")
+
+        with pytest.raises(RuntimeError, match="ours"):
+            await fail()
+        bench.say("two")
+        await turn()
+        assert connection.take() == [["one"]]
+        assert (len(bench.hub), connection.closed) == (0, [])
+
+    @pytest.mark.parametrize(("error", "code"), [(KeyError("x"), 4000), (PrivateError("x"), 4321)])
+    async def test_a_peers_mistake_closes_its_connection(self, error: Exception, code: int) -> None:
+        bench, connection = Bench(), Connection()
+        refuses = {LookupError: 4000, PrivateError: None}
+        async with bench.hub.hosting(connection, refuses=refuses):
+            bench.hub.send(connection, "before")
+            raise error
+        assert connection.take() == [["before"]]
+        assert connection.closed == [(code, f"not understood: {error}")]
+        assert len(bench.hub) == 0
+
+    @pytest.mark.parametrize(("text", "size"), [("x" * 200, 123), ("你好" * 50, 121)])
+    async def test_a_reason_fits_into_a_close_frame(self, text: str, size: int) -> None:
+        bench, connection = Bench(), Connection()
+        async with bench.hub.hosting(connection, refuses={ValueError: 1008}):
+            raise ValueError(text)
+        ((code, reason),) = connection.closed
+        assert Frame(Opcode.CLOSE, Close(code, reason).serialize()).payload[2:] == reason.encode()
+        assert len(reason.encode()) == size
+
+    async def test_life_goes_on_while_there_are_members(self) -> None:
+        lives: list[str] = []
+
+        async def life() -> None:
+            lives.append("begins")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                lives.append("ends")
+
+        bench = Bench(life=life)
+        one, two = bench.add(), bench.add()
+        await turn()
+        bench.hub.remove(one)
+        await turn()
+        assert lives == ["begins"]
+        bench.hub.remove(two)
+        bench.add()  # before the first life has noticed
+        await turn()
+        assert lives == ["begins", "ends", "begins"]
+
+    async def test_what_is_heard(self) -> None:
+        bench = Bench()
+        one = bench.add("a")
+        assert (bench.hub.is_heard("a"), bench.hub.is_heard("b")) == (True, False)
+        bench.hub.remove(one)
+        assert not bench.hub.is_heard("a")
 
 
 @pytest.mark.parametrize(

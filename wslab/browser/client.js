@@ -25,7 +25,7 @@ class Client {
     model.on("change:state", () => this.retire());
     this.retire();
     if (model.get("state").connect && !this.replaced) this.connect();
-    else this.tell({ origin: this.page.origin });
+    else tellKernel(this.model, { origin: this.page.origin });
   }
 
   get readyState() {
@@ -50,7 +50,7 @@ class Client {
       this.socket = socket;
       this.listen(socket, ++this.count, { url, route, chosen });
       this.note(`new WebSocket(${printable(via, 500)})`, this.count);
-      this.tell({ origin: this.page.origin, via });
+      tellKernel(this.model, { origin: this.page.origin, via });
     });
   }
 
@@ -124,7 +124,7 @@ class Client {
    *  machine. If the kernel's server runs and saw nothing, the kernel tells us to use the proxy. */
   async failed({ url, route, chosen }, connection, socket) {
     if (route === "auto" && chosen === "direct" && connection === 1 && proxied(url, this.page))
-      this.tell({ unreached: true });
+      tellKernel(this.model, { unreached: true });
     const advice = await advise(chosen, url, socket.url, this.page);
     if (connection !== this.count) return; // there has been another attempt since
     this.problem = advice;
@@ -147,19 +147,11 @@ class Client {
     if (event.type === "message" && this.reports.length >= REPORT_LIMIT) this.dropped++;
     else this.reports.push(event);
     this.reporting ??= setTimeout(() => {
-      this.tell({ events: this.reports, dropped: this.dropped });
+      tellKernel(this.model, { events: this.reports, dropped: this.dropped });
       this.reports = [];
       this.dropped = 0;
       this.reporting = null;
     }, 100);
-  }
-
-  tell(message) {
-    try {
-      this.model.send(message);
-    } catch {
-      // The kernel was restarted; the socket works all the same.
-    }
   }
 
   /** Draw soon, and not more than ten times a second, however fast messages come. */
@@ -232,7 +224,7 @@ function render(client, root) {
   root.append(
     panel(
       `WebSocket in this page: ${client.model.get("state").name}`,
-      el("div", { class: "wslab-row" }, el("span", {}, "readyState ", state), el("span", {}, "bufferedAmount ", buffered)),
+      row(el("span", {}, "readyState ", state), el("span", {}, "bufferedAmount ", buffered)),
       line(connect, labelled("URL", url), labelled("Way", route), connectButton),
       line(() => client.send(text.value), labelled("Text", text), el("button", {}, "Send text")),
       line(sendBytes, labelled("Bytes in hex", bytes), el("button", {}, "Send bytes")),
@@ -260,7 +252,9 @@ function line(action, ...children) {
     action();
   };
   children.at(-1).addEventListener("click", action);
-  return el("div", { class: "wslab-row", onkeydown }, ...children);
+  const controls = row(...children);
+  controls.addEventListener("keydown", onkeydown);
+  return controls;
 }
 
 export default () => {

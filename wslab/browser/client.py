@@ -90,7 +90,7 @@ class Browser(RoutedWidget):
     via: the URL that the page really used; None before that.
     """
 
-    FILES = ("browser/dom.js", "browser/route.js", "browser/client.js")
+    FILES = ("browser/client.js",)
 
     def __init__(
         self,

@@ -18,6 +18,17 @@ function labelled(text, control) {
   return el("label", {}, el("span", {}, text), control);
 }
 
+/** A line of controls; it breaks where it is too long. */
+function row(...children) {
+  return el("div", { class: "wslab-row" }, ...children);
+}
+
+/** A table with a head. body: its `tbody`. caption: perhaps a `caption`. */
+function tableOf(heads, body, ...caption) {
+  const cells = heads.map((text) => el("th", { scope: "col" }, text));
+  return el("table", {}, ...caption, el("thead", {}, el("tr", {}, ...cells)), body);
+}
+
 function option(value, text = value) {
   return el("option", { value }, text);
 }
@@ -39,6 +50,40 @@ function light(lamp, look, word) {
   lamp.classList.add("wslab-lamp");
   lamp.dataset.look = look;
   if (lamp.textContent !== word) lamp.textContent = word;
+}
+
+/** Make a lamp that shows the state of a `RepeatedConnection`. more(): draws what else may differ. */
+function lampOf(connection, more = () => {}) {
+  const lamp = el("span", { role: "status" });
+  connection.onchange = () => {
+    light(lamp, connection.state === "connected" ? "good" : "busy", connection.state);
+    more();
+  };
+  return lamp;
+}
+
+/** Fit a canvas to its element and to the screen; return its pen, which draws in pixels of the page. */
+function penOf(canvas) {
+  const sizes = [canvas.clientWidth, canvas.clientHeight];
+  const [width, height] = sizes.map((size) => Math.round(size * devicePixelRatio));
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const pen = canvas.getContext("2d");
+  pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  return pen;
+}
+
+/** Tell the kernel something, unless it was restarted. Then nobody hears it. */
+function tellKernel(model, message) {
+  try {
+    model.send(message);
+  } catch {
+    // The page goes on by itself.
+  }
+}
+
+/** A name for somebody who gave none. */
+function guestName() {
+  return `Guest ${1 + Math.floor(Math.random() * 999)}`;
 }
 
 /** The address for a WebSocket to the server that this page came from. */

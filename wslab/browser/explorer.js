@@ -22,11 +22,7 @@ class Explorer {
     this.waiting = setTimeout(() => {
       this.problem.textContent = "Waiting for the kernel: it is busy, or it was restarted (then run the cell again).";
     }, PATIENCE);
-    try {
-      this.model.send({ edit: field, value, number: this.number });
-    } catch {
-      // There is no kernel any more. After a while we say so.
-    }
+    tellKernel(this.model, { edit: field, value, number: this.number });
   }
 
   answer(view) {
@@ -52,7 +48,7 @@ class Explorer {
     this.verdict = el("div", { class: "wslab-verdict", role: "status" });
     this.problem = el("p", { class: "wslab-problem", role: "alert" });
     this.rows = el("tbody");
-    const heads = ["byte", "field", "bits", "meaning"].map((name) => el("th", { scope: "col" }, name));
+    const heads = ["byte", "field", "bits", "meaning"];
     const caption = el("caption", {}, "The frame, field by field (RFC 6455 §5.2)");
     root.append(
       panel(
@@ -65,7 +61,7 @@ class Explorer {
         this.problem,
         this.verdict,
         el("div", { class: "wslab-scroll", tabindex: "0", role: "region", "aria-label": "Fields" },
-          el("table", {}, caption, el("thead", {}, el("tr", {}, ...heads)), this.rows)),
+          tableOf(heads, this.rows, caption)),
       ),
     );
   }
@@ -126,10 +122,6 @@ class Explorer {
     this.model.off("msg:custom", this.answered);
     this.model.off("change:state", this.replaced);
   }
-}
-
-function row(...children) {
-  return el("div", { class: "wslab-row" }, ...children);
 }
 
 function tableRow([at, name, bits, meaning, part]) {

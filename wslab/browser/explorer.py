@@ -35,7 +35,7 @@ class FrameExplorer(CellWidget):
     must not. None accepts both.
     """
 
-    FILES = ("browser/dom.js", "browser/explorer.js")
+    FILES = ("browser/explorer.js",)
 
     def __init__(
         self,

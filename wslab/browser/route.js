@@ -35,10 +35,12 @@ function chooseRoute(url, page) {
   return local || !proxied(url, page) ? "direct" : "proxy";
 }
 
-/** Make a widget with a connection of this page, in a frame. show: gets the address of the server as
- *  this page reaches it, the frame, and the rest of the widget's state. */
-function inCell(title, show) {
+/** Make an application, which a page of its own shows (page.js), or a cell, in a frame. Its connection
+ *  belongs to this page. show: gets the address of the server as this page reaches it, an element, and
+ *  what the page's query or the widget's state says; returns what ends it. */
+function application(title, show) {
   return {
+    show,
     render({ model, el: root }) {
       const { url, ...state } = model.get("state");
       const page = thisPage();

@@ -23,7 +23,7 @@ class ScriptPage(TargetWidget):
     `url` leads through JupyterLab, and the page has JupyterLab's origin, because it must log in.
     """
 
-    FILES = ("browser/dom.js", "browser/route.js", "browser/script_page.js")
+    FILES = ("browser/script_page.js",)
 
     def __init__(self, script: str, target: str | Reachable) -> None:
         self.script = script

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from wslab.lab.masking import masked_target
 from wslab.lab.registry import Listener, registry
+from wslab.lab.servers.files import folders_of
 from wslab.lab.wire.anatomy import PARTS
 from wslab.net.address import SCHEME_PORTS, reaches
 from wslab.net.realtime.choice import is_chosen
@@ -27,7 +28,8 @@ _PACKAGE = Path(__file__).parents[1]
 IN_MEMORY = """\
 Your browser would open this connection, and it cannot reach a server that exists only in memory. \
 Run this cell in a JupyterLab of your own. Here, go on with the next cell."""
-IMPORT = re.compile(r'^import .* from "\./[\w.]+";\n', re.MULTILINE)  # of one of our own files
+IMPORT = re.compile(r'^import .* from "\./([\w.]+)";\n', re.MULTILINE)  # of one of our own files
+COMMON = ("browser/dom.js", "browser/route.js", "browser/tokens.css", "browser/widgets.css")
 
 
 @functools.cache
@@ -36,27 +38,33 @@ def _widget_class(*files: str) -> type:
     import anywidget
     import traitlets
 
-    # The page cannot import a second file from here, so the helpers are pasted before the widget.
-    scripts = [name for name in files if name.endswith(".js")]
-    common = ["browser/tokens.css", "browser/widgets.css"]
-    styles = [*common, *(name for name in files if name.endswith(".css"))]
+    # The page cannot import a second file from here, so others are pasted before the widget.
+    paths = [path for name in (*COMMON, *files) for path in _with_imports(_PACKAGE / name)]
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    scripts = [text for path, text in texts.items() if path.suffix == ".js"]
+    styles = [text for path, text in texts.items() if path.suffix == ".css"]
     members = {
-        "_esm": IMPORT.sub("", _read_all(scripts)),
-        "_css": _read_all(styles) + "".join(map(_style_of_part, PARTS)),
+        "_esm": IMPORT.sub("", "\n".join(scripts)),
+        "_css": "\n".join([*styles, *map(_style_of_part, PARTS)]),
         "state": traitlets.Dict().tag(sync=True),
         "__module__": __name__,
     }
-    return type(Path(scripts[-1]).stem, (anywidget.AnyWidget,), members)
+    return type(paths[-1].stem, (anywidget.AnyWidget,), members)
+
+
+def _with_imports(path: Path) -> list[Path]:
+    """Return a script and the files that it imports, and they import, before it."""
+    found = []
+    for name in IMPORT.findall(path.read_text(encoding="utf-8")):
+        places = (folder / name for folder in folders_of(path.parent))
+        found += _with_imports(next(place for place in places if place.is_file()))
+    return [*found, path]
 
 
 def _style_of_part(name: str) -> str:
     part = PARTS[name]
     line = f"3px {part.line} {part.colour}"
-    return f".wslab-widget .wslab-part-{name} {{ border-bottom: {line}; }}\n"
-
-
-def _read_all(names: Sequence[str]) -> str:
-    return "\n".join([(_PACKAGE / name).read_text(encoding="utf-8") for name in names])
+    return f".wslab-widget .wslab-part-{name} {{ border-bottom: {line}; }}"
 
 
 def make_widget(
@@ -64,8 +72,8 @@ def make_widget(
 ) -> PageWidget:
     """Make the page's part of a widget.
 
-    files: paths below the package `wslab`. The last script is the widget; it can use the scripts
-    before it. Styles (.css) come after those that all widgets have.
+    files: paths below the package `wslab`, styles (.css) and, as the last one, the widget's script.
+    It can use dom.js and route.js, and what it imports from files beside it or that all pages have.
     state: the page's data, as JSON. Assign a new `widget.state` to change it.
     on_message: called with each message from the page, perhaps on a different thread.
     """

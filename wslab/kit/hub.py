@@ -1,7 +1,7 @@
 """Send one message to many members, framed once, with one write per member and turn.
 
     hub = Hub()
-    hub.add(ws, "AAPL")                                 # in a handler; it ends with its connection
+    async with hub.hosting(ws, "AAPL"): ...             # in a handler
     hub.publish(encoded(quote), "AAPL", key="AAPL")     # to all who listen to this topic
     hub.send(ws, encoded(answer))                       # to one member, in the right order
 
@@ -21,7 +21,8 @@ and `close`. The hub's frames bypass its `send`, so nothing else may send a mess
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from wslab.kit.line import Line, Outgoing, Stream, WhenFull, drop_member, keep_latest, thin_out
@@ -30,6 +31,7 @@ __all__ = ["TRY_AGAIN_LATER", "Hub", "drop_member", "keep_latest", "thin_out"]
 
 TRY_AGAIN_LATER = 1013  # in IANA's registry of close codes
 TURN = 32 * 1024  # bytes of frames that are held back until the end of a turn, at most
+REASON = 123  # bytes of a close reason, at most (RFC 6455 §5.5.1)
 
 
 class Hub:
@@ -41,6 +43,8 @@ class Hub:
     backlog. With 0 and `keep_latest`, only the latest message of each key ever waits.
     grace: seconds until a closed connection is aborted.
     on_drop: called with a dropped member (1013), and the number of bytes that would wait.
+    life: a coroutine function that goes on while there are members. It begins with the first one,
+    and is cancelled when the last one has gone.
     left_out: how many messages were left out.
     """
 
@@ -52,10 +56,12 @@ class Hub:
         untouched: int | None = None,
         grace: float = 2.0,
         on_drop: Callable[[Any, int], None] = lambda member, size: None,
+        life: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.backlog, self.when_full = backlog, when_full
         self.untouched = backlog if untouched is None else min(untouched, backlog)
-        self.grace, self.on_drop = grace, on_drop
+        self.grace, self.on_drop, self.life = grace, on_drop, life
+        self._living: asyncio.Task[None] | None = None
         self.left_out = 0
         self._lines: dict[Hashable, Line] = {}
         self._streams: dict[frozenset[Hashable], Stream] = {}
@@ -71,6 +77,32 @@ class Hub:
         return len(self._lines)
 
     # Members and topics
+
+    @asynccontextmanager
+    async def hosting(
+        self,
+        connection: Any,
+        *topics: Hashable,
+        paced: bool = False,
+        refuses: Mapping[type[Any], int | None] | None = None,
+    ) -> AsyncIterator[None]:
+        """Have a connection as a member for the length of a block.
+
+        topics, paced: as for `add`.
+        refuses: close codes by the kind of error that the block raises about the peer; None stands
+        for the error's own `close_code`. The reason is the error's text, as far as it fits.
+        """
+        refuses = refuses or {}
+        self.add(connection, *topics, paced=paced)
+        try:
+            yield
+        except tuple(refuses) as error:
+            code = next(code for kind, code in refuses.items() if isinstance(error, kind))
+            code = error.close_code if code is None else code
+            self.close(connection, code, f"not understood: {error}")
+            await connection.wait_closed()
+        finally:
+            self.remove(connection)
 
     def add(
         self,
@@ -93,17 +125,26 @@ class Hub:
         self._own[line] = None
         self._listen(line, line.stream)
         self._schedule()
+        if self.life is not None and (self._living is None or self._living.done()):
+            self._living = asyncio.get_running_loop().create_task(self.life())
 
     def remove(self, member: Hashable) -> None:
         """Send this member nothing more; it may be removed twice."""
         if (line := self._lines.pop(member, None)) is not None:
             self._leave(line)
             self._own.pop(line, None)
+            if not self._lines and self._living is not None:
+                self._living.cancel()
+                self._living = None
 
     def subscribe(self, member: Hashable, *topics: Hashable) -> None:
         """Send this member these topics too, from now on."""
         if (line := self._lines.get(member)) is not None:
             self._move(line, line.stream.topics.union(topics))
+
+    def is_heard(self, topic: Hashable) -> bool:
+        """Tell whether anybody listens to a topic."""
+        return topic in self._by_topic
 
     def unsubscribe(self, member: Hashable, *topics: Hashable) -> None:
         """No longer send these topics to this member."""
@@ -151,7 +192,10 @@ class Hub:
             self._catch_up(line).append(outgoing)
 
     def close(self, member: Hashable, code: int = 1000, reason: str = "") -> None:
-        """Send the messages that wait for this member, and close its connection, without delay."""
+        """Send the messages that wait for this member, and close its connection, without delay.
+
+        reason: cut where a Close frame is full.
+        """
         if (line := self._lines.get(member)) is not None:
             rest = line.waiting + self._catch_up(line)
             self.remove(member)
@@ -194,6 +238,7 @@ class Hub:
 
     def _end(self, line: Line, code: int, reason: str) -> None:
         loop = asyncio.get_running_loop()
+        reason = reason.encode(errors="replace")[:REASON].decode(errors="ignore")
         task = loop.create_task(line.connection.close(code, reason))
         self._closing[task] = None
         task.add_done_callback(self._closing.pop)

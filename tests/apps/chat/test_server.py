@@ -17,10 +17,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from wslab import lab
 from wslab.apps import chat
 from wslab.apps.chat import ChatClient
-from wslab.apps.chat.admission import MODULES, Admission
+from wslab.apps.chat.admission import PAGE, Admission
 from wslab.apps.chat.texts import PAGES, Language
 from wslab.browser import Browser, WebSocket
 from wslab.lab.registry import registry
+from wslab.lab.servers.files import folders_of
 from wslab.protocol.frames import Frame, Opcode
 
 SECRET = "0123456789abcdef"
@@ -524,7 +525,10 @@ async def test_the_page_has_the_rooms_language(language: Language, title: str) -
 )
 async def test_nothing_else_is_served(path: str) -> None:
     room = chat.serve()
-    assert all((folder / "client.py").is_file() is (folder.name == "browser") for folder in MODULES)
+    assert all(
+        (folder / "client.py").is_file() is (folder.name == "browser")
+        for folder in folders_of(PAGE)
+    )
     with socket.create_connection(("127.0.0.1", room.port), timeout=10) as sock:
         sock.sendall(f"GET /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         answer = b""

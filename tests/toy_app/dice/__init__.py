@@ -9,14 +9,16 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from wslab import lab
+from wslab.browser.widget import TargetWidget
 from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
 
 from .rows import DiceRows
 
-__all__ = ["demo_dice", "serve", "start_dice"]
+__all__ = ["DiceWidget", "demo_dice", "serve", "start_dice"]
 
-PAGE = PageFiles(Path(__file__).parent / "page")
+FOLDER = Path(__file__).parent / "page"
+PAGE = PageFiles(FOLDER, {"title": "Dice"})
 
 register("dice", DiceRows())
 
@@ -29,6 +31,12 @@ def serve(*, rng: random.Random, host: str = "127.0.0.1", port: int = 0) -> lab.
             await ws.send(str(rng.randint(1, 6)) if message == "roll" else 'say "roll"')
 
     return lab.serve(roll, name="dice", host=host, port=port, process_request=PAGE.answer)
+
+
+class DiceWidget(TargetWidget):
+    """The page of the dice in a cell. target: the server, a cable to it, or a URL."""
+
+    FILES = (f"{FOLDER}/app.css", f"{FOLDER}/app.js")  # of wslab's own: "apps/dice/page/app.css"
 
 
 def start_dice(**where: Any) -> lab.Server:

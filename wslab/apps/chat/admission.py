@@ -7,27 +7,18 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
-from string import Template
 from urllib.parse import parse_qs, unquote
 
 from websockets.http11 import Request, Response
 
 from wslab.apps.chat.texts import PAGES, Language
-from wslab.lab.servers.files import (
-    HTML,
-    body_response,
-    file_response,
-    folders_of,
-    is_upgrade,
-    text_response,
-)
+from wslab.lab.servers.files import PageFiles, is_upgrade, text_response
 from wslab.lab.servers.origin import Origins
 from wslab.protocol.http import split_target
 
 __all__ = ["Admission", "is_room", "room_of", "token_of"]
 
 PAGE = Path(__file__).parent / "page"
-MODULES = folders_of(PAGE)  # the folders that /static/ looks into, in this order
 
 
 def is_room(name: str) -> bool:
@@ -71,7 +62,8 @@ class Admission:
         token: str | None = None,
         language: Language = "en",
     ) -> None:
-        self._language, self._texts = language, PAGES[language]
+        self._texts = PAGES[language]
+        self._files = PageFiles(PAGE, {**self._texts, "language": language})
         self.origins = Origins(origins)
         self.token = token
 
@@ -91,17 +83,12 @@ class Admission:
             return None
         path = unquote(split_target(request.path)[0])
         if path.startswith("/static/"):
-            return file_response(path.removeprefix("/static/"), MODULES)
+            return self._files.file(path)
         if room_of(request.path) is None:
             return text_response(HTTPStatus.NOT_FOUND, self._texts["not_found"])
         if not self._has_token(request.path):
             return text_response(HTTPStatus.FORBIDDEN, self._texts["token"])
-        return self._page()
-
-    def _page(self) -> Response:
-        page = Template((PAGE / "index.html").read_text(encoding="utf-8"))
-        text = page.substitute(self._texts, language=self._language)
-        return body_response(HTML, text.encode())
+        return self._files.page()
 
     def _has_token(self, path: str) -> bool:
         return self.token is None or hmac.compare_digest(

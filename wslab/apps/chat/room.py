@@ -41,15 +41,19 @@ POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 
 
 class Member:
-    """A connection to a room. name: None until it has one. number: for the record."""
+    """A connection to a room. name: None until it has one. number: for the record.
+
+    bucket, session: made by the room that it enters.
+    """
 
     __slots__ = ("bucket", "name", "number", "session")
+
+    bucket: TokenBucket
+    session: Session
 
     def __init__(self, number: int = 0) -> None:
         self.number = number
         self.name: str | None = None
-        self.bucket: TokenBucket | None = None  # these two are made by the room
-        self.session: Session | None = None
 
 
 class Room:
@@ -156,9 +160,7 @@ class Room:
         A client that numbers its messages sends all without an acknowledgement again when it comes
         back. If we refused these, they would be lost for good. Not reading makes the sender wait.
         """
-        if member.bucket is None or member.session is None or member.session.client is None:
-            return 0.0
-        return member.bucket.wait(self._clock())
+        return 0.0 if member.session.client is None else member.bucket.wait(self._clock())
 
     def receive(self, member: Member, data: str | bytes) -> None:
         """Do what a member's message asks for, or tell that member why not. Never raises for it."""
@@ -190,7 +192,6 @@ class Room:
 
     def _floods(self, member: Member) -> bool:
         """Take a token; without one, say so, and put the member out if that does not help."""
-        assert member.bucket is not None  # set by enter()
         left = member.bucket.take(self._clock())
         if left >= 0:
             return False
@@ -202,7 +203,6 @@ class Room:
 
     def _answer(self, member: Member, data: str | bytes) -> Message | None:
         session = member.session
-        assert session is not None  # set by enter()
         try:
             message = parse_message(data)
         except Disallowed as refused:
@@ -230,7 +230,7 @@ class Room:
 
     def _is_classic(self, member: Member) -> bool:
         """Tell whether a member gets only the tutorial's fields."""
-        return self.classic and not (member.session and member.session.is_resumed)
+        return self.classic and not member.session.is_resumed
 
     def _do(self, member: Member, message: Incoming) -> int | None:
         if message.type == "chat":
@@ -240,7 +240,6 @@ class Room:
     def _resume(self, member: Member, fields: Message) -> None:
         """Bring a member up to date; take its name over from its earlier connection."""
         session = member.session
-        assert session is not None  # set by enter()
         resumed, *missed = session.resume(fields)
         if session.client is not None:
             if (ghost := self._clients.get(session.client)) is not None:
@@ -264,9 +263,8 @@ class Room:
         del self._members[member]
         if member.name is not None:
             self._names.drop(member.name)
-        client = member.session.client if member.session else None
-        if client is not None:
-            del self._clients[client]
+        if member.session.client is not None:
+            del self._clients[member.session.client]
 
     # Messages to members
 
@@ -292,6 +290,6 @@ class Room:
         """Count a refusal, and make the message about it."""
         self.refuse(member, refused.code)
         text = ERRORS[self.language][refused.code].format(**refused.details)
-        if self._is_classic(member) or member.session is None:
+        if self._is_classic(member):
             return {"name": SERVER, "text": text}
         return member.session.refused(refused.fields, refused.code, text)

@@ -22,8 +22,6 @@ from wslab.net.address import authority
 
 __all__ = ["ChatWidget"]
 
-OWN = ("chat.css", "words.js", "chat.js", "chat_view.js", "chat_widget.js")
-
 
 class ChatWidget(RoutedWidget):
     """A member of a room, played by the person who looks at this cell.
@@ -36,11 +34,7 @@ class ChatWidget(RoutedWidget):
     origin: the page's origin, which the room then welcomes. None if no page shows this.
     """
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js"),
-        *("kit/js/policies.js", "kit/js/outbox.js", "kit/js/reconnecting.js"),
-        *(f"apps/chat/page/{name}" for name in OWN),
-    )
+    FILES = ("apps/chat/page/chat.css", "apps/chat/page/chat_widget.js")
 
     def __init__(
         self,

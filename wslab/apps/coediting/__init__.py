@@ -32,9 +32,10 @@ from wslab.kit.hub import Hub
 from wslab.kit.log import Store
 from wslab.kit.messages import Malformed
 from wslab.lab.peers import page_url
-from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import register
+from wslab.net.clock import now
+from wslab.protocol.close import CloseCode
 from wslab.protocol.http import split_target
 
 __all__ = ["EditorWidget", "Rooms", "SharedDocument"]
@@ -44,14 +45,12 @@ __all__ += ["start_coediting"]
 register("y-protocols", y_protocols)
 
 # The editor writes styles into the page, for example the colour of somebody's cursor.
-PAGE = PageFiles(
-    Path(__file__).parent / "page", ("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-)
+POLICY = "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+PAGE = PageFiles(Path(__file__).parent / "page", {"title": "One text, many writers"}, policy=POLICY)
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a message, so of a document that comes in one piece
 TOGETHER = 0.005  # seconds in which updates are collected, for one write to the disk
 LOOK, ALIVE = 5.0, 15.0  # seconds between looks at who is late, and between signs of life
 BAD_MESSAGE = 4400  # y-websocket does not come back after 44xx, because it would fail again
-INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1
 READ_ONLY = "you are a guest: you can read, and your changes are dropped"
 
 
@@ -84,10 +83,9 @@ class Rooms:
         checked: bool = True,
     ) -> None:
         self.store, self.members, self.checked = store or Store(), members, checked
-        self.hub = Hub(backlog=MAX_SIZE)
+        self.hub = Hub(backlog=MAX_SIZE, life=self._tend)
         self._rooms: dict[bytes, _Room] = {}
         self._writing: asyncio.Handle | None = None
-        self._tending: asyncio.Task[None] | None = None
 
     async def __call__(self, ws: Any) -> None:
         """Serve one connection."""
@@ -99,29 +97,26 @@ class Rooms:
         if room is None:
             room = self._rooms[name] = _Room(SharedDocument(self.store, name))
         room.members[ws] = None
-        self.hub.add(ws, name)
-        if self._tending is None or self._tending.done():
-            self._tending = asyncio.create_task(self._tend())
         may_write = self.members is None or who is not None
+        try:
+            async with self.hub.hosting(ws, name, refuses={Malformed: BAD_MESSAGE}):
+                self._welcome(ws, room, may_write=may_write)
+                async for data in ws:
+                    if self._rooms.get(name) is not room:
+                        break  # it could not be saved
+                    if isinstance(data, str):
+                        raise Malformed("it is a text: expected binary messages")
+                    self._receive(ws, name, data, who=who, may_write=may_write)
+        finally:
+            self._leave(ws, name, room)
+
+    def _welcome(self, ws: Any, room: _Room, *, may_write: bool) -> None:
         self.save()
         self.hub.send(ws, sync(protocol.STEP1, room.document.state))
         if not may_write:
             self.hub.send(ws, protocol.denied(READ_ONLY))
         if room.presence.entries:
             self.hub.send(ws, protocol.awareness(room.presence.entries))
-        try:
-            async for data in ws:
-                if self._rooms.get(name) is not room:
-                    break  # it could not be saved
-                if isinstance(data, str):
-                    raise Malformed("it is a text: expected binary messages")
-                self._receive(ws, name, data, who=who, may_write=may_write)
-        except Malformed as error:
-            reason = f"not understood: {error}".encode("ascii", "backslashreplace")
-            self.hub.close(ws, BAD_MESSAGE, reason[:120].decode())
-            await ws.wait_closed()
-        finally:
-            self._leave(ws, name, room)
 
     def _receive(
         self, ws: Any, name: bytes, data: bytes, *, who: str | None, may_write: bool
@@ -144,8 +139,7 @@ class Rooms:
                 if self.members is not None and self.checked:
                     entries = [protocol.named(entry, who or "guest") for entry in entries]
                 owner = ws if self.checked else None
-                now = asyncio.get_running_loop().time()
-                self._tell(name, room.presence.take(entries, owner, now))
+                self._tell(name, room.presence.take(entries, owner, now()))
             case protocol.QUERY:
                 self.hub.send(ws, protocol.awareness(room.presence.entries))
 
@@ -166,14 +160,13 @@ class Rooms:
             except sqlite3.Error as error:
                 del self._rooms[name]
                 for member in room.members:
-                    self.hub.close(member, INTERNAL_ERROR, f"not saved: {error}"[:120])
+                    self.hub.close(member, CloseCode.INTERNAL_ERROR, f"not saved: {error}")
                 continue
             relay, room.relay = room.relay, []
             for message in relay:
                 self.hub.publish(message, name)
 
     def _leave(self, ws: Any, name: bytes, room: _Room) -> None:
-        self.hub.remove(ws)
         del room.members[ws]
         self._tell(name, room.presence.leave(ws))
         if not room.members and self._rooms.get(name) is room:
@@ -182,31 +175,24 @@ class Rooms:
 
     async def _tend(self) -> None:
         """Forget those who say nothing any more, and give signs of life."""
-        loop = asyncio.get_running_loop()
-        alive = loop.time()
-        while len(self.hub):
+        alive = now()
+        while True:
             await asyncio.sleep(LOOK)
             for name, room in self._rooms.items():
-                self._tell(name, room.presence.expire(loop.time()))
-            if loop.time() >= alive + ALIVE:
-                alive = loop.time()
+                self._tell(name, room.presence.expire(now()))
+            if now() >= alive + ALIVE:
+                alive = now()
                 self.hub.publish(protocol.NOBODY)
 
 
-def serve(
-    rooms: Rooms | None = None,
-    *,
-    name: str = "coediting",
-    host: str = LOOPBACK,
-    port: int = 0,
-) -> lab.Server:
+def serve(rooms: Rooms | None = None, *, name: str = "coediting", **where: Any) -> lab.Server:
     """Start rooms beside the notebook, with a page at `/`; kept in memory if left out.
 
-    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    name, where: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     rooms = rooms or Rooms()
-    options: dict[str, Any] = {"max_size": MAX_SIZE, "max_queue": 4}
-    return lab.serve(rooms, name=name, host=host, port=port, process_request=PAGE.answer, **options)
+    where |= {"process_request": PAGE.answer, "max_size": MAX_SIZE, "max_queue": 4}
+    return lab.serve(rooms, name=name, **where)
 
 
 def room_page(server: lab.Server, room: str = "lesson") -> str:
@@ -220,10 +206,7 @@ class EditorWidget(TargetWidget):
     target: a server of rooms, a cable to it, or a URL. room: its name. name: what the others read.
     """
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js", "apps/coediting/page/codemirror_yjs.min.js"),
-        *(f"apps/coediting/page/{name}" for name in ("editor.css", "editor.js", "widget.js")),
-    )
+    FILES = ("apps/coediting/page/app.css", "apps/coediting/page/app.js")
 
     def __init__(self, target: Any, *, room: str = "lesson", name: str = "You") -> None:
         super().__init__(target, room=room, name=name)

@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections import Counter
-from collections.abc import Hashable
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -51,17 +49,17 @@ from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import ResumeError, decoded, encoded
 from wslab.kit.ratelimit import TokenBucket
-from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
 from wslab.lab.servers.websocket import show_page
 from wslab.net.clock import now
+from wslab.protocol.close import CloseCode
 from wslab.protocol.http import split_target
 
 __all__ = ["Audience", "Comment", "DanmakuWidget", "LiveRoom", "add_danmaku_options"]
 __all__ += ["demo_danmaku", "serve", "start_danmaku"]
 
-PAGE = PageFiles(Path(__file__).parent / "page")
-FEEDS = {"/every": "every", "/batch": "batch", "/thinned": "thinned"}
+PAGE = PageFiles(Path(__file__).parent / "page", {"title": "Danmaku 弹幕"})
+FEEDS = {"/every": ("every",), "/batch": ("batch",), "/thinned": ("thinned",), "/sub": ()}
 TICK = 0.01  # seconds between two looks at what the audience says
 WINDOW = 10  # ticks from one batch to the next
 MOST = 2  # comments of a window that are shown
@@ -70,7 +68,7 @@ LONGEST = 40  # characters of a comment
 JOINERS = "\u200d\u3000"  # not printable, but a part of emoji, and Chinese's own space
 BYTES = 5_000  # that a viewer of /thinned gets in a second, at most; after a freeze twice as many
 SILENCE = 70.0  # seconds after which a client of Bilibili's protocol has to be gone
-INVALID, POLICY_VIOLATION = 1007, 1008  # RFC 6455 §7.4.1
+REFUSED = {PacketError: CloseCode.INVALID_PAYLOAD, ResumeError: CloseCode.POLICY_VIOLATION}
 
 
 class LiveRoom:
@@ -96,15 +94,12 @@ class LiveRoom:
     ) -> None:
         self.audience = audience or Audience(rng, rate=0)
         self.rate = rate
-        self.hub = Hub(when_full=newest_comments, untouched=0)
+        self.hub = Hub(when_full=newest_comments, untouched=0, life=self._run)
         self.said = self.taken = self.shown = 0
         self._choice = FairChoice(rng, most=most)
         self._window: list[Comment] = []
         self._buckets: dict[int, TokenBucket] = {}
         self._numbers = count(1)
-        self._listening: dict[Any, Hashable] = {}  # the topic of each connection
-        self._topics: Counter[Hashable] = Counter()  # how many connections listen to each
-        self._running: asyncio.Task[None] | None = None
         self._opened: float | None = None
 
     @property
@@ -124,7 +119,7 @@ class LiveRoom:
         self.taken += 1
         comment = Comment(round(self.seconds, 3), person, text)
         self._window.append(comment)
-        if self._topics["every"]:
+        if self.hub.is_heard("every"):
             self.hub.publish(encoded({"n": self.taken, **comment._asdict()}), "every")
         return True
 
@@ -133,14 +128,14 @@ class LiveRoom:
         window, self._window = self._window, []
         if not window:
             return []
-        if self._topics["batch"]:
+        if self.hub.is_heard("batch"):
             self.hub.publish(self._batch(window), "batch")
         chosen = self._choice.choose(window)
         self.shown += len(chosen)
-        if self._topics["thinned"]:
+        if self.hub.is_heard("thinned"):
             self.hub.publish(self._batch(chosen), "thinned", key="thinned")
         for version in BodyVersion:
-            if self._topics[version]:
+            if self.hub.is_heard(version):
                 packets = [comment_packet(each.person, each.text) for each in chosen]
                 self.hub.publish(packed(packets, version), version, key=version)
         return chosen
@@ -153,31 +148,20 @@ class LiveRoom:
     async def __call__(self, ws: Any) -> None:
         """Serve one connection."""
         path, person = split_target(ws.request.path)[0], next(self._numbers)
+        if path not in FEEDS:
+            await ws.close(CloseCode.POLICY_VIOLATION, f"no such path: {', '.join(FEEDS)}")
+            return
+        paced = path == "/thinned"
         try:
-            if path in FEEDS:
-                self._join(ws, FEEDS[path])
-                self.hub.send(ws, encoded({"person": person}))
-                async for data in ws:
-                    self._receive(ws, person, decoded(data))
-            elif path == "/sub":
-                await self._serve_packets(ws)
-            else:
-                await ws.close(POLICY_VIOLATION, f"no such path: {', '.join(FEEDS)}, /sub")
-        except (ResumeError, PacketError) as error:
-            code = INVALID if isinstance(error, PacketError) else POLICY_VIOLATION
-            await ws.close(code, str(error).encode()[:120].decode(errors="ignore"))
+            async with self.hub.hosting(ws, *FEEDS[path], paced=paced, refuses=REFUSED):
+                if path == "/sub":
+                    await self._serve_packets(ws)
+                else:
+                    self.hub.send(ws, encoded({"person": person}))
+                    async for data in ws:
+                        self._receive(ws, person, decoded(data))
         finally:
-            self.hub.remove(ws)
-            self._topics[self._listening.pop(ws, None)] -= 1
             self._buckets.pop(person, None)
-
-    def _join(self, ws: Any, topic: Hashable) -> None:
-        self.hub.add(ws, topic, paced=topic == "thinned")
-        self._listening[ws] = topic
-        self._topics[topic] += 1
-        self._opened = now() if self._opened is None else self._opened
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run())
 
     def _receive(self, ws: Any, person: int, message: dict[str, Any]) -> None:
         match message:
@@ -189,30 +173,32 @@ class LiveRoom:
                 self.hub.ready(ws, number)
             case _:
                 expected = 'expected {"type": "say", "text": …} or {"type": "ready", "count": …}'
-                raise ResumeError("not understood", f"{encoded(message):.40}: {expected}")
+                raise ResumeError("bad message", f"{encoded(message):.40}: {expected}")
 
     async def _serve_packets(self, ws: Any) -> None:
         """Speak Bilibili's protocol: an authentication, and then a heartbeat now and then."""
+        is_known = False
         while True:
             try:
                 async with asyncio.timeout(SILENCE):
                     data = await ws.recv()
             except (TimeoutError, ConnectionClosed):
-                await ws.close(POLICY_VIOLATION, f"no heartbeat for {SILENCE:g} s")
+                await ws.close(CloseCode.POLICY_VIOLATION, f"no heartbeat for {SILENCE:g} s")
                 return
             if isinstance(data, str):
                 raise PacketError("a text message, expected packets in binary messages")
             for packet in read_packets(data):
-                is_known = ws in self._listening
                 reply = reply_to(packet, is_known=is_known, viewers=len(self.hub))
                 if not is_known:
-                    self._join(ws, wanted_version(packet))
+                    self.hub.subscribe(ws, wanted_version(packet))
+                is_known = True
                 self.hub.send(ws, reply.serialize())
 
     async def _run(self) -> None:
         """Let the audience talk, and end the windows, while somebody is connected."""
         last = now()
-        while len(self.hub):
+        self._opened = last if self._opened is None else self._opened
+        while True:
             for _ in range(WINDOW):
                 await asyncio.sleep(TICK)
                 last, passed = now(), min(now() - last, WINDOW * TICK)  # a busy machine omits some
@@ -221,15 +207,13 @@ class LiveRoom:
             self.publish()
 
 
-def serve(
-    room: LiveRoom | None = None, *, name: str = "danmaku", host: str = LOOPBACK, port: int = 0
-) -> lab.Server:
+def serve(room: LiveRoom | None = None, *, name: str = "danmaku", **where: Any) -> lab.Server:
     """Start a room beside the notebook, with its page at `/`; one with an audience if left out.
 
-    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    name, where: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     room = room or LiveRoom(Random(10), audience=Audience(Random(10), rate=now_and_then))
-    return lab.serve(room, name=name, host=host, port=port, process_request=PAGE.answer)
+    return lab.serve(room, name=name, process_request=PAGE.answer, **where)
 
 
 class DanmakuWidget(TargetWidget):
@@ -239,11 +223,7 @@ class DanmakuWidget(TargetWidget):
     target: a room's server, a cable to it, or a URL.
     """
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/repeated.js"),
-        *(f"apps/danmaku/page/{name}" for name in ("danmaku.css", "stage.js", "danmaku.js")),
-        "apps/danmaku/page/widget.js",
-    )
+    FILES = ("apps/danmaku/page/app.css", "apps/danmaku/page/app.js")
 
 
 def add_danmaku_options(parser: argparse.ArgumentParser) -> None:

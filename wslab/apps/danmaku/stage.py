@@ -28,7 +28,7 @@ __all__ += ["sampled", "start_distance", "unevenness"]
 
 SAVED = 4  # turns that a silent person saves up, at most
 KEPT = 1.0  # seconds of which a viewer that was not ready still gets the comments
-PHRASES = (
+PHRASES = [
     "666",
     "哈哈哈",
     "前方高能",
@@ -40,7 +40,7 @@ PHRASES = (
     "wow",
     "加油",
     "GOAL",
-)
+]
 
 
 class Comment(NamedTuple):

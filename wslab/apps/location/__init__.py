@@ -31,17 +31,17 @@ from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import encoded, parsed
 from wslab.kit.ratelimit import Budget, TokenBucket
-from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
 from wslab.lab.servers.websocket import show_page
 from wslab.lab.wire.dissectors import register
 from wslab.net import now
+from wslab.protocol.close import CloseCode
 from wslab.protocol.http import split_target
 
 __all__ = ["BINARY", "OWNTRACKS", "Area", "City", "Fix", "Fleet", "MapWidget"]
 __all__ += ["demo_location", "serve"]
 
-PAGE = PageFiles(Path(__file__).parent / "page")
+PAGE = PageFiles(Path(__file__).parent / "page", {"title": "Couriers nearby"})
 TICK = 0.2  # seconds between two messages to a viewer
 MARGIN = 30.0  # metres that a courier must be inside an area before it appears there
 PATIENCE = 20  # bad messages that a connection may send, and then one a second
@@ -49,7 +49,6 @@ LEAST = 0.1  # km² that each wish for an area costs at least
 FRAME = 10  # bytes of a frame's header, at most (RFC 6455 §5.2)
 RESERVE, SMALLEST = 256, 500  # bytes for an answer; bytes a second that a viewer needs
 METRES = 20.0  # an error that doubles the weight of a fix
-POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 PATHS: dict[str, Form | None] = {"/courier": None, "/area": BINARY, "/area/json": OWNTRACKS}
 
 register("MQTT", MQTTDissector())
@@ -127,11 +126,11 @@ class City:
             raise ValueError(f"budget is {budget} bytes a second, it must be {SMALLEST} or more")
         self.fleet, self.budget, self.largest, self.clock = fleet, budget, largest, clock
         self.roster = Roster(clock, self._heard, self._lost)
-        self.hub, self.bridge = Hub(backlog=64 * 1024), Bridge(self._published)
+        self.hub = Hub(backlog=64 * 1024, life=self._run)
+        self.bridge = Bridge(self._published)
         self.viewers: dict[Any, Viewer] = {}
         self._watching: dict[str, dict[Viewer, None]] = {}
         self._refused: dict[Any, TokenBucket] = {}
-        self._running: asyncio.Task[None] | None = None
 
     def _heard(self, key: Hashable, courier: Courier) -> None:
         viewers = dict(courier.seen_by)
@@ -171,7 +170,7 @@ class City:
     def _refusal(self, ws: Any, error: ValueError) -> str:
         bucket = self._refused.setdefault(ws, TokenBucket(rate=1, burst=PATIENCE, now=now()))
         if bucket.take(now()) < 0:
-            self.hub.close(ws, POLICY_VIOLATION, "too many messages were refused")
+            self.hub.close(ws, CloseCode.POLICY_VIOLATION, "too many messages were refused")
         return encoded({"refused": f"{error}"[:150]})
 
     def _wish(self, viewer: Viewer, data: str | bytes) -> Area:
@@ -218,7 +217,7 @@ class City:
     async def _run(self) -> None:
         """Tick at multiples of `TICK`, so that its phase tells nothing about who came when."""
         tick = 0
-        while len(self.hub):
+        while True:
             tick = max(tick, int(now() / TICK)) + 1
             await asyncio.sleep(tick * TICK - now())
             second = self.clock() // 1
@@ -234,31 +233,26 @@ class City:
             await self.bridge(ws)
             return
         if path not in PATHS:
-            await ws.close(POLICY_VIOLATION, f"no such path: {', '.join(PATHS)}")
+            await ws.close(CloseCode.POLICY_VIOLATION, f"no such path: {', '.join(PATHS)}")
             return
-        self.hub.add(ws)
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run())
         try:
-            if (form := PATHS[path]) is None:
-                await self.roster.listen(ws, lambda e: self.hub.send(ws, self._refusal(ws, e)))
-            else:
-                await self._show(ws, form)
+            async with self.hub.hosting(ws):
+                if (form := PATHS[path]) is None:
+                    await self.roster.listen(ws, lambda e: self.hub.send(ws, self._refusal(ws, e)))
+                else:
+                    await self._show(ws, form)
         finally:
-            self.hub.remove(ws)
             self._refused.pop(ws, None)
 
 
-def serve(
-    city: City | None = None, *, name: str = "location", host: str = LOOPBACK, port: int = 0
-) -> lab.Server:
+def serve(city: City | None = None, *, name: str = "location", **where: Any) -> lab.Server:
     """Start a city beside the notebook, with its page at `/`; one of 300 couriers if left out.
 
-    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    name, where: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     city = city or City(fleet=Fleet(13, 300))
-    options = {"select_subprotocol": choose_mqtt, "compression": None}
-    return lab.serve(city, name=name, host=host, port=port, process_request=PAGE.answer, **options)
+    where |= {"process_request": PAGE.answer, "select_subprotocol": choose_mqtt}
+    return lab.serve(city, name=name, **where)
 
 
 class MapWidget(TargetWidget):
@@ -267,10 +261,7 @@ class MapWidget(TargetWidget):
     target: a city's server, a cable to it, or a URL.
     """
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/repeated.js"),
-        *(f"apps/location/page/{name}" for name in ("map.css", "fixes.js", "map.js", "widget.js")),
-    )
+    FILES = ("apps/location/page/app.css", "apps/location/page/app.js")
 
 
 async def demo_location() -> None:

@@ -289,7 +289,7 @@ class Bridge:
                     self.publish(ws, topic, payload)
             self.hub.close(ws)
         except (ValueError, TimeoutError) as error:
-            self.hub.close(ws, 1002, f"{error or 'no packet came in time'}"[:120])
+            self.hub.close(ws, 1002, f"{error or 'no packet came in time'}")
             await ws.wait_closed()
         except ConnectionClosed:
             pass

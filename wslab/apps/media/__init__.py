@@ -49,10 +49,10 @@ from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub
 from wslab.kit.messages import Message, ResumeError, decoded, encoded
 from wslab.kit.ratelimit import Pump, TokenBucket
-from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
 from wslab.lab.wire.dissectors import Dissector, register
-from wslab.net.clock import now
+from wslab.net.clock import now, time_limit
+from wslab.protocol.close import CloseCode
 from wslab.protocol.http import split_target
 
 __all__ = ["CHUNK", "HEADER", "TYPES", "BackpressureWidget", "Chunk", "Guest", "MediaRoom"]
@@ -60,13 +60,10 @@ __all__ += ["MediaWidget", "Person", "Rejected", "UploadLimits", "Uploads", "dem
 __all__ += ["make_picture", "make_sound", "serve"]
 
 # The page shows files that it has received, which have blob: URLs of its own.
-PAGE = PageFiles(
-    Path(__file__).parent / "page", ("img-src 'self'", "media-src blob:; img-src 'self' blob:")
-)
-SHARED = ("browser/dom.js", "browser/route.js")  # files of both widgets, and those of each
-NAMES = ("media.css", "media.js", "media_widget.js", "flow.js", "flow_widget.js")
-OWN = tuple(f"apps/media/page/{name}" for name in NAMES)
-POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
+POLICY = "img-src 'self'", "media-src blob:; img-src 'self' blob:"
+PAGE = PageFiles(Path(__file__).parent / "page", {"title": "Media chat"}, policy=POLICY)
+REFUSED = dict.fromkeys((Rejected, ResumeError, TimeoutError), CloseCode.POLICY_VIOLATION)
+GUESTS = "guests"  # the topic of those who have said hello
 LINE = 2000  # characters of a chat line
 FORGIVES = 20  # refusals on one connection, before it is closed
 HELLO = 10.0  # seconds to say who you are
@@ -105,35 +102,34 @@ class MediaRoom:
             elif path == "/sourced":
                 await ws.send(str(self.sourced))
             else:
-                await ws.close(POLICY_VIOLATION, "there are /media, /sink and /source?count=n")
+                await ws.close(
+                    CloseCode.POLICY_VIOLATION, "there are /media, /sink and /source?count=n"
+                )
 
     async def _host(self, ws: Any) -> None:
-        try:
-            async with asyncio.timeout(HELLO):
+        async with self.hub.hosting(ws, refuses=REFUSED):
+            async with time_limit(HELLO, lambda: "nobody said hello"):
                 person = self._person(decoded(await ws.recv()))
-        except (Rejected, ResumeError, TimeoutError) as error:
-            await ws.close(POLICY_VIOLATION, str(error)[:60] or "nobody said hello")
-            return
-        pump = Pump(self._read, ws.send)
-        self.hub.add(ws)
-        pumping = asyncio.create_task(pump.run())
-        bucket = TokenBucket(rate=20, burst=40, now=now())
-        refused = 0
-        try:
-            self.hub.send(ws, '{"type":"welcome"}')
-            for item in self.uploads.items.values():
-                self.hub.send(ws, self._offer(item), asked=True)
-            async for data in ws:
-                if (answer := self._answer(person, data, pump, bucket)) is not None:
-                    self.hub.send(ws, encoded(answer))
-                    refused += "text" in answer
-                    if refused > FORGIVES:
-                        self.hub.close(ws, POLICY_VIOLATION, f"{refused} messages were refused")
-                        await ws.wait_closed()
-        finally:
-            pumping.cancel()
-            await asyncio.wait([pumping])
-            self.hub.remove(ws)
+            pump = Pump(self._read, ws.send)
+            pumping = asyncio.create_task(pump.run())
+            try:
+                await self._talk(ws, person, pump)
+            finally:
+                pumping.cancel()
+                await asyncio.wait([pumping])
+
+    async def _talk(self, ws: Any, person: Person, pump: Pump) -> None:
+        bucket, refused = TokenBucket(rate=20, burst=40, now=now()), 0
+        self.hub.send(ws, '{"type":"welcome"}')
+        for item in self.uploads.items.values():
+            self.hub.send(ws, self._offer(item), asked=True)
+        self.hub.subscribe(ws, GUESTS)
+        async for data in ws:
+            if (answer := self._answer(person, data, pump, bucket)) is not None:
+                self.hub.send(ws, encoded(answer))
+                refused += "text" in answer
+                if refused > FORGIVES:
+                    raise Rejected(f"{refused} messages were refused")
 
     def _person(self, hello: Message) -> Person:
         secret, name = hello.get("client"), safe_name(hello.get("name"))
@@ -152,7 +148,7 @@ class MediaRoom:
                 number = chunk.id
                 found = self.uploads.chunk(person, chunk, now())
                 if isinstance(found, Item):
-                    self.hub.publish(self._offer(found))
+                    self.hub.publish(self._offer(found), GUESTS)
                 return _state(found)
             message = decoded(data)
             number = message.get("id")
@@ -182,7 +178,7 @@ class MediaRoom:
     def _say(self, person: Person, text: object) -> None:
         if not isinstance(text, str) or not 1 <= len(text) <= LINE:
             raise Rejected(f"a line has 1 to {LINE} characters")
-        self.hub.publish(encoded({"type": "chat", "name": person.name, "text": text}))
+        self.hub.publish(encoded({"type": "chat", "name": person.name, "text": text}), GUESTS)
 
     def _ask(self, pump: Pump, message: Message) -> None:
         number, offset = message.get("id"), message.get("offset")
@@ -218,25 +214,23 @@ def _state(found: Any) -> Message:
     return {"type": "have", "id": found.offer.id, "offset": found.offset}
 
 
-def serve(
-    room: MediaRoom | None = None, *, name: str = "media", host: str = LOOPBACK, port: int = 0
-) -> lab.Server:
+def serve(room: MediaRoom | None = None, *, name: str = "media", **where: Any) -> lab.Server:
     """Start a room beside the notebook, with its page at `/`; the rest is as for `lab.serve`."""
     room = room or MediaRoom()
-    options = {"process_request": PAGE.answer, "max_size": 2 * room.uploads.limits.chunk}
-    return lab.serve(room, name=name, host=host, port=port, **options)
+    where |= {"process_request": PAGE.answer, "max_size": 2 * room.uploads.limits.chunk}
+    return lab.serve(room, name=name, **where)
 
 
 class MediaWidget(TargetWidget):
     """A room in a cell. The page that shows the notebook is a guest, and not the kernel."""
 
-    FILES = (*SHARED, "kit/js/policies.js", "kit/js/repeated.js", *OWN[:3])
+    FILES = ("apps/media/page/app.css", "apps/media/page/app.js")
 
 
 class BackpressureWidget(TargetWidget):
     """A button that measures what this page can do against a flood."""
 
-    FILES = (*SHARED, *OWN[3:])
+    FILES = ("apps/media/page/flow_widget.js",)
 
 
 async def demo_media() -> None:

@@ -36,7 +36,6 @@ from wslab.apps.quotes.exchange import NORTH, SOUTH, Market, StockExchange, Upda
 from wslab.browser.widget import TargetWidget
 from wslab.kit.hub import Hub, keep_latest
 from wslab.kit.messages import ResumeError, decoded, encoded
-from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import (
     PageFiles,
     body_response,
@@ -44,16 +43,17 @@ from wslab.lab.servers.files import (
     text_response,
 )
 from wslab.lab.servers.websocket import show_page
+from wslab.net.clock import now
+from wslab.protocol.close import CloseCode
 from wslab.protocol.http import split_target
 
 __all__ = ["BinanceBook", "Desk", "Gap", "KrakenBook", "Market", "QuotesWidget"]
 __all__ += ["StockExchange", "checksum_text", "demo_quotes", "serve"]
 
-PAGE = PageFiles(Path(__file__).parent / "page")
-FEEDS = {"/every": ("every", False), "/latest": ("latest", False), "/paced": ("latest", True)}
-FEEDS["/trades"] = ("trades", False)
+PAGE = PageFiles(Path(__file__).parent / "page", {"title": "Two venues, three stocks"})
+FEEDS = {"/every": "every", "/latest": "latest", "/paced": "latest", "/trades": "trades"}
+REFUSED = dict.fromkeys((ResumeError, KeyError, TypeError), CloseCode.POLICY_VIOLATION)
 TICK = 0.01  # seconds between two looks at what is due
-POLICY_VIOLATION = 1008  # RFC 6455 §7.4.1
 
 Key = tuple[str, str]  # venue and symbol
 
@@ -71,7 +71,7 @@ class Desk:
 
     def __init__(self, rng: Random, *, rate: float | None = 2000) -> None:
         self.exchange, self.rate, self.count = StockExchange(rng), rate, 0
-        self.hub = Hub(when_full=keep_latest, untouched=0)
+        self.hub = Hub(when_full=keep_latest, untouched=0, life=self._trade)
         self.latest: dict[Key, str] = {}
         self._north, self._south = self.exchange.north, self.exchange.south
         self._books: dict[Key, Any] = {}
@@ -80,7 +80,6 @@ class Desk:
         for name, south in self._south.items():
             self._books[SOUTH, name] = KrakenBook(south.depth)
             self._books[SOUTH, name].apply(south.snapshot())
-        self._trading: asyncio.Task[None] | None = None
         self.seconds = 0.0
 
     @property
@@ -123,35 +122,20 @@ class Desk:
         """Serve one connection."""
         path = split_target(ws.request.path)[0]
         stream = re.fullmatch(r"/ws/(\w+)@depth(@100ms)?", path)
+        topics: list[Any] = []
         if path in FEEDS:
-            self._welcome(ws, *FEEDS[path])
+            topics = [FEEDS[path]]
         elif stream and (name := self._pair(stream[1])):
-            self._join(ws, (NORTH, name))
-        elif path == "/kraken":
-            self._join(ws)
-        else:
-            await ws.close(POLICY_VIOLATION, f"no such stream: {', '.join(FEEDS)}")
+            topics = [(NORTH, name)]
+        elif path != "/kraken":
+            await ws.close(CloseCode.POLICY_VIOLATION, f"no such stream: {', '.join(FEEDS)}")
             return
-        try:
+        async with self.hub.hosting(ws, *topics, paced=path == "/paced", refuses=REFUSED):
+            if topics[:1] in (["latest"], ["every"]):  # where everything stands, then what is new
+                for key, text in self.latest.items():
+                    self.hub.send(ws, text, key=key)
             async for data in ws:
                 self._receive(ws, path, decoded(data))
-        except (ResumeError, KeyError, TypeError) as error:
-            self.hub.close(ws, POLICY_VIOLATION, f"not understood: {error}"[:120])
-            await ws.wait_closed()
-        finally:
-            self.hub.remove(ws)
-
-    def _join(self, ws: Any, *topics: Any, paced: bool = False) -> None:
-        self.hub.add(ws, *topics, paced=paced)
-        if self.rate is not None and (self._trading is None or self._trading.done()):
-            self._trading = asyncio.create_task(self._trade(self.rate))
-
-    def _welcome(self, ws: Any, topic: str, paced: bool) -> None:
-        """Tell a viewer where everything stands now, and then what is new."""
-        self._join(ws, topic, paced=paced)
-        if topic != "trades":
-            for key, text in self.latest.items():
-                self.hub.send(ws, text, key=key)
 
     def _receive(self, ws: Any, path: str, message: dict[str, Any]) -> None:
         if path == "/paced" and message.get("type") == "ready":
@@ -165,15 +149,14 @@ class Desk:
                 self.hub.send(ws, encoded(self._channel(name, feed.snapshot())))
                 self.hub.subscribe(ws, (SOUTH, name))
 
-    async def _trade(self, rate: float) -> None:
+    async def _trade(self) -> None:
         """Keep to the rate while somebody is here. A busy machine leaves out some of it."""
-        loop = asyncio.get_running_loop()
-        last, due = loop.time(), 0.0
-        while len(self.hub):
+        last, due = now(), 0.0
+        while self.rate is not None:
             await asyncio.sleep(TICK)
-            last, passed = loop.time(), min(loop.time() - last, 10 * TICK)
+            last, passed = now(), min(now() - last, 10 * TICK)
             self.seconds += passed
-            due += passed * rate
+            due += passed * self.rate
             for _ in range(int(due)):
                 self.step()
             due %= 1
@@ -198,15 +181,13 @@ class Desk:
         return pairs.get(symbol.upper())
 
 
-def serve(
-    desk: Desk | None = None, *, name: str = "quotes", host: str = LOOPBACK, port: int = 0
-) -> lab.Server:
+def serve(desk: Desk | None = None, *, name: str = "quotes", **where: Any) -> lab.Server:
     """Start a desk beside the notebook, with its page at `/`; a seeded one if left out.
 
-    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    name, where: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     desk = desk or Desk(Random(15))
-    return lab.serve(desk, name=name, host=host, port=port, process_request=desk.answer)
+    return lab.serve(desk, name=name, process_request=desk.answer, **where)
 
 
 class QuotesWidget(TargetWidget):
@@ -217,10 +198,7 @@ class QuotesWidget(TargetWidget):
     target: a desk's server, a cable to it, or a URL.
     """
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/repeated.js"),
-        *(f"apps/quotes/page/{name}" for name in ("quotes.css", "quotes.js", "widget.js")),
-    )
+    FILES = ("apps/quotes/page/app.css", "apps/quotes/page/app.js")
 
 
 async def demo_quotes() -> None:

@@ -46,7 +46,6 @@ from wslab.kit.hub import Hub
 from wslab.kit.keepalive import Heartbeat, watched
 from wslab.kit.messages import Message, ResumeError, decoded, encoded, merge_diff
 from wslab.kit.resume import Log, Session
-from wslab.lab.registry import LOOPBACK
 from wslab.lab.servers.files import PageFiles
 from wslab.lab.servers.websocket import show_page
 from wslab.lab.wire.dissectors import register
@@ -55,7 +54,7 @@ from wslab.protocol.http import split_target
 __all__ = ["Match", "Scoreboard", "ScoresWidget", "Screen", "Skipped"]
 __all__ += ["demo_scores", "follow", "serve"]
 
-PAGE = PageFiles(Path(__file__).parent / "page")
+PAGE = PageFiles(Path(__file__).parent / "page", {"title": "Live score"})
 CHANGES = 100  # that a log keeps: most of a match
 BEAT = Heartbeat(20, timeout=10)
 
@@ -75,11 +74,10 @@ class Scoreboard:
     def __init__(
         self, match: Match, *, log: Log | None = None, is_live: bool = False, beat: Heartbeat = BEAT
     ) -> None:
-        self.match, self.is_live, self.beat = match, is_live, beat
+        self.match, self.beat = match, beat
         self.log = Log(CHANGES) if log is None else log
-        self.hub = Hub()
+        self.hub = Hub(life=self._play if is_live else None)
         self._loop: asyncio.AbstractEventLoop | None = None  # of the connections
-        self._playing: asyncio.Task[None] | None = None
         self._kick_off: float | None = None  # by the loop's clock, while the match goes on
 
     @property
@@ -131,28 +129,15 @@ class Scoreboard:
         receive = partial(self._receive_command, ws, Centrifugo(self.log, lambda: self.snapshot))
         if not is_centrifugo:
             receive = partial(self._receive, ws, Session(self.log))
-        self._welcome(ws, path)
         ping = partial(self._ping, ws) if is_centrifugo else None
-        try:
+        self._loop = asyncio.get_running_loop()
+        async with self.hub.hosting(ws, refuses={ResumeError: None}):
+            if path.endswith("/whole"):
+                self.hub.send(ws, encoded(self.snapshot))
+                self.hub.subscribe(ws, "whole")
             async with watched(ws, PING if is_centrifugo else self.beat, ping):
                 async for data in ws:
                     receive(data)
-        except ResumeError as error:
-            self.hub.close(ws, error.close_code, str(error)[:120])
-            await ws.wait_closed()
-        finally:
-            self.hub.remove(ws)
-            if not len(self.hub) and self._playing is not None:
-                self._playing.cancel()
-
-    def _welcome(self, ws: Any, path: str) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.hub.add(ws)
-        if path.endswith("/whole"):
-            self.hub.send(ws, encoded(self.snapshot))
-            self.hub.subscribe(ws, "whole")
-        if self.is_live and (self._playing is None or self._playing.done()):
-            self._playing = asyncio.create_task(self._play())
 
     def _receive(self, ws: Any, session: Session, data: str | bytes) -> None:
         message = decoded(data)
@@ -205,15 +190,13 @@ async def follow(client: ReconnectingClient, screen: Screen) -> None:
             raise ConnectionError(event.ending.text)
 
 
-def serve(
-    board: Scoreboard | None = None, *, name: str = "scores", host: str = LOOPBACK, port: int = 0
-) -> lab.Server:
+def serve(board: Scoreboard | None = None, *, name: str = "scores", **where: Any) -> lab.Server:
     """Start a scoreboard beside the notebook, with its page at `/`; a live match if left out.
 
-    name, host, port: as for `lab.serve`; running the cell again replaces the server of this name.
+    name, where: as for `lab.serve`; running the cell again replaces the server of this name.
     """
     board = board or Scoreboard(Match(Random(14)), is_live=True)
-    return lab.serve(board, name=name, host=host, port=port, process_request=PAGE.answer)
+    return lab.serve(board, name=name, process_request=PAGE.answer, **where)
 
 
 class ScoresWidget(TargetWidget):
@@ -223,11 +206,7 @@ class ScoresWidget(TargetWidget):
     target: a scoreboard's server, a cable to it, or a URL.
     """
 
-    FILES = (
-        *("browser/dom.js", "browser/route.js", "kit/js/policies.js", "kit/js/outbox.js"),
-        "kit/js/reconnecting.js",
-        *(f"apps/scores/page/{name}" for name in ("scores.css", "scores.js", "widget.js")),
-    )
+    FILES = ("apps/scores/page/app.css", "apps/scores/page/app.js")
 
 
 async def demo_scores() -> None:

@@ -142,14 +142,12 @@ class RecoveringChat:
 
     async def __call__(self, connection: ServerConnection) -> None:
         """Serve a connection until it ends."""
-        self.hub.add(connection)
-        self._send(connection, EnginePacket(EngineType.OPEN, self._greeting()))
         pinging = asyncio.create_task(self._ping(connection))
         try:
-            async for message in connection:
-                self._receive(connection, EnginePacket.parse(message))
-        except PeerError as error:
-            await connection.close(CloseCode.PROTOCOL_ERROR, str(error)[:120])
+            async with self.hub.hosting(connection, refuses={PeerError: CloseCode.PROTOCOL_ERROR}):
+                self._send(connection, EnginePacket(EngineType.OPEN, self._greeting()))
+                async for message in connection:
+                    self._receive(connection, EnginePacket.parse(message))
         finally:
             pinging.cancel()
             if (session := self.members.pop(connection, None)) is not None:

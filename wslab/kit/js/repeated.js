@@ -46,6 +46,11 @@ export class RepeatedConnection {
     this.enter("connected");
   }
 
+  /** Send a message as JSON, unless there is no connection. */
+  tell(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
   close() {
     clearTimeout(this.timer);
     if (!this.socket) return;

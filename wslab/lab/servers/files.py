@@ -7,9 +7,10 @@ of these answers, and then the connection ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from string import Template
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -72,12 +73,24 @@ def body_response(kind: str, body: bytes, status: HTTPStatus = HTTPStatus.OK) ->
 class PageFiles:
     """A page and its modules, from the port of the server that the page talks to.
 
-    folder: has `index.html`, and the page's own modules.
+    folder: has the page's own modules. If it has no `index.html`, the page is the one that all
+    applications share (`wslab/browser/index.html`), which shows `app.js` in the style of `app.css`.
+    texts: stand in the page in place of their names, such as `$title`.
     policy: a text in our Content-Security-Policy, and what this page has in its place.
     """
 
-    def __init__(self, folder: Path, policy: tuple[str, str] | None = None) -> None:
-        self.folders, self.policy = folders_of(folder), PAGE_HEADERS[POLICY]
+    def __init__(
+        self,
+        folder: Path,
+        texts: Mapping[str, str] | None = None,
+        *,
+        policy: tuple[str, str] | None = None,
+    ) -> None:
+        self.folders, self.texts, self.policy = (
+            folders_of(folder),
+            texts or {},
+            PAGE_HEADERS[POLICY],
+        )
         if policy is not None:
             self.policy = self.policy.replace(*policy)
 
@@ -86,9 +99,17 @@ class PageFiles:
         if is_upgrade(request):
             return None
         path = split_target(request.path)[0]
-        if path != "/":
-            return file_response(path.removeprefix("/static/"), self.folders)
-        page = body_response(HTML, (self.folders[0] / "index.html").read_bytes())
+        return self.page() if path == "/" else self.file(path)
+
+    def file(self, path: str) -> Response:
+        """Answer with a module, or another file beside the page; its path begins with /static/."""
+        return file_response(path.removeprefix("/static/"), self.folders)
+
+    def page(self) -> Response:
+        """Answer with the page."""
+        files = (folder / "index.html" for folder in self.folders)
+        text = next(file for file in files if file.is_file()).read_text(encoding="utf-8")
+        page = body_response(HTML, Template(text).safe_substitute(self.texts).encode())
         del page.headers[POLICY]
         page.headers[POLICY] = self.policy
         return page

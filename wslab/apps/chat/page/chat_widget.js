@@ -21,7 +21,7 @@ class ChatWidget {
     model.on("msg:custom", (message) => this.obey(message));
     model.on("change:state", () => this.retire());
     if (this.retire()) return;
-    this.tell({ origin: this.page.origin });
+    tellKernel(this.model, { origin: this.page.origin });
     // Pages of this machine are welcome anyway; others when the kernel has said so to the room.
     if (LOOPBACK.test(this.page.hostname)) this.connect();
     else this.waiting = setTimeout(() => this.connect(), PATIENCE);
@@ -47,7 +47,7 @@ class ChatWidget {
     const { state, url, inbox } = this.chat.connection;
     if (state !== "waiting" || inbox.epoch !== null || this.advice) return;
     this.advice = "sought";
-    if (this.isAuto && this.isDirect && this.proxied) this.tell({ unreached: true });
+    if (this.isAuto && this.isDirect && this.proxied) tellKernel(this.model, { unreached: true });
     this.advice = await advise(this.isDirect ? "direct" : "proxy", url, url, this.page);
     if (this.chat.connection.state === "waiting") this.chat.complain(this.advice);
   }
@@ -60,14 +60,6 @@ class ChatWidget {
     this.chat.connection.close();
     this.chat.complain("Another widget of the same name has taken over. Give each a name of its own to have both.");
     return true;
-  }
-
-  tell(message) {
-    try {
-      this.model.send(message);
-    } catch {
-      // The kernel was restarted, and the room with it.
-    }
   }
 }
 

@@ -64,7 +64,7 @@ export function renderEditor({ url, room, name, token }, root) {
   show("connecting");
   list();
 
-  const controls = el("div", { class: "editor-controls" }, labelled("your name", input), lamp);
+  const controls = row(labelled("your name", input), lamp);
   // Keys are for the editor, and not for JupyterLab's shortcuts.
   root.append(el("div", { class: "editor", "data-lm-suppress-shortcuts": "" }, controls, view.dom, people, note));
   return () => {

@@ -43,13 +43,9 @@ export class Danmaku extends RepeatedConnection {
     if (old > MOST) this.waiting = this.waiting.filter(({ isOwn }, place) => isOwn || place >= old);
   }
 
-  send(message) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
-  }
-
   /** Say something. It is shown here at once, whether or not the server chooses it for others. */
   say(text) {
-    this.send({ type: "say", text });
+    this.tell({ type: "say", text });
     this.waiting.push({ text, isOwn: true });
   }
 
@@ -59,7 +55,7 @@ export class Danmaku extends RepeatedConnection {
     this.waiting = [];
     if (this.path === "thinned" && this.received > this.told) {
       this.told = this.received;
-      this.send({ type: "ready", count: this.received });
+      this.tell({ type: "ready", count: this.received });
     }
     return comments;
   }
@@ -69,17 +65,14 @@ export class Danmaku extends RepeatedConnection {
  *  held: our own comments that wait for a lane. */
 export class Flights {
   constructor(canvas) {
-    Object.assign(this, { canvas, pen: canvas.getContext("2d"), pictures: 0, shown: 0, crowded: 0, held: [] });
+    Object.assign(this, { canvas, pictures: 0, shown: 0, crowded: 0, held: [] });
   }
 
-  /** Fit the canvas to its element. A stage of another width begins empty. */
+  /** Make a stage for the width of the canvas. A new one begins empty. */
   fit() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const scale = devicePixelRatio;
-    if (this.width === width && this.scale === scale) return;
-    Object.assign(this, { width, height, scale, flying: [] });
-    this.canvas.width = Math.round(width * scale);
-    this.canvas.height = Math.round(height * scale);
+    if (this.width === width) return;
+    Object.assign(this, { width, height, flying: [] });
     this.stage = new Stage({ width, seconds: SECONDS, lanes: Math.floor(height / LANE) });
   }
 
@@ -87,8 +80,7 @@ export class Flights {
   draw(now, comments) {
     if (!this.canvas.clientWidth) return; // it is not shown
     this.fit();
-    const { pen, scale } = this;
-    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    const pen = penOf(this.canvas);
     pen.font = FONT;
     const held = this.held;
     this.held = [];
@@ -144,7 +136,7 @@ function drawScene(pen, width, height, now) {
 
 /** Show danmaku in an element; returns a function that ends it. */
 export function renderDanmaku(danmaku, root) {
-  const state = el("span", { role: "status" });
+  const lamp = lampOf(danmaku);
   const canvas = el("canvas", { role: "img", "aria-label": "a moving picture with comments" });
   const counts = el("p", { class: "danmaku-counts" });
   const path = el("select", {}, ...Object.keys(PATHS).map((name) => new Option(PATHS[name], name)));
@@ -186,7 +178,6 @@ export function renderDanmaku(danmaku, root) {
     before = now;
   }
 
-  danmaku.onchange = () => (state.textContent = danmaku.state);
   path.addEventListener("change", () => {
     danmaku.path = path.value;
     danmaku.connect();
@@ -202,7 +193,7 @@ export function renderDanmaku(danmaku, root) {
   });
   root.classList.add("danmaku");
   root.append(
-    el("div", { class: "danmaku-controls" }, labelled("the comments", path), pause, state),
+    row(labelled("the comments", path), pause, lamp),
     canvas,
     form,
     counts,

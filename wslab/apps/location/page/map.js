@@ -48,7 +48,7 @@ export class View extends RepeatedConnection {
   }
 
   ask() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ area: this.area }));
+    this.tell({ area: this.area });
   }
 
   /** Look so many metres further, and ask the server when the movement has ended. */
@@ -106,7 +106,6 @@ export class View extends RepeatedConnection {
 
 /** Show a view in an element; returns a function that ends it. */
 export function renderMap(view, root) {
-  const state = el("span", { role: "status" });
   const said = el("p", { class: "map-said", role: "status" });
   const counts = el("p", { class: "map-counts" });
   const canvas = el("canvas", { role: "img", "aria-label": "A map without couriers yet" });
@@ -132,10 +131,9 @@ export function renderMap(view, root) {
     const metres = (2 * view.reach) / canvas.clientWidth;
     if (held) view.move(-movementX * metres, movementY * metres);
   });
-  view.onchange = () => {
-    if (state.textContent !== view.state) state.textContent = view.state;
+  const lamp = lampOf(view, () => {
     if (said.textContent !== view.said) said.textContent = view.said;
-  };
+  });
 
   function draw() {
     frame = requestAnimationFrame(draw);
@@ -148,7 +146,7 @@ export function renderMap(view, root) {
   }
 
   root.classList.add("map");
-  root.append(el("div", { class: "map-controls" }, ...buttons, state), canvas, said, counts);
+  root.append(row(...buttons, lamp), canvas, said, counts);
   view.connect();
   draw();
   return () => {
@@ -159,10 +157,7 @@ export function renderMap(view, root) {
 
 function drawMap(canvas, view, places) {
   const size = canvas.clientWidth;
-  const scale = devicePixelRatio;
-  if (canvas.width !== Math.round(size * scale)) canvas.width = canvas.height = Math.round(size * scale);
-  const pen = canvas.getContext("2d");
-  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  const pen = penOf(canvas);
   pen.clearRect(0, 0, size, size);
   const pixels = size / (2 * view.reach);
   const toX = (x) => (x - view.x + view.reach) * pixels;

@@ -114,36 +114,33 @@ function chunksSent(url) {
 /** Read slowly; the server has sent `most` bytes more than were read, when ten chunks were. */
 function receiveBySocket(url, count) {
   const queue = [];
-  return using(`${url}source?count=${count}`, (data) => queue.push(data), async (socket) => {
-    const start = performance.now();
-    const next = async () => {
+  return using(`${url}source?count=${count}`, (data) => queue.push(data), (socket) =>
+    readSlowly(url, async () => {
       await until(() => queue.length, socket);
       queue.shift();
-    };
-    const most = await readSlowly(url, next);
-    return { most, seconds: (performance.now() - start) / 1000 };
-  });
+    }),
+  );
 }
 
 async function receiveByStream(url, count) {
   const stream = new WebSocketStream(`${url}source?count=${count}`);
   try {
     const { readable } = await soon(stream.opened);
-    const start = performance.now();
     const reader = readable.getReader();
-    const most = await readSlowly(url, () => soon(reader.read()));
-    return { most, seconds: (performance.now() - start) / 1000 };
+    return await readSlowly(url, () => soon(reader.read()));
   } finally {
     stream.close();
   }
 }
 
 async function readSlowly(url, next) {
+  const start = performance.now();
   for (let n = 0; n < 10; n += 1) {
     await next();
     await wait(50);
   }
-  return (await chunksSent(url) - 10) * PIECE.length;
+  const most = ((await chunksSent(url)) - 10) * PIECE.length;
+  return { most, seconds: (performance.now() - start) / 1000 };
 }
 
 /** The ways, in order. isStream: it needs WebSocketStream. */
@@ -178,9 +175,8 @@ export function renderFlow(url, root, count = 300) {
   };
   const begin = () => run().catch((error) => (state.textContent = error.message ?? "no connection"));
   const button = el("button", { type: "button", onclick: begin }, "Measure");
-  const heads = ["way", "most on its way, MB", "seconds"].map((text) => el("th", { scope: "col" }, text));
   root.append(
     el("p", {}, button, " ", state),
-    el("table", {}, el("caption", {}, `${count} chunks of 64 KiB`), el("thead", {}, el("tr", {}, ...heads)), body),
+    tableOf(["way", "most on its way, MB", "seconds"], body, el("caption", {}, `${count} chunks of 64 KiB`)),
   );
 }

@@ -2,6 +2,4 @@
 
 import { renderFlow } from "./flow.js";
 
-export default inCell("Backpressure", (url, frame) => {
-  renderFlow(url, frame);
-});
+export default application("Backpressure", (url, root) => renderFlow(url, root));

@@ -34,7 +34,7 @@ async function sha256(blob) {
 }
 
 /** What the page knows. url: of the server, with a slash at its end.
- *  onstate(word): the connection has changed. online(from, text): a line came.
+ *  onchange(): the connection has changed. online(from, text): a line came.
  *  onfile(file): a file is new, or there is more of it. Its fields are those of its offer, and
  *  arrived: how many bytes are over, text: its state, blob: all of it, once it is complete. */
 export class MediaChat extends RepeatedConnection {
@@ -44,7 +44,7 @@ export class MediaChat extends RepeatedConnection {
     this.client = [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(16)).join("").padEnd(16, "0");
     this.sending = new Map(); // by our id
     this.files = new Map(); // all that is shown, by SHA-256
-    this.onstate = this.onfile = this.online = () => {};
+    this.onfile = this.online = () => {};
   }
 
   get address() {
@@ -60,17 +60,9 @@ export class MediaChat extends RepeatedConnection {
     this.tell({ type: "hello", name: this.name, client: this.client });
   }
 
-  enter(state) {
-    this.onstate(state);
-  }
-
   receive(data) {
     if (data instanceof ArrayBuffer) this.take(unpackChunk(data));
     else this.hear(JSON.parse(data));
-  }
-
-  tell(message) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
   say(text) {
@@ -90,7 +82,7 @@ export class MediaChat extends RepeatedConnection {
   hear(message) {
     const file = this.sending.get(message.id);
     if (message.type === "welcome") {
-      this.onstate("connected");
+      this.enter("connected");
       for (const { type, id, name, media, size, sha256, isDone } of this.sending.values())
         if (!isDone) this.tell({ type, id, name, media, size, sha256 });
     } else if (message.type === "chat") this.online(message.name, message.text);
@@ -190,7 +182,6 @@ export function playSound(seconds = 4, rate = 8000) {
 
 /** Show a chat in an element; returns a function that ends it. */
 export function renderMedia(chat, root) {
-  const lamp = el("span", { role: "status" });
   const [log, list] = logBox("Chat");
   const line = el("input", { maxlength: "2000", size: "30" });
   const file = el("input", { type: "file", accept: "image/png,audio/wav" });
@@ -210,7 +201,6 @@ export function renderMedia(chat, root) {
     for (const each of file.files) attempt(chat.send(each, each.name));
     file.value = "";
   });
-  chat.onstate = (text) => light(lamp, text === "connected" ? "good" : "busy", text);
   chat.online = (from, text) => add(el("b", {}, from), " ", text);
   chat.onfile = (each) => {
     if (!shown.has(each.sha256)) {
@@ -229,12 +219,10 @@ export function renderMedia(chat, root) {
 
   root.classList.add("media");
   root.append(
-    el("p", {}, lamp),
+    el("p", {}, lampOf(chat)),
     log,
-    el("form", { class: "media-controls", onsubmit: say }, labelled("line", line), el("button", {}, "Send")),
-    el(
-      "div",
-      { class: "media-controls" },
+    el("form", { class: "wslab-row", onsubmit: say }, labelled("line", line), el("button", {}, "Send")),
+    row(
       el("button", { type: "button", onclick: async () => attempt(chat.send(await paintPicture(), "picture.png")) }, "Send a picture"),
       el("button", { type: "button", onclick: () => attempt(chat.send(playSound(), "sound.wav")) }, "Send a sound"),
       labelled("or a file", file),

@@ -41,8 +41,7 @@ export class Quotes extends RepeatedConnection {
     this.frame = null;
     this.draws += 1;
     this.ondraw();
-    if (this.isPaced && this.socket?.readyState === WebSocket.OPEN)
-      this.socket.send(JSON.stringify({ type: "ready", count: this.received }));
+    if (this.isPaced) this.tell({ type: "ready", count: this.received });
   }
 }
 
@@ -53,12 +52,11 @@ export function middle({ bid, ask }) {
 
 /** Show quotes in an element; returns a function that ends it. */
 export function renderQuotes(quotes, root) {
-  const state = el("span", { role: "status" });
+  const lamp = lampOf(quotes);
   const counts = el("p", { class: "quotes-counts" });
   const pace = el("input", { type: "checkbox", checked: "" });
   const symbols = el("select");
   const body = el("tbody");
-  const head = ["stock", "venue", "bid", "quantity", "ask", "quantity"].map((text) => el("th", { scope: "col" }, text));
   const canvas = el("canvas", { role: "img", "aria-label": "A chart without prices yet" });
   const rows = new Map();
   let points = [];
@@ -68,7 +66,6 @@ export function renderQuotes(quotes, root) {
     quotes.connect();
   });
   symbols.addEventListener("change", () => (points = []));
-  quotes.onchange = () => (state.textContent = quotes.state);
   quotes.ondraw = () => {
     for (const [key, quote] of [...quotes.latest].sort()) fill(key, quote);
     const shown = [...quotes.latest.values()].filter(({ symbol }) => symbol === symbols.value);
@@ -92,8 +89,8 @@ export function renderQuotes(quotes, root) {
 
   root.classList.add("quotes");
   root.append(
-    el("div", { class: "quotes-controls" }, labelled("chart", symbols), labelled("at this page's pace", pace), state),
-    el("table", {}, el("thead", {}, el("tr", {}, ...head)), body),
+    row(labelled("chart", symbols), labelled("at this page's pace", pace), lamp),
+    tableOf(["stock", "venue", "bid", "quantity", "ask", "quantity"], body),
     canvas,
     el("p", {}, "North is the solid line, South the dashed one."),
     counts,
@@ -105,13 +102,7 @@ export function renderQuotes(quotes, root) {
 /** Draw a line for each venue, as high as the canvas allows, with the range written beside it. */
 function drawChart(canvas, points) {
   const { clientWidth: width, clientHeight: height } = canvas;
-  const scale = devicePixelRatio;
-  if (canvas.width !== Math.round(width * scale)) {
-    canvas.width = Math.round(width * scale);
-    canvas.height = Math.round(height * scale);
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  const pen = penOf(canvas);
   pen.clearRect(0, 0, width, height);
   const values = points.flatMap((point) => Object.values(point)).filter((value) => value !== null);
   if (!values.length) return;

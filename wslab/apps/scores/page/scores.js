@@ -81,9 +81,11 @@ export class Viewer {
     this.connection.close();
   }
 
-  enterTunnel() {
+  /** Enter a tunnel, or leave it. */
+  ride() {
+    if (this.isInTunnel) return this.connect();
     this.isInTunnel = true;
-    this.connection.close();
+    this.close();
   }
 
   get text() {
@@ -92,17 +94,11 @@ export class Viewer {
   }
 }
 
-/** Call a function four times a second; returns a function that ends it. */
-function often(draw) {
-  const timer = setInterval(draw, DIGITS);
-  return () => clearInterval(timer);
-}
-
 /** Show a match in an element; returns a function that ends it. */
 export function renderScores(viewer, root) {
-  const state = el("span", { role: "status" });
+  const lamp = el("span", { role: "status" });
   const version = el("span", { class: "scores-version" });
-  const tunnel = el("button", { type: "button", onclick: ride }, "enter a tunnel");
+  const tunnel = el("button", { type: "button", onclick: () => viewer.ride() }, "enter a tunnel");
   const [home, away] = [el("span"), el("span")];
   const score = el("strong", { "aria-live": "polite", class: "scores-score" }, "- : -");
   const time = el("p", { class: "scores-time" });
@@ -110,13 +106,8 @@ export function renderScores(viewer, root) {
   const goals = el("ol", { class: "scores-goals" });
   const body = el("tbody");
 
-  function ride() {
-    if (viewer.isInTunnel) viewer.connect();
-    else viewer.enterTunnel();
-  }
-
   function draw() {
-    state.textContent = viewer.text;
+    light(lamp, viewer.connection.state === "online" ? "good" : "busy", viewer.text);
     tunnel.textContent = viewer.isInTunnel ? "leave the tunnel" : "enter a tunnel";
     const { state: match } = viewer.screen;
     if (!match) return;
@@ -137,15 +128,15 @@ export function renderScores(viewer, root) {
   root.classList.add("scores");
   root.append(
     el("div", { class: "scores-board" }, home, score, away, time, review),
-    el("div", { class: "scores-controls" }, tunnel, state, version),
+    row(tunnel, lamp, version),
     goals,
     el("table", {}, body),
   );
   viewer.onchange = draw;
   viewer.connect();
-  const end = often(tick);
+  const timer = setInterval(tick, DIGITS);
   return () => {
-    end();
+    clearInterval(timer);
     viewer.close();
   };
 }
@@ -163,8 +154,7 @@ export function renderTrains(viewers, root, random = Math.random) {
       item.toggleAttribute("data-dark", viewer.isInTunnel);
     };
     const ride = () => {
-      if (viewer.isInTunnel) viewer.connect();
-      else viewer.enterTunnel();
+      viewer.ride();
       setTimeout(ride, 1000 * (2 + 8 * random()));
     };
     viewer.connect();
