@@ -13,7 +13,6 @@ thread for a limited time, so an answer can do anything.
 from __future__ import annotations
 
 import random
-import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -151,16 +150,10 @@ class Task:
                 again = f"check.{self.id}.replay({self.name}, {{seed}}).diagram"
                 networks.explore(trial, answer, again)
 
-        try:
-            if is_chosen():
-                trial.ends_at = time.monotonic() + limit
-                ending = run_in_place(run, seconds=limit)
-            else:
-                ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)
-        finally:
-            trial.close()
-        if not ending.abandoned:
-            trial.end()
+        if is_chosen():
+            ending = run_in_place(run, seconds=limit)
+        else:
+            ending = run_bounded(run, seconds=limit, wake=trial.stop)
         verdict = self._verdict(trial, ending, limit)
         if ending.printed.strip():
             verdict = verdict.with_details(("it printed", ending.printed))

@@ -239,5 +239,5 @@ async def _flood(trial: Trial, peer: Peer) -> None:
 
 @SET.task(may_call=("wslab.protocol",))
 def serve(trial: Trial, handler: Any) -> None:
-    """Try clients that are proper, slow, gone, wrong and malicious, over TCP."""
+    """Try clients that are proper, slow, gone, wrong and malicious."""
     trial.run(_serve_scenario(trial, handler))
