@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
+import copy
 import inspect
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -45,8 +47,12 @@ class Trial:
 
     name: the task's name, for messages. rng: draws the cases, the same ones for the same seed.
     within: waits at most some seconds.
+    returns, values, pure: as in `Task`.
     """
 
+    returns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    pure = False
     within = staticmethod(within)
 
     def __init__(self, name: str, rng: random.Random) -> None:
@@ -76,6 +82,21 @@ class Trial:
         name = getattr(function, "__name__", self.name)
         self.doing = f"{name}({', '.join(given)})"
         return function(*arguments, **options)
+
+    def result(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call the learner's function; refuse a result that is not as the task says."""
+        given = copy.deepcopy(arguments) if self.pure else arguments
+        got = self.call(function, *given)
+        self.want(given == arguments, "the value that was given has changed")
+        if self.returns:
+            self.of_type(
+                got, *(type(None) if one == "None" else vars(builtins)[one] for one in self.returns)
+            )
+        if self.values and got is not None:
+            names = f"{len(self.values)}: {', '.join(self.values)}"
+            many = f"the result has {quantity(len(got), 'value')}, not {names}"
+            self.want(len(got) == len(self.values), many, got=got)
+        return got
 
     def must_take(self, answer: object, takes: tuple[str, ...], *, form: str) -> None:
         """Refuse an answer that cannot be called as the task says; form: as in `Task`."""

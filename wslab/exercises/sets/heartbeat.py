@@ -35,8 +35,7 @@ def noticed(trial: Trial, noticed: Any) -> None:
     cases = [(20, 20, 10), (1, 1, 1), (5, 20, 10)]
     cases += [(rng.randrange(30, 60), rng.randrange(5, 29), rng.randrange(1, 4)) for _ in range(5)]
     for interval, timeout, close in cases:
-        got = trial.call(noticed, interval, timeout, close)
-        trial.of_type(got, tuple)
+        got = trial.result(noticed, interval, timeout, close)
         usual = {
             (timeout, interval + timeout): "both numbers lack the closing handshake, which a dead "
             "peer does not answer either",

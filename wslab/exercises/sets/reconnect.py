@@ -120,7 +120,7 @@ def _storms(trial: Trial, policy: _Learners) -> None:
 def delay(trial: Trial, delay: Any) -> None:
     """Judge a policy by one client's minute and by two storms."""
     policy = _Learners(trial, delay)
-    trial.of_type(trial.call(delay, 0, 0.5), int, float)
+    trial.result(delay, 0, 0.5)
     _one_client(trial, policy)
     _storms(trial, policy)
 

@@ -48,9 +48,7 @@ def layers(trial: Trial, layers: Any) -> None:
     for text in cases:
         engine = EnginePacket.parse(text).type
         second = SocketType(int(text[1])).name if engine is EngineType.MESSAGE else None
-        got = trial.call(layers, text)
-        trial.of_type(got, tuple)
-        trial.want(len(got) == 2, "the result is not a pair", got=shown(got))
+        got = trial.result(layers, text)
         trial.same(got[0], engine.name, "Engine.IO's type is wrong", ENGINE_IO)
         message = "only a MESSAGE carries a packet of Socket.IO, so the second value is None"
         trial.same(got[1], second, message if second is None else "Socket.IO's type is wrong")
@@ -93,15 +91,13 @@ def event(trial: Trial, event: Any) -> None:
     cases = _events(trial)
     trial.rng.shuffle(cases)
     for text, expected, what in cases:
-        got = trial.call(event, text)
+        got = trial.result(event, text)
         if expected is None:
             trial.want(got is None, f"{what}, so the result is None", got=shown(got))
             continue
-        trial.of_type(got, tuple)
-        trial.want(len(got) == 3, "the result does not have three values", got=shown(got))
-        for part, one, other in zip(("namespace", "id", "data"), got, expected, strict=True):
+        for part, one, other in zip(trial.values, got, expected, strict=True):
             same = one == other and type(one) is type(other)
-            message = f"{what}: the {part} is wrong"
+            message = f"{what}: {part} is wrong"
             trial.want(same, message, expected=shown(other), got=shown(one))
 
 
@@ -134,8 +130,7 @@ def reply(trial: Trial, reply: Any) -> None:
     trial.rng.shuffle(texts)
     for text in texts:
         expected, why = cases[text]
-        got = trial.call(reply, text)
-        trial.of_type(got, str, type(None))
+        got = trial.result(reply, text)
         same = _is_connect(got) if expected == "40" else got == expected
         trial.want(same, why, expected=shown(expected), got=shown(got))
 
