@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import nbformat
@@ -14,7 +13,6 @@ import pytest
 
 from wslab.exercises.engine.overview import all_sets
 from wslab.exercises.engine.task import Task
-from wslab.exercises.engine.trial import Trial
 from wslab.exercises.engine.verdict import Outcome
 
 from .tools import SETS, Wrong, answer_of, answers, solutions, solved_source, spoiled, student_copy
@@ -126,8 +124,8 @@ def test_a_wrong_answer_is_refused(
 ) -> None:
     if wrong.outcome is Outcome.TIMED_OUT:
         request.getfixturevalue("tidy")
-    answer = spoiled(LESSONS[task.set], task, wrong)
     for seed in (0,) if wrong.outcome is Outcome.TIMED_OUT else (0, GRADED):
+        answer = spoiled(LESSONS[task.set], task, wrong)  # some count their calls
         verdict = task.judge(answer, seed=seed)
         assert not verdict.solved, wrong.name
         assert wrong.says in repr(verdict), verdict
@@ -157,27 +155,8 @@ class Boom(Exception):
     """What hostile answers raise."""
 
 
-@pytest.fixture
-def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The ports on which a check listened; afterwards they must be free."""
-    found: list[int] = []
-    listen = Trial.listen
-
-    def noted(trial: Trial) -> Any:
-        listener = listen(trial)
-        found.append(listener.getsockname()[1])
-        return listener
-
-    monkeypatch.setattr(Trial, "listen", noted)
-    yield found
-
-    for port in found:
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} still listens"
-
-
 @each_task
-def test_code_that_raises_is_shown_as_its_own(task: Task, ports: list[int]) -> None:
+def test_code_that_raises_is_shown_as_its_own(task: Task) -> None:
     def raises(*_: object) -> None:
         raise Boom("mine")
 
@@ -190,7 +169,7 @@ def test_code_that_raises_is_shown_as_its_own(task: Task, ports: list[int]) -> N
 
 
 @each_task
-def test_exit_ends_nothing(task: Task, ports: list[int]) -> None:
+def test_exit_ends_nothing(task: Task) -> None:
     def leaves(*_: object) -> None:
         raise SystemExit(3)
 
@@ -199,7 +178,7 @@ def test_exit_ends_nothing(task: Task, ports: list[int]) -> None:
 
 @pytest.mark.slow
 @each_task
-def test_an_endless_loop_is_interrupted(task: Task, ports: list[int], tidy: None) -> None:
+def test_an_endless_loop_is_interrupted(task: Task, tidy: None) -> None:
     def loops(*_: object) -> None:
         while True:
             pass
@@ -217,9 +196,7 @@ def test_an_endless_loop_is_interrupted(task: Task, ports: list[int], tidy: None
     [(task, "lock") for task in TASKS] + [(task, "sleep") for task in FORMS],
     ids=lambda value: getattr(value, "id", value),
 )
-def test_a_call_that_blocks_is_abandoned(
-    task: Task, block: str, ports: list[int], tidy: None
-) -> None:
+def test_a_call_that_blocks_is_abandoned(task: Task, block: str, tidy: None) -> None:
     held = threading.Lock()
     held.acquire()
     nap = 1.5  # seconds, longer than the check waits
@@ -244,7 +221,7 @@ def test_a_call_that_blocks_is_abandoned(
 @pytest.mark.parametrize(
     "result", [object(), 1.5, {}, "?!", None], ids=["object", "float", "dict", "str", "None"]
 )
-def test_a_result_of_the_wrong_type_is_wrong(task: Task, result: Any, ports: list[int]) -> None:
+def test_a_result_of_the_wrong_type_is_wrong(task: Task, result: Any) -> None:
     verdict = task.judge(shaped(task, lambda *_: result))
     assert verdict.outcome in (Outcome.WRONG, Outcome.TIMED_OUT), verdict
     assert verdict.message

@@ -113,7 +113,6 @@ def run_bounded(
     *,
     seconds: float,
     grace: float = 0.5,
-    release: Callable[[], object] = lambda: None,
     wake: Callable[[], object] = lambda: None,
 ) -> RunEnd:
     """Run a function on its own thread until it ends or its time is over.
@@ -121,10 +120,8 @@ def run_bounded(
     Any output in that time, from any thread, is kept and not shown.
 
     seconds: the time that it may take. grace: seconds that an interrupt may take to have an effect.
-    release: called from here when the time is over, or by Stop. It closes the sockets and the like
-    that the function might be waiting for.
-    wake: called if the function then waits in foreign code, such as an event loop. It has to make
-    that code raise TimeUp.
+    wake: called if the function then waits in foreign code, such as an event loop, or blocks. It
+    has to end that code, as soon as it can be ended.
     """
     run, printed, ending = _Run(function), Kept(), RunEnd()
     thread = threading.Thread(target=run, name="wslab-check", daemon=True)
@@ -135,7 +132,6 @@ def run_bounded(
         finally:
             if not run.done.is_set():
                 ending.at = _where(thread)
-                release()
                 ending.abandoned = not _interrupt(thread, run.done, grace, wake)
         if not ending.abandoned:
             thread.join(grace)

@@ -1,8 +1,7 @@
-"""An answer in virtual time, on many networks, and the smallest schedule that breaks it."""
+"""An answer on many networks, and the smallest schedule that breaks it."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import Callable, Coroutine, Iterator
@@ -18,7 +17,7 @@ from wslab.net.exploration import Exploration, explore
 from wslab.net.faults import Dice, Fault
 from wslab.net.simulation import Run, simulate
 
-__all__ = ["Networks", "Weather", "in_virtual_time"]
+__all__ = ["Networks", "Weather"]
 
 OPTIONS: dict[str, Any] = {
     "latency": 0.05,
@@ -81,26 +80,7 @@ class Networks:
 
     async def _main(self, trial: Trial, answer: Any) -> None:
         trial.raised.clear()
-        await _watched(trial, self.day(trial, answer))
-
-
-def in_virtual_time(
-    trial: Trial, scenario: Coroutine[Any, Any, object], *, latency: float = OPTIONS["latency"]
-) -> None:
-    """Run a scenario as `Trial.run` does, but in a simulation."""
-    simulate(_watched(trial, scenario), latency=latency).result()
-
-
-async def _watched(trial: Trial, scenario: Coroutine[Any, Any, object]) -> None:
-    """Run a scenario; an exception of a handler beside it counts first. The trial can end it."""
-    loop: Any = asyncio.get_running_loop()
-    trial.waker = partial(setattr, loop.button, "pressed", True)
-    try:
-        await scenario
-    except Exception:
-        trial.raise_first()
-        raise
-    trial.raise_first()
+        await trial.watched(self.day(trial, answer))
 
 
 def _shown(run: Run, again: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ thread for a limited time, so an answer can do anything.
 from __future__ import annotations
 
 import random
-import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +56,8 @@ class Task:
     set, name: its identity, as in "framing.parse". level: 1 to 3 stars.
     section: the source of most of its rules. hints: each says more than the one before.
     takes: the parameters of the answer. form: "def", "async def" or "class".
+    returns: names of types that its result may have; () for any. values: what a tuple has in it.
+    pure: whether it must not change its arguments.
     may_call: names that an answer may call from packages that speak WebSocket, as in `watching`.
     seconds: the time that the check may take. networks: what else a right answer withstands.
     """
@@ -70,6 +71,9 @@ class Task:
     check: CheckFunction = field(repr=False)
     takes: tuple[str, ...] = ()
     form: str = "def"
+    returns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    pure: bool = False
     may_call: tuple[Any, ...] = field(default=(), repr=False)
     seconds: float = 3.0
     networks: Networks | None = field(default=None, repr=False)
@@ -139,6 +143,7 @@ class Task:
         networks: Networks | None = None,
     ) -> Verdict:
         trial = Trial(self.name, random.Random(seed))
+        trial.returns, trial.values, trial.pure = self.returns, self.values, self.pure
 
         def run() -> None:
             trial.must_take(answer, self.takes, form=self.form)
@@ -151,16 +156,10 @@ class Task:
                 again = f"check.{self.id}.replay({self.name}, {{seed}}).diagram"
                 networks.explore(trial, answer, again)
 
-        try:
-            if is_chosen():
-                trial.ends_at = time.monotonic() + limit
-                ending = run_in_place(run, seconds=limit)
-            else:
-                ending = run_bounded(run, seconds=limit, release=trial.close, wake=trial.wake)
-        finally:
-            trial.close()
-        if not ending.abandoned:
-            trial.end()
+        if is_chosen():
+            ending = run_in_place(run, seconds=limit)
+        else:
+            ending = run_bounded(run, seconds=limit, wake=trial.stop)
         verdict = self._verdict(trial, ending, limit)
         if ending.printed.strip():
             verdict = verdict.with_details(("it printed", ending.printed))
@@ -254,8 +253,8 @@ class TaskSet:
             if name in object.__dir__(self):  # Python finds that first, and not the task
                 raise ValueError(f"every set has {name!r} already; give the task a different name")
             fields = {**self.texts.get(name, {}), **options}
-            for several in ("hints", "takes"):
-                fields[several] = tuple(fields[several])
+            for several in ("hints", "takes", "returns", "values"):
+                fields[several] = tuple(fields.get(several, ()))
             self.tasks[name] = Task(set=self.name, name=name, check=check, **fields)
             return self.tasks[name]
 

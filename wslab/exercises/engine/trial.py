@@ -1,28 +1,25 @@
-"""The tools of a check while it tries an answer, which are calls, comparisons and a network.
-
-All sockets are opened here, so that they can be closed from outside when an answer hangs.
-"""
+"""The tools of a check while it tries an answer, which are calls, comparisons and a network."""
 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
+import copy
 import inspect
 import random
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from functools import partial
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NoReturn
 
-from wslab.exercises.engine.bounded import CLEANING, TimeUp
+from wslab.exercises.engine.bounded import TimeUp
 from wslab.exercises.engine.peer import Late, Peer, within
 from wslab.exercises.engine.verdict import Wrong
-from wslab.lab.registry import LOOPBACK, listen
 from wslab.lab.tables import hex_bytes
-from wslab.net.realtime.choice import is_chosen
-from wslab.net.realtime.host import crew
-from wslab.net.sockets import MemorySocket
+from wslab.net.address import LOOPBACK
+from wslab.net.errors import Deadlock, Livelock, OutOfTime
+from wslab.net.simulation import simulate
+from wslab.net.stop import Button
 from wslab.protocol.errors import quantity
 
 __all__ = ["Late", "Peer", "Trial", "shown"]
@@ -49,21 +46,20 @@ class Trial:
     """One run of one check.
 
     name: the task's name, for messages. rng: draws the cases, the same ones for the same seed.
-    ends_at: the time at which `run` is to raise TimeUp; None if another thread sees to that.
     within: waits at most some seconds.
+    returns, values, pure: as in `Task`.
     """
 
-    ends_at: float | None = None
+    returns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    pure = False
     within = staticmethod(within)
 
     def __init__(self, name: str, rng: random.Random) -> None:
         self.name = name
         self.rng = rng
-        self._doing, self._over = "", False
+        self._doing, self._over, self._button = "", False, Button()
         self.raised: list[BaseException] = []  # by handlers, which run beside the check
-        self._sockets: list[Any] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.waker: Callable[[], object] = lambda: None
 
     @property
     def doing(self) -> str:
@@ -86,6 +82,21 @@ class Trial:
         name = getattr(function, "__name__", self.name)
         self.doing = f"{name}({', '.join(given)})"
         return function(*arguments, **options)
+
+    def result(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call the learner's function; refuse a result that is not as the task says."""
+        given = copy.deepcopy(arguments) if self.pure else arguments
+        got = self.call(function, *given)
+        self.want(given == arguments, "the value that was given has changed")
+        if self.returns:
+            self.of_type(
+                got, *(type(None) if one == "None" else vars(builtins)[one] for one in self.returns)
+            )
+        if self.values and got is not None:
+            names = f"{len(self.values)}: {', '.join(self.values)}"
+            many = f"the result has {quantity(len(got), 'value')}, not {names}"
+            self.want(len(got) == len(self.values), many, got=got)
+        return got
 
     def must_take(self, answer: object, takes: tuple[str, ...], *, form: str) -> None:
         """Refuse an answer that cannot be called as the task says; form: as in `Task`."""
@@ -170,21 +181,25 @@ class Trial:
 
     # A network
 
-    def run(self, scenario: Coroutine[Any, Any, object]) -> None:
-        """Run a scenario on its own loop; an exception of a handler beside it counts first."""
-        with ExitStack() as stack:
-            factory = stack.enter_context(crew().stage()) if is_chosen() else None
-            runner = stack.enter_context(asyncio.Runner(loop_factory=factory))
-            self._loop = runner.get_loop()
-            self._loop.set_exception_handler(lambda loop, context: None)
-            self.waker = partial(self._loop.call_soon_threadsafe, _time_is_up)
-            if self.ends_at is not None:
-                self._loop.call_at(self.ends_at, _time_is_up, self._loop)
-            try:
-                runner.run(scenario)
-            except Exception:
-                if not self.raised:
-                    raise
+    def run(self, scenario: Coroutine[Any, Any, object], *, latency: float = 0.001) -> None:
+        """Run a scenario in virtual time, on a network in memory.
+
+        latency: seconds from one end to the other. Raises Late if the scenario would never end.
+        """
+        try:
+            simulate(self.watched(scenario), latency=latency).result()
+        except (Deadlock, Livelock, OutOfTime) as error:
+            raise Late(str(error).partition("\n")[0]) from None
+
+    async def watched(self, scenario: Coroutine[Any, Any, object]) -> None:
+        """Run a scenario on a simulated loop; an exception of a handler beside it counts first."""
+        loop: Any = asyncio.get_running_loop()
+        self._button = loop.button
+        try:
+            await scenario
+        except Exception:
+            self.raise_first()
+            raise
         self.raise_first()
 
     def raise_first(self) -> None:
@@ -192,27 +207,15 @@ class Trial:
         if self.raised:
             raise self.raised[0]
 
-    def listen(self) -> socket.socket:
-        """Return a listening socket on a free port of this machine; `close` closes it."""
-        listener = listen(LOOPBACK, 0)
-        self._sockets.append(listener)
-        return listener
-
-    def closed_port(self) -> int:
-        """Return a port on which nobody listens, and nobody can listen until `close`."""
-        if is_chosen():
-            return int(self.listen().getsockname()[1])  # in memory it is open when it is served
-        kept = socket.socket()
-        kept.bind(("127.0.0.1", 0))
-        self._sockets.append(kept)
-        return int(kept.getsockname()[1])
+    def stop(self) -> None:
+        """End the trial, from any thread."""
+        self._over = self._button.pressed = True
 
     @asynccontextmanager
     async def serving(self, handler: Callable[..., Any]) -> AsyncIterator[int]:
         """Serve TCP with the learner's handler; gives the port."""
 
         async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._sockets.append(writer.get_extra_info("socket"))
             try:
                 await handler(reader, writer)
             except Exception as error:
@@ -220,47 +223,19 @@ class Trial:
             finally:
                 writer.close()
 
-        listener = self.listen()
-        server = await asyncio.start_server(guarded, sock=listener)
+        server = await asyncio.start_server(guarded, LOOPBACK, 0)
         try:
-            yield listener.getsockname()[1]
+            yield server.sockets[0].getsockname()[1]
         finally:
             server.close()
 
     @asynccontextmanager
     async def peer(self, port: int) -> AsyncIterator[Peer]:
         """Connect to a port as a scripted peer."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        self._sockets.append(writer.get_extra_info("socket"))
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
         try:
             yield Peer(self, reader, writer)
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-
-    def close(self) -> None:
-        """End the trial, from any thread; no socket is left that listens or waits."""
-        self._over = True
-        for one in self._sockets:
-            with contextlib.suppress(OSError, AttributeError):  # not all in memory have it
-                one.shutdown(socket.SHUT_RDWR)
-            if isinstance(one, socket.socket | MemorySocket):
-                one.close()
-
-    def wake(self) -> None:
-        """Make a loop that waits raise TimeUp, from any thread."""
-        with contextlib.suppress(RuntimeError):  # it is closed already
-            self.waker()
-
-    def end(self) -> None:
-        """Clean up after an interrupt, once the thread is gone."""
-        self.close()
-        if self._loop is not None and not self._loop.is_closed() and not self._loop.is_running():
-            self._loop.close()
-
-
-def _time_is_up(loop: asyncio.AbstractEventLoop | None = None) -> None:
-    if loop is not None:  # the clean-up may need it once more
-        loop.call_later(CLEANING, _time_is_up, loop)
-    raise TimeUp

@@ -1,4 +1,4 @@
-"""WebSocket peers for checks: the `websockets` library on the trial's own loop and sockets."""
+"""WebSocket peers for checks: the `websockets` library on the trial's own network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from wslab.exercises.engine.trial import Trial
-from wslab.lab.registry import LOOPBACK
-from wslab.net.memory_loop import in_memory
-from wslab.net.realtime.host import network_here
+from wslab.net.address import LOOPBACK
 
 __all__ = [
     "client",
@@ -31,7 +29,7 @@ __all__ = [
 # The verdict says what goes wrong.
 _SILENT = logging.Logger("wslab-check", logging.CRITICAL + 1)
 
-SMALL = 8 * 1024  # bytes that the kernel is asked to keep
+SMALL = 8 * 1024  # bytes that the network keeps
 CLOSING = 0.5  # seconds for the closing handshake, so that no check waits for a dead peer
 
 
@@ -44,7 +42,7 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Serve WebSocket with a handler, the learner's or a scripted one; gives the URL.
 
-    port: in a simulation, the one to listen on. On real sockets any free one is taken.
+    port: the one to listen on; 0 for any.
     """
 
     async def guarded(connection: ServerConnection) -> None:
@@ -57,8 +55,7 @@ async def serving(
             raise
 
     options = {"compression": None, "ping_interval": None, "close_timeout": CLOSING, **options}
-    where = {"host": LOOPBACK, "port": port} if in_memory() else {"sock": trial.listen()}
-    server = await serve(guarded, logger=_SILENT, **where, **options)
+    server = await serve(guarded, LOOPBACK, port, logger=_SILENT, **options)
     try:
         yield f"ws://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/"
     finally:
@@ -95,20 +92,15 @@ async def heard(trial: Trial, connection: ClientConnection, who: str) -> str | b
 
 
 async def small_socket(url: str) -> Any:
-    """Connect a socket for which the kernel keeps little, so that its sender has to wait."""
-    port = int(url.rstrip("/").rsplit(":", 1)[1])
-    if (network := network_here()) is not None:
-        ours = await network.dial("127.0.0.1", port)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
-        return ours
-    kernel = socket.socket()
-    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
-    kernel.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(kernel, ("127.0.0.1", port))
-    return kernel
+    """Connect a socket for which the network keeps little, so that its sender has to wait."""
+    loop: Any = asyncio.get_running_loop()
+    ours = await loop.network.dial(LOOPBACK, int(url.rstrip("/").rsplit(":", 1)[1]))
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    return ours
 
 
 def keep_little(connection: ServerConnection) -> None:
-    """Let the kernel keep little at the server's end, too."""
-    kernel = connection.transport.get_extra_info("socket")
-    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+    """Let the network keep little at the server's end, too."""
+    connection.transport.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL
+    )

@@ -140,7 +140,7 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
         wire.serving(trial, gone, process_request=refuse) as refusing,
     ):
         cases = {
-            "nobody listens": f"ws://127.0.0.1:{trial.closed_port()}/",
+            "nobody listens": "ws://127.0.0.1:9/",
             "HTTP 403": refusing,
             "reset": dying,
         }

@@ -26,9 +26,7 @@ def read(trial: Trial, read: Any) -> None:
     numbers += [rng.randrange(2 ** rng.randrange(1, 54)) for _ in range(20)]
     for number in numbers:
         rest = rng.randbytes(rng.randrange(4))
-        got = trial.call(read, varuint(number) + rest)
-        trial.of_type(got, tuple)
-        trial.want(len(got) == 2, "expected a pair: the number, and the rest", got=shown(got))
+        got = trial.result(read, varuint(number) + rest)
         trial.same(got[0], number, f"the number in {varuint(number).hex(' ')} is wrong")
         trial.same(got[1], rest, "the bytes behind the number are wrong")
 
@@ -75,8 +73,7 @@ def present(trial: Trial, present: Any) -> None:
             heard.append((at, rng.randrange(1, 4), rng.randrange(1, 9), state))
         cases.append((heard, at + rng.choice([0, 7, 30])))
     for heard, now in cases:
-        got = trial.call(present, list(heard), now)
-        trial.of_type(got, dict)
+        got = trial.result(present, list(heard), now)
         expected = _present(heard, now)
         message = f"at {now:g} s, after {shown(heard)}, these are not the ones who are present"
         trial.same(got, expected, message)
@@ -132,9 +129,7 @@ def text(trial: Trial, text: Any) -> None:
     for items, deleted in cases:
         expected, seen = _text(items, deleted), []
         for given in (items, items[::-1], rng.sample(items, len(items))):
-            got = trial.call(text, list(given), set(deleted))
-            trial.of_type(got, str)
-            seen.append(got)
+            seen.append(trial.result(text, list(given), set(deleted)))
         message = "the copies diverge: the text depends on the order in which the items arrived"
         trial.want(len(set(seen)) == 1, message, got=shown(seen[:2]))
         what = f"{len(items)} items, {len(deleted)} of them deleted: this is a different text"

@@ -45,8 +45,7 @@ def close_code(trial: Trial, say: Any) -> None:
     trial.rng.shuffle(situations)
     for situation in situations:
         code, section = SITUATIONS[situation]
-        got = trial.call(say, situation)
-        trial.of_type(got, int)
+        got = trial.result(say, situation)
         # The learner has to find the number, so the verdict only says that this one is wrong.
         trial.want(got == code, f"{situation}: the code is not {int(got)}", f"RFC 6455 {section}")
 
@@ -60,8 +59,7 @@ def answer_ping(trial: Trial, reply: Any) -> None:
     rng = trial.rng
     payloads = [b"", b"are you there?", rng.randbytes(125), rng.randbytes(rng.randrange(2, 90))]
     for payload in payloads:
-        got = trial.call(reply, Frame(PING, payload, mask=rng.randbytes(4)))
-        trial.of_type(got, bytes)
+        got = trial.result(reply, Frame(PING, payload, mask=rng.randbytes(4)))
         trial.want(got, "a ping must be answered", got=got)
         masked = len(got) > 1 and got[1] >= 0x80
         trial.want(not masked, "a server does not mask", "RFC 6455 §5.1")
@@ -95,9 +93,7 @@ def read_close(trial: Trial, read: Any) -> None:
     """Try codes that may travel, some that may not, and broken payloads."""
     for payload, expected, section in _closes(trial.rng):
         if isinstance(expected, Close):
-            got = trial.call(read, payload)
-            trial.of_type(got, tuple, list)
-            trial.want(len(got) == 2, "the result is not (code, reason)", got=got)
+            got = trial.result(read, payload)
             trial.same(got[0], expected.code, "the code is wrong", section)
             trial.same(got[1], expected.reason, "the reason is wrong", section)
         else:

@@ -34,7 +34,6 @@ def _field(trial: Trial, got: object, expected: object, name: str) -> None:
 @SET.task()
 def first_two(trial: Trial, read: Any) -> None:
     """Try all kinds of headers."""
-    names = ("FIN", "the opcode", "MASK", "the length code")
     cases = [b"\x81\x05", b"\x01\x85", b"\x89\x00", b"\x00\x7e", b"\x82\xff"]
     opcodes = [int(opcode) for opcode in Opcode]
     for _ in range(12):
@@ -42,10 +41,8 @@ def first_two(trial: Trial, read: Any) -> None:
         cases.append(bytes((first, trial.rng.randrange(256))))
     for data in cases:
         expected = (data[0] >= 0x80, data[0] & 0xF, data[1] >= 0x80, data[1] & 0x7F)
-        got = trial.call(read, data)
-        trial.of_type(got, tuple, list)
-        trial.want(len(got) == 4, f"the result has {len(got)} values, not 4: {', '.join(names)}")
-        for name, one, wanted in zip(names, got, expected, strict=True):
+        got = trial.result(read, data)
+        for name, one, wanted in zip(trial.values, got, expected, strict=True):
             _field(trial, one, wanted, name)
 
 
@@ -87,8 +84,7 @@ def write(trial: Trial, write: Any) -> None:
             opcode = int(trial.rng.choice((Opcode.TEXT, Opcode.BINARY)))
             payload = trial.rng.randbytes(size)
             expected = Frame(opcode, payload, mask=used).serialize()
-            got = trial.call(write, opcode, payload, used)
-            trial.of_type(got, bytes, bytearray)
+            got = trial.result(write, opcode, payload, used)
             pairs = enumerate(zip(got, expected, strict=False))
             at = next((i for i, pair in pairs if pair[0] != pair[1]), len(expected) - 1)
             part = _part(expected, max(0, at))
@@ -105,8 +101,7 @@ def fragment(trial: Trial, cut: Any) -> None:
     """Try texts of letters and of characters of several bytes, and the empty one."""
     letters = "".join(trial.rng.choice("abc你好😀") for _ in range(trial.rng.randrange(6, 12)))
     for text, size in (("Hello", 2), ("Hello", 5), ("你好", 4), ("", 3), (letters, 3), ("x", 1)):
-        got = trial.call(cut, text, size)
-        trial.of_type(got, list, tuple)
+        got = trial.result(cut, text, size)
         seen = quantity(len(got), "fragment")
         trial.want(got, "an empty text is a message too, of one empty frame", got=seen)
         trial.want(text or len(got) == 1, "an empty text is one empty frame", got=seen)
@@ -163,9 +158,7 @@ def _bad(rng: random.Random) -> Iterator[tuple[str, str, bytes, bool, int]]:
 
 def _check_frame(trial: Trial, got: Any, expected: tuple[Frame, int]) -> None:
     trial.want(got is not None, "the frame is complete, but your answer is None")
-    trial.of_type(got, tuple)
-    is_pair = len(got) == 2 and isinstance(got[0], Frame)
-    trial.want(is_pair, "the result is not (Frame, end)", got=shown(got))
+    trial.want(isinstance(got[0], Frame), "the result is not (Frame, end)", got=got)
     frame, wanted = got[0], expected[0]
     _field(trial, got[1], expected[1], "the end, where the next frame begins,")
     _field(trial, frame.opcode, int(wanted.opcode), "the opcode")
@@ -181,10 +174,10 @@ def parse(trial: Trial, parse: Any) -> None:
         wire, masked = frame.serialize(), frame.mask is not None
         for lead in (b"", junk):
             whole = lead + wire + b"\x81"
-            got = trial.call(parse, whole, len(lead), masked, LIMIT)
+            got = trial.result(parse, whole, len(lead), masked, LIMIT)
             _check_frame(trial, got, (frame, len(lead) + len(wire)))
         for size in (*range(min(len(wire), 16)), len(wire) - 1):
-            got = trial.call(parse, junk + wire[:size], 3, masked, LIMIT)
+            got = trial.result(parse, junk + wire[:size], 3, masked, LIMIT)
             trial.want(
                 got is None,
                 f"{quantity(size, 'byte')} of {len(wire)} are not a whole frame yet; return None",

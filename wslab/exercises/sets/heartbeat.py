@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from wslab.exercises.engine import wire
-from wslab.exercises.engine.networks import Networks, Weather, in_virtual_time
+from wslab.exercises.engine.networks import Networks, Weather
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
 from wslab.exercises.peers import WITHIN, Peers, half_open_day
@@ -35,8 +35,7 @@ def noticed(trial: Trial, noticed: Any) -> None:
     cases = [(20, 20, 10), (1, 1, 1), (5, 20, 10)]
     cases += [(rng.randrange(30, 60), rng.randrange(5, 29), rng.randrange(1, 4)) for _ in range(5)]
     for interval, timeout, close in cases:
-        got = trial.call(noticed, interval, timeout, close)
-        trial.of_type(got, tuple)
+        got = trial.result(noticed, interval, timeout, close)
         usual = {
             (timeout, interval + timeout): "both numbers lack the closing handshake, which a dead "
             "peer does not answer either",
@@ -108,7 +107,7 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
 )
 def half_open(trial: Trial, half_open: Any) -> None:
     """Give it living, slow, talking, closed and dead connections."""
-    in_virtual_time(trial, _half_open_scenario(trial, half_open), latency=0.001)
+    trial.run(_half_open_scenario(trial, half_open))
 
 
 # ★★★ Repair the heartbeat

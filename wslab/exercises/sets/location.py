@@ -55,10 +55,8 @@ def is_due(trial: Trial, is_due: Any) -> None:
         given = (sent, fix, rng.choice((5, 20, 50)), rng.choice((5, 10)))
         cases.append((f"sent {sent}, fix {fix}, threshold {given[2]}", given, _due(*given)))
     for name, given, expected in cases:
-        got = trial.call(is_due, *given)
-        trial.of_type(got, bool)
         message = f"{name}: this must be sent" if expected else f"{name}: nothing must be sent"
-        trial.same(got, expected, message)
+        trial.same(trial.result(is_due, *given), expected, message)
 
 
 # ★★ Packets in pieces
@@ -87,8 +85,7 @@ def packets(trial: Trial, packets: Any) -> None:
         cuts = [("one message", lambda: 10**6), ("a message for each byte", lambda: 1)]
         cuts.append(("messages of any size", lambda: rng.choice((1, 2, 7, 130, 5000))))
         for name, sizes in cuts[: 3 if len(story) < 2000 else 1] + cuts[2:]:
-            got = trial.call(packets, _cut(story, sizes))
-            trial.of_type(got, list)
+            got = trial.result(packets, _cut(story, sizes))
             what = f"{len(story)} bytes in {name}"
             message = f"{what}: {len(expected)} packets are complete, you found {len(got)}"
             trial.want(len(got) == len(expected), message)
@@ -135,11 +132,8 @@ def spend(trial: Trial, spend: Any) -> None:
     ]
     cases += [("a rush hour", _rush(trial.rng), trial.rng.randint(20, 60)) for _ in range(8)]
     for name, turns, budget in cases:
-        given = [dict(turn) for turn in turns]
-        got = trial.call(spend, given, budget)
         expected = _spent(turns, budget)
-        trial.of_type(got, list)
+        got = trial.result(spend, turns, budget)
         trial.want(len(got) == len(turns), f"{name}: expected a list for each turn", got=shown(got))
         for turn, (ours, theirs) in enumerate(zip(expected, got, strict=True)):
             trial.same(theirs, ours, f"{name}: turn {turn} is wrong")
-        trial.same(given, [dict(turn) for turn in turns], "the list that was given has changed")

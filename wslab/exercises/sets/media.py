@@ -33,8 +33,7 @@ def cut(trial: Trial, cut: Any) -> None:
             Chunk(number, at, kind, data[at : at + PIECE]).pack()
             for at in range(start, size, PIECE)
         ]
-        got = trial.call(cut, data, number, kind, start)
-        trial.of_type(got, list)
+        got = trial.result(cut, data, number, kind, start)
         what = f"{size} bytes from {start}"
         trial.same(len(got), len(expected), f"{what}: this is not the number of chunks")
         for one, other in zip(got, expected, strict=True):

@@ -16,6 +16,7 @@ from wslab.apps.socketio import EnginePacket, EngineType, SocketPacket, SocketTy
 from wslab.apps.socketio.packets import ENGINE_IO
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Late, Trial, shown
+from wslab.net.address import LOOPBACK
 
 __all__ = ["SET"]
 
@@ -23,6 +24,7 @@ SET = TaskSet.beside(__file__)
 
 EVENT = "chat message"
 TYPES = (EngineType, SocketType)
+PORT = 9000
 PING = 0.15  # seconds between the server's pings
 PATIENCE = 0.6  # seconds that it waits for a pong
 THINKING = 1.0  # seconds after which the server answers
@@ -46,9 +48,7 @@ def layers(trial: Trial, layers: Any) -> None:
     for text in cases:
         engine = EnginePacket.parse(text).type
         second = SocketType(int(text[1])).name if engine is EngineType.MESSAGE else None
-        got = trial.call(layers, text)
-        trial.of_type(got, tuple)
-        trial.want(len(got) == 2, "the result is not a pair", got=shown(got))
+        got = trial.result(layers, text)
         trial.same(got[0], engine.name, "Engine.IO's type is wrong", ENGINE_IO)
         message = "only a MESSAGE carries a packet of Socket.IO, so the second value is None"
         trial.same(got[1], second, message if second is None else "Socket.IO's type is wrong")
@@ -91,15 +91,13 @@ def event(trial: Trial, event: Any) -> None:
     cases = _events(trial)
     trial.rng.shuffle(cases)
     for text, expected, what in cases:
-        got = trial.call(event, text)
+        got = trial.result(event, text)
         if expected is None:
             trial.want(got is None, f"{what}, so the result is None", got=shown(got))
             continue
-        trial.of_type(got, tuple)
-        trial.want(len(got) == 3, "the result does not have three values", got=shown(got))
-        for part, one, other in zip(("namespace", "id", "data"), got, expected, strict=True):
+        for part, one, other in zip(trial.values, got, expected, strict=True):
             same = one == other and type(one) is type(other)
-            message = f"{what}: the {part} is wrong"
+            message = f"{what}: {part} is wrong"
             trial.want(same, message, expected=shown(other), got=shown(one))
 
 
@@ -132,8 +130,7 @@ def reply(trial: Trial, reply: Any) -> None:
     trial.rng.shuffle(texts)
     for text in texts:
         expected, why = cases[text]
-        got = trial.call(reply, text)
-        trial.of_type(got, str, type(None))
+        got = trial.result(reply, text)
         same = _is_connect(got) if expected == "40" else got == expected
         trial.want(same, why, expected=shown(expected), got=shown(got))
 
@@ -149,14 +146,14 @@ def _is_connect(packet: Any) -> bool:
 
 
 class _Chat:
-    """python-socketio's server, on the trial's own loop and socket.
+    """python-socketio's server, on the trial's own loop.
 
     said: the arguments of the clients' events. is_known: True once a client has connected.
     has_answered: True once it has sent the answer. gone: set when a client has left.
     """
 
-    def __init__(self, trial: Trial, answer: str) -> None:
-        self.trial, self.answer = trial, answer
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
         self.said: list[Any] = []
         self.is_known = False
         self.has_answered = False
@@ -196,10 +193,9 @@ class _Chat:
         self.sio.attach(app)
         runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=0.1)
         await runner.setup()
-        listener = self.trial.listen()
-        await web.SockSite(runner, listener).start()
+        await web.TCPSite(runner, LOOPBACK, PORT).start()
         try:
-            yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+            yield f"ws://{LOOPBACK}:{PORT}/"
         finally:
             await self.sio.shutdown()
             await runner.cleanup()
@@ -207,7 +203,7 @@ class _Chat:
 
 async def _join_scenario(trial: Trial, join: Any) -> None:
     text, answer = f'你好, "Ada" {trial.rng.random()}', f"42 {trial.rng.random()} ]"
-    chat = _Chat(trial, answer)
+    chat = _Chat(answer)
     async with chat.serving() as url:
         trial.doing = f"a server that pings every {PING:g} s and answers after {THINKING:g} s"
         try:
