@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from wslab.kit.messages import Message, encoded
+from wslab.kit.messages import MAX_UINT, Message, encoded
 from wslab.net.clock import unguessable
 
 __all__ = ["Log", "Refusal", "Store"]
@@ -29,12 +29,12 @@ EPOCHS = 100  # earlier ones that a log remembers
 
 
 def is_number(value: object, least: int = 0) -> bool:
-    """Tell whether this is a JSON number that counts something; true is not one.
+    """Tell whether this is a JSON number that counts something, also for JavaScript.
 
-    >>> is_number(0), is_number(True), is_number(-1), is_number(1.0)
-    (True, False, False, False)
+    >>> is_number(0), is_number(True), is_number(-1), is_number(1.0), is_number(2**53)
+    (True, False, False, False, False)
     """
-    return type(value) is int and value >= least
+    return type(value) is int and least <= value <= MAX_UINT
 
 
 class Refusal(NamedTuple):
