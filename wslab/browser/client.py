@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import TargetWidget
-from wslab.lab.loop import process_global, settle
+from wslab.lab.loop import check_until, process_global, settle
 from wslab.lab.registry import Listener, registry
 from wslab.net.address import SCHEME_PORTS, reaches
 
@@ -150,6 +150,9 @@ class Browser(RoutedWidget):
         quiet: seconds without a report that end the wait.
         Raises TimeoutError, with advice, if no page shows this.
         """
+
+        if not isinstance(until, str):
+            check_until(until)
 
         def reached() -> object:
             if self.origin is None or until is None:

@@ -105,6 +105,18 @@ class SimulatedLoop(MemoryLoop):
         self._ready.append(handle)
         return handle
 
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *arguments: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call at a time; ValueError for NaN, which no clock ever reaches."""
+        if math.isnan(when):
+            raise ValueError("a time to wait for is not a number (NaN)")
+        return super().call_at(when, callback, *arguments, context=context)
+
     # One turn
 
     def _run_once(self) -> None:
