@@ -124,7 +124,7 @@ class Bench:
 
     def close_all(self, code: int) -> None:
         async def close() -> None:
-            for connection in list(self.server.connections):
+            for connection in self.server.connections:
                 await connection.close(code)
 
         self.server.thread.call(close)

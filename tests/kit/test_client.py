@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import random
 import socket
 import ssl
@@ -288,6 +289,8 @@ class Fake:
                 for answer in self.session.resume(message):
                     self.put(answer)
             return
+        if self.world.is_deaf:
+            return
         reply = self.session.duplicate(message)
         if reply is None and message.get("bad"):
             reply = self.session.refused(message, "bad", "not this")
@@ -344,6 +347,7 @@ class World:
         self.log, self.fails = Log(), list(fails)
         self.connections, self.seen, self.applied, self.attempts = [], [], [], []
         self.is_silent, self.knows_resume, self.answers_pings, self.pings = False, True, True, 0
+        self.is_deaf = False  # True if it takes no messages after `resume`
         self.limit = self.breaks_at = None  # bytes of a message; how many messages a connection has
         self.options = options
         self.got = []
@@ -659,10 +663,11 @@ class TestClient:
 
         World().play(scene)
 
-    def test_what_is_no_json_is_refused_at_once(self):
+    @pytest.mark.parametrize("message", [{"text": b"bytes"}, [1], "text", {"n": math.nan}])
+    def test_what_is_no_json_object_is_refused_at_once(self, message):
         async def scene(client):
-            with pytest.raises(TypeError):
-                client.send({"text": b"bytes"})
+            with pytest.raises((TypeError, ValueError)):
+                client.send(message)
             assert not client.outbox
 
         World().play(scene)
@@ -719,6 +724,49 @@ class TestClient:
                 await client.start()
 
         World().play(scene)
+
+    @pytest.mark.parametrize("states", [(), ("online",), (True,), (ClientState.ONLINE, None)])
+    def test_waits_for_states_only(self, states):
+        async def scene(client):
+            with pytest.raises(TypeError, match="name at least one"):
+                await client.until(*states)
+
+        World().play(scene)
+
+    def test_a_close_that_is_cancelled_closes_too(self):
+        """A task that waits for its events goes on, because the client does not look alive."""
+        world = World()
+
+        async def scene(client):
+            await client.until(ClientState.ONLINE)
+            world.is_silent = True
+            closing = asyncio.create_task(client.close())
+            await asyncio.sleep(0.1)
+            closing.cancel()
+            assert [event async for event in client] == []
+            assert client.status == "closed: by this side"
+
+        world.play(scene)
+
+    def test_closed_before_its_start_it_can_still_begin(self):
+        world = World()
+
+        async def run():
+            client = world.client()
+            await client.close()
+            async with client:
+                client.send({"n": 1})
+
+        clock.run_virtual(run())
+        assert world.applied == [{"n": 1, "id": 1}]
+
+    def test_closed_as_soon_as_it_is_started(self):
+        async def run():
+            client = await World().client().start()
+            await client.close()
+            return client.status
+
+        assert clock.run_virtual(run()) == "closed: by this side"
 
     def test_before_its_start(self):
         async def run():
@@ -841,6 +889,32 @@ class TestMessages:
         world.play(scene)
         assert world.got[-1].ending.code == 1009
 
+    def test_a_setup_that_is_too_big_costs_no_messages(self):
+        world = World()
+
+        async def scene(client):
+            client.send({"n": 1})
+            await client.until(ClientState.ONLINE)
+            await asyncio.sleep(0.1)
+            world.connections[-1].stop(closed(1009, 1009))
+            await client.until(ClientState.FAILED)
+            assert client.outbox.keys == [1]
+
+        world.is_deaf = True
+        world.play(scene, setup=lambda resumed: [{"x": "x" * 100}])
+        assert [event.ending.code for event in world.got] == [1009]
+
+    @pytest.mark.parametrize("message", [{"id": 1}, [1], "text", None, {"n": {1}}])
+    def test_an_impossible_setup_is_told(self, message):
+        world = World()
+
+        async def scene(client):
+            await client.until(ClientState.FAILED)
+
+        world.play(scene, setup=lambda resumed: [message])
+        assert world.got[-1].ending.way == "confused"
+        assert len(world.connections) == 1
+
     def test_what_a_connection_has_to_be_told(self):
         """It goes before what waits, on each connection, and is not numbered."""
         world, resumed = World(), []
@@ -957,6 +1031,8 @@ class TestAPersonsWill:
             return "ws://x/?token=new"
 
         async def scene(client):
+            await asyncio.sleep(2)
+            assert client.state is ClientState.WAITING
             await client.until(ClientState.ONLINE)
             assert client.url == "ws://x/?token=new"
 

@@ -84,7 +84,7 @@ class Bench:
         """Close every connection, on the server's thread."""
 
         async def close():
-            for connection in list(self.server.connections):
+            for connection in self.server.connections:
                 await connection.close(code)
 
         self.server.thread.call(close)

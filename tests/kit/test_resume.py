@@ -229,7 +229,16 @@ class TestDump:
             {"messages": [{"text": "Hello"}]},
             {"messages": None},
             {"seen": [["a", 1]]},
+            *({"seen": [[client, 1, 1, []]]} for client in (None, 5)),
+            *({"seen": [["a", id, 1, []]]} for id in (None, "1", True, -1, 1.5)),
+            *({"seen": [["a", 1, seq, []]]} for seq in ("1", True, -1, 1.5, [])),
+            *({"seen": [["a", 1, 1, [refused]]]} for refused in ([1], ["1", "a", "b"])),
+            *({"seen": [["a", 1, 1, [refused]]]} for refused in ([1, b"a", "b"], [1, "a", None])),
+            {"seen": {}},
+            {"limit": 2**80},
             {"epoch": 5},
+            *({"earlier": {"D": number}} for number in (None, "1", True, -1)),
+            {"earlier": []},
         ],
     )
     def test_what_is_no_dump(self, change):

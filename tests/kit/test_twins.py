@@ -48,6 +48,11 @@ def step(box: Any, name: str, args: list[Any]) -> Any:
             return one(numbered=False)
         case "take":
             return list(iter(one, None))
+        case "nested":
+            message: Any = {}
+            for _ in range(args[0] - 1):
+                message = {"message": message}
+            return box.add(message)
         case "limit":
             (box.limit,) = args
             return None
@@ -75,7 +80,7 @@ def test_python(kind: str, name: str) -> None:
             result = step(box, call, args)
         except SequenceGap:
             result = "gap"
-        except (OutboxFull, ResumeError, ValueError):
+        except (OutboxFull, ResumeError, TypeError, ValueError):
             result = "error"
         assert result == expected, (call, args)
 

@@ -31,11 +31,16 @@ function step(box, name, args) {
     for (let message = one(); message !== null; message = one()) taken.push(message);
     return taken;
   }
+  if (name === "nested") {
+    let message = {};
+    for (let level = 1; level < args[0]; level++) message = { message };
+    return box.add(message);
+  }
   if (name === "limit") return void ([box.limit] = args) ?? null;
   if (name === "delay") return delay(args[0], { first: 1, factor: 2, limit: 30, quick: 6 }, () => args[1]);
   const found = box[names[name] ?? name];
   const result = typeof found === "function" ? found.apply(box, args) : found;
-  if (name === "add") spoil(args[0]);
+  if (name === "add" && typeof args[0] === "object") spoil(args[0]);
   if (result?.refused) result.refused = result.refused.map(([key, { error, text }]) => [key, error, text]);
   return result ?? null;
 }

@@ -238,6 +238,12 @@ class TestSettle:
         await settle(lambda: 0, 3, more, within=5, quiet=0.001)
         assert len(things) == 3
 
+    @pytest.mark.parametrize("until", [True, False, "3", 1.5, []])
+    async def test_until_is_a_number_or_a_function(self, until):
+        """The result of a condition is a mistake: it would not be looked at again."""
+        with pytest.raises(TypeError, match="give a number, or a function"):
+            await settle(lambda: 0, until, list, within=5, quiet=0.001)
+
     async def test_until_is_not_reached(self):
         with pytest.raises(TimeoutError, match=r"^not reached within 0\.01 s. So far:\n\[\]$"):
             await settle(lambda: 0, lambda: False, list, within=0.01, quiet=0.001)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
-from wslab.net.clock import News, run_virtual
+from wslab.net.clock import News, Timers, run_virtual
 
 
 @pytest.mark.parametrize("start", [0.0, 2.0**24 - 3, 2.0**24, 2.0**40])
@@ -51,3 +52,36 @@ def test_news_wake_everybody_who_waits_for_what_is_true_now() -> None:
         return reached
 
     assert run_virtual(main()) == [0, 1, 1, 3]
+
+
+@pytest.mark.parametrize("start", [0.0, 2.0**24, 2.0**60, math.inf])
+@pytest.mark.parametrize("seconds", [1e9, 1e300, math.inf])
+def test_huge_waits_end(start: float, seconds: float) -> None:
+    async def wait() -> float:
+        await asyncio.sleep(seconds)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(wait(), start=start) == start + seconds
+
+
+@pytest.mark.parametrize("wait", [asyncio.sleep, lambda at: _until(at)])
+def test_a_time_that_is_not_a_number_is_refused(wait) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        run_virtual(wait(math.nan))
+    with pytest.raises(ValueError, match="not a number"):
+        run_virtual(wait(0), start=math.nan)
+
+
+async def _until(at: float) -> None:
+    async with asyncio.timeout_at(at):
+        await asyncio.Event().wait()
+
+
+def test_the_timers_of_a_page_never_go_back() -> None:
+    timers, seen = Timers(), []
+    for seconds in (1, -1, math.nan):
+        timers.set_timeout(lambda seconds=seconds: seen.append((timers.now, seconds)), seconds)
+    timers.run(5)
+    timers.run(3)
+    assert [at for at, _ in seen] == [0, 0, 1]
+    assert timers.now == 5

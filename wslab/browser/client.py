@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from wslab.browser.events import PageEvents, event_of
 from wslab.browser.widget import TargetWidget, listener_of
-from wslab.lab.loop import process_global, settle
+from wslab.lab.loop import check_until, process_global, settle
 
 __all__ = ["Browser", "Route", "RoutedWidget"]
 
@@ -147,6 +147,9 @@ class Browser(RoutedWidget):
         quiet: seconds without a report that end the wait.
         Raises TimeoutError, with advice, if no page shows this.
         """
+
+        if not isinstance(until, str):
+            check_until(until)
 
         def reached() -> object:
             if self.origin is None or until is None:

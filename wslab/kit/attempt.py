@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from wslab.kit.backoff import Attempts
 from wslab.kit.client_events import ClientEvent, Missed, Received, Refused
 from wslab.kit.keepalive import Heartbeat, task_group, watched
-from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError, decoded, encoded
+from wslab.kit.messages import OUT_OF_ORDER, Message, ResumeError, decoded, encoded, encoded_object
 from wslab.kit.outbox import Inbox, Outbox, SequenceGap
 from wslab.kit.retry import TOO_BIG, Ending, classify
 from wslab.net.address import is_loopback
@@ -90,6 +90,7 @@ class Attempt:
         self.is_silent = False  # True if the watchdog finds that the peer is dead
         self.is_reading = True  # False while the application does not take its events
         self.began: float | None = None  # when it was online
+        self._setup_size = 0  # bytes of the largest message that set it up
 
     async def run(self, url: str) -> tuple[Ending, float | None]:
         """Connect, resume, exchange messages; return how it ended, and the seconds it lasted.
@@ -121,7 +122,7 @@ class Attempt:
             return Ending("silent", f"no sign of life for {self.settings.heartbeat.limit:g} s")
         if isinstance(error, TimeoutError) and self.ws is not None and self.settings.client:
             return Ending("silent", "connected, but no answer to resume")
-        if ending.code == TOO_BIG and (key := self.outbox.too_big()) is not None:
+        if ending.code == TOO_BIG and (key := self.outbox.too_big(self._setup_size)):
             await self._emit(Refused(key, "too_big", ending.text))
             return Ending(ending.way, "a message was too big, so it is left out", code=TOO_BIG)
         return ending
@@ -146,8 +147,9 @@ class Attempt:
             events += [Refused(key, *why) for key, why in resent.refused.items()]
             events += [Received(message)] if "state" in message else []
             text = f"resumed after message {self.inbox.last}"
-        for fields in self.settings.setup(message):
-            await self.ws.send(encoded(fields))
+        for text in map(encoded_object, self.settings.setup(message)):
+            self._setup_size = max(self._setup_size, len(text.encode()))
+            await self.ws.send(text)
         await self._emit(Online(text), *events)
 
     async def _exchange(self) -> None:

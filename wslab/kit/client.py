@@ -152,6 +152,8 @@ class ReconnectingClient:
 
     async def until(self, *states: ClientState) -> None:
         """Wait until it is in one of these states; ConnectionError if it ends before."""
+        if not states or not all(isinstance(each, ClientState) for each in states):
+            raise TypeError(f"states are {states!r:.60}; name at least one, ClientState.ONLINE")
         await self._news.until(lambda: self.state in states or self._has_ended())
         if self.state not in states:
             raise ConnectionError(self.status)
@@ -180,6 +182,7 @@ class ReconnectingClient:
         self._start = asyncio.get_running_loop().time()
         self._note(ClientState.CONNECTING, "first attempt")
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._ended)
         return self
 
     async def close(self) -> None:
@@ -187,13 +190,10 @@ class ReconnectingClient:
 
         `outbox.keys` are the keys of undelivered messages; wait for `delivered` before.
         """
-        self._is_closed = True
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        if self.state is not ClientState.FAILED:
-            self._enter(ClientState.CLOSED, "by this side")
+        if self._task is not None:
+            self._is_closed = True
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -224,8 +224,10 @@ class ReconnectingClient:
             while True:
                 self._attempt = Attempt(self.settings, self.inbox, self.outbox, self._emit)
                 ending, lasted = await self._attempt.run(self.url)
-                if not ending.retry and self.renew and (url := await self.renew(ending)):
-                    self.url, ending = url, replace(ending, retry=True)
+                if not ending.retry and self.renew:
+                    self._enter(ClientState.WAITING, ending.text, ending=ending)
+                    if url := await self.renew(ending):
+                        self.url, ending = url, replace(ending, retry=True)
                 if not ending.retry:
                     self._fail(ending)
                     return
@@ -242,6 +244,10 @@ class ReconnectingClient:
         except Exception as error:  # a bug in here must not look like a quiet network
             self._fail(Ending.of_bug(error))
             raise
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            self._enter(ClientState.CLOSED, "by this side")
 
     def _fail(self, ending: Ending) -> None:
         self._enter(ClientState.FAILED, ending.text, Failed(ending), ending=ending)

@@ -5,6 +5,7 @@ It holds the messages, and how far each client has got. A `Store` keeps messages
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import threading
@@ -17,7 +18,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from wslab.kit.messages import Message, encoded
+from wslab.kit.messages import MAX_UINT, Message, encoded
 from wslab.net.clock import unguessable
 
 __all__ = ["Log", "Refusal", "Store"]
@@ -29,12 +30,12 @@ EPOCHS = 100  # earlier ones that a log remembers
 
 
 def is_number(value: object, least: int = 0) -> bool:
-    """Tell whether this is a JSON number that counts something; true is not one.
+    """Tell whether this is a JSON number that counts something, also for JavaScript.
 
-    >>> is_number(0), is_number(True), is_number(-1), is_number(1.0)
-    (True, False, False, False)
+    >>> is_number(0), is_number(True), is_number(-1), is_number(1.0), is_number(2**53)
+    (True, False, False, False, False)
     """
-    return type(value) is int and value >= least
+    return type(value) is int and least <= value <= MAX_UINT
 
 
 class Refusal(NamedTuple):
@@ -181,18 +182,24 @@ class Log:
         try:
             log = cls(value["limit"])
             log._texts.extend(encoded(message) for message in value["messages"])
-            for client, id, seq, *rest in value["seen"]:
+            for client, id, seq, *rest in value["seen"][-CLIENTS:]:
                 refused = {number: Refusal(*why) for number, *why in rest[0]} if rest else {}
+                texts = [client, *itertools.chain(*refused.values())]
+                numbers = [id, 0 if seq is None else seq, *refused]
+                if not all(isinstance(text, str) for text in texts) or not all(
+                    map(is_number, numbers)
+                ):
+                    raise ValueError(f"{client!r:.40} has seen {[id, seq, *rest]!r:.60}")
                 log._clients[client] = _Client(id, seq, refused)
             log.last = value["last"]
-            if not isinstance(value["epoch"], str):
-                raise ValueError(f"its epoch is {value['epoch']!r:.40}, not text")
             earlier = {**value.get("earlier", {}), value["epoch"]: log.last}
+            if not all(isinstance(key, str) and is_number(earlier[key]) for key in earlier):
+                raise ValueError(f"its epochs are {earlier!r:.60}, not texts with numbers")
             log._earlier = dict(list(earlier.items())[-EPOCHS:])
             numbers = [message["seq"] for message in value["messages"]][-log.limit :]
             if numbers != list(range(log.forgotten + 1, log.last + 1)) or log.forgotten < 0:
                 raise ValueError(f"its messages are not the last ones up to {log.last}")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             seen = f"{type(error).__name__} {error}"
             raise ValueError(f"this is not a dump of a log: {seen}") from None
         return log

@@ -9,15 +9,17 @@ says that more follow. Texts, and bytes of any length, stand behind their length
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 __all__ = ["OUT_OF_ORDER", "ByteReader", "Malformed", "Message", "ResumeError", "decoded"]
-__all__ += ["encoded", "merge_diff", "merge_patch", "parsed", "sized", "varuint"]
+__all__ += ["encoded", "encoded_object", "merge_diff", "merge_patch", "parsed", "sized", "varuint"]
 
 Message = dict[str, Any]  # a JSON object
 
 MAX_UINT = 2**53 - 1  # that JavaScript can count to
 OUT_OF_ORDER = 4002  # close code for a peer that said something impossible
+NESTING = 500  # levels of lists and objects; the stack of Python has room for about 900
 
 
 class ResumeError(ValueError):
@@ -43,13 +45,14 @@ def _refuse_constant(name: str) -> NoReturn:
 # Made once: json.dumps and json.loads would make a new one for every message.
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_no_bracket = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{}"]+', re.DOTALL)  # or one within a text
 
 
 def encoded(message: Any) -> str:
     """Return a message as compact JSON for the wire, a copy that nobody can change.
 
     Raises TypeError for a value that JSON does not have, such as a set. Raises ValueError for NaN,
-    a list within itself, and half of a surrogate pair (RFC 8259 §8.1).
+    a list within itself, more than 500 levels, and half of a surrogate pair (RFC 8259 §8.1).
 
     >>> encoded({"text": "你好"})
     '{"text":"你好"}'
@@ -57,22 +60,40 @@ def encoded(message: Any) -> str:
     try:
         text = _encoder.encode(message)
     except RecursionError:
-        raise ValueError("the message is nested too deeply for JSON in Python") from None
+        text = "[" * (NESTING + 1)  # deeper than that, in any case
     text.encode()  # raises for half of a surrogate pair
+    _check_depth(text)
     return text
 
 
+def encoded_object(fields: Any) -> str:
+    """Return an object without an `id` as JSON; raises as `encoded` does for anything else."""
+    if not isinstance(fields, dict):
+        raise TypeError(f"a message is a dict, for a JSON object, not a {type(fields).__name__}")
+    if "id" in fields:
+        raise ValueError("a message gets its id from the outbox: leave out the field id")
+    return encoded(fields)
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= NESTING:
+        return
+    depth = 0
+    for bracket in _no_bracket.sub("", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > NESTING:
+            raise ValueError(f"the message has more than {NESTING} levels of lists and objects")
+
+
 def parsed(data: str | bytes) -> Any:
-    """Read any JSON value; ValueError if it is not JSON in UTF-8.
+    """Read any JSON value; ValueError if it is not JSON in UTF-8, or has more than 500 levels.
 
     >>> parsed("[1, 2]")
     [1, 2]
     """
     text = data if isinstance(data, str) else data.decode()
-    try:
-        return _decoder.decode(text)
-    except RecursionError:  # a thousand brackets are too deep for Python
-        raise ValueError("the message is nested too deeply for JSON in Python") from None
+    _check_depth(text)
+    return _decoder.decode(text)
 
 
 def decoded(data: str | bytes) -> Message:

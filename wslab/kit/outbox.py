@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from wslab.kit.log import WINDOW, Refusal, is_number
-from wslab.kit.messages import Message, ResumeError, encoded
+from wslab.kit.messages import Message, ResumeError, encoded_object
 from wslab.kit.resume import Gap
 
 __all__ = ["Inbox", "Outbox", "OutboxFull", "Resent", "SequenceGap"]
@@ -126,13 +126,11 @@ class Outbox:
     def add(self, fields: Mapping[str, Any]) -> int:
         """Take a message to send; return its key.
 
-        Raises OutboxFull, ValueError for an `id`, and TypeError or ValueError like `encoded`.
+        Raises OutboxFull, and TypeError or ValueError as `encoded_object` does.
         """
         if len(self._held) >= self.limit:
             raise OutboxFull(f"{self.limit} messages wait for their acknowledgement: try later")
-        if "id" in fields:
-            raise ValueError(f"the outbox numbers messages: leave out id={fields['id']!r:.40}")
-        text = encoded(fields)
+        text = encoded_object(fields)
         self._added += 1
         self._held.append((self._added, text))
         return self._added
@@ -184,19 +182,20 @@ class Outbox:
         refused = {key: refusals[id] for id, key in dropped if id in refusals}
         return Resent([key for _, key in dropped if key not in refused], refused, [])
 
-    def too_big(self) -> int | None:
+    def too_big(self, other: int = 0) -> int | None:
         """Give up the largest message that was sent on this connection; return its key, if any.
 
         Use it if the server has closed with 1009, because a message exceeds its limit. The largest
-        one exceeds it in any case, and messages that took effect are smaller.
+        one exceeds it in any case, and messages that took effect are smaller. other: bytes of the
+        largest message that was sent beside these. If that is the largest, none is given up.
         """
-        sent = list(islice(self._held, self._sent))
-        if not sent:
+        sizes = [len(text.encode()) for _, text in islice(self._held, self._sent)]
+        if not sizes or max(sizes) < other:
             return None
-        largest = max(sent, key=lambda each: len(each[1].encode()))
-        self._held.remove(largest)
+        key, _ = self._held[at := sizes.index(max(sizes))]
+        del self._held[at]
         self._sent, self._tried = self._sent - 1, self._tried - 1
-        return largest[0]
+        return key
 
     def _drop(self, count: int) -> list[tuple[int, int]]:
         """Forget the first messages; return their ids and keys."""
@@ -209,7 +208,7 @@ class Outbox:
 
 
 def _refusals(value: object) -> Iterator[tuple[int, Refusal]]:
-    for each in value if isinstance(value, list) else [value]:
+    for each in value if isinstance(value, list) else [None]:
         if not isinstance(each, dict) or not is_number(each.get("id"), 1):
             raise ResumeError("bad resumed", f"refused has {each!r:.40}, not an object with an id")
         yield each["id"], Refusal(str(each.get("error", "")), str(each.get("text", "")))

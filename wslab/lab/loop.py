@@ -14,7 +14,7 @@ from wslab.net.realtime.choice import is_chosen
 from wslab.net.realtime.host import crew, lead_into_memory
 
 __all__ = ["LabThread", "LoopStalled", "NoThread", "lab_global", "lab_thread", "process_global"]
-__all__ += ["run", "settle"]
+__all__ += ["check_until", "run", "settle"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,12 @@ def run(coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T
     return lab_thread("servers").run(coroutine, timeout)
 
 
+def check_until(until: object) -> None:
+    """Raise TypeError unless this is something to wait for; a condition's result is not."""
+    if isinstance(until, bool) or not (until is None or isinstance(until, int) or callable(until)):
+        raise TypeError(f"until is {until!r:.60}; give a number, or a function: lambda: ...")
+
+
 async def settle(
     activity: Callable[[], object],
     until: int | Callable[[], object] | None,
@@ -68,6 +74,7 @@ async def settle(
     within: seconds to wait for that, then TimeoutError with everything that was seen.
     quiet: seconds without activity that end the wait.
     """
+    check_until(until)
     end = now() + within
     condition = until if callable(until) else lambda: len(seen()) >= (until or 0)
     while not condition():

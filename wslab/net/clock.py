@@ -75,7 +75,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     """Run a coroutine in virtual time and return its result; `loop.time()` begins at start.
 
     It works in a cell too, and on a perfect network in memory; `simulate` has faults.
-    Raises RuntimeError if everything waits for something that is not time.
+    Raises ValueError for NaN, and RuntimeError if everything waits for something that is not time.
 
     >>> async def a_day():
     ...     await asyncio.sleep(86_400)
@@ -83,6 +83,9 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     >>> run_virtual(a_day())
     86400.0
     """
+    if start != start:
+        coroutine.close()
+        raise ValueError("start is not a number (NaN): give seconds, such as 0.0")
     return SimulatedLoop(start=start).run(coroutine)
 
 
@@ -96,9 +99,12 @@ class Timers:
         self._cleared: set[int] = set()
 
     def set_timeout(self, function: Callable[[], object], seconds: float) -> int:
-        """Call a function once, after some seconds; return a number to clear it with."""
+        """Call a function once, after some seconds; return a number to clear it with.
+
+        A browser takes a negative number, and NaN, as 0.
+        """
         number = next(self._numbers)
-        heapq.heappush(self._waiting, (self.now + seconds, number, function))
+        heapq.heappush(self._waiting, (self.now + max(0.0, seconds), number, function))
         return number
 
     def clear_timeout(self, number: int | None) -> None:
@@ -108,11 +114,11 @@ class Timers:
             self._cleared.add(number)
 
     def run(self, until: float) -> None:
-        """Let time pass until this many seconds since the start."""
+        """Let time pass until this many seconds since the start; it never goes back."""
         while self._waiting and self._waiting[0][0] <= until:
             self.now, number, function = heapq.heappop(self._waiting)
             if number in self._cleared:
                 self._cleared.discard(number)
             else:
                 function()
-        self.now = until
+        self.now = max(self.now, until)

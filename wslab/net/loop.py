@@ -113,7 +113,9 @@ class SimulatedLoop(MemoryLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *arguments: Any, **options: Any
     ) -> asyncio.TimerHandle:
-        """Call at a time, as asyncio does. Another thread may not."""
+        """Call at a time; ValueError for NaN, which no clock reaches. Another thread may not."""
+        if math.isnan(when):
+            raise ValueError("a time to wait for is not a number (NaN)")
         self._check_thread()
         return super().call_at(when, callback, *arguments, **options)
 

@@ -70,12 +70,12 @@ class ServerEndpoint(Endpoint):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the server."""
         super().connection_made(transport)
-        self.server.connections[self] = None
+        self.server.open[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended."""
         super().connection_lost(exc)
-        self.server.connections.pop(self, None)
+        self.server.open.pop(self, None)
         if self.connection is None:
             self.server.record(self.number, *self._never_opened())
             return
@@ -152,15 +152,15 @@ class ScratchServer(BaseServer):
 
     def activity(self) -> object:
         """Return a value that changes with everything that happens."""
-        return super().activity(), sum(endpoint.reads for endpoint in list(self.connections))
+        return super().activity(), sum(endpoint.reads for endpoint in self.connections)
 
     async def _close(self) -> None:
         assert self._server is not None  # set by _open()
         self._server.close()
-        for endpoint in list(self.connections):
+        for endpoint in self.connections:
             if endpoint.connection is None:
                 endpoint.transport.abort()
-        await asyncio.gather(*(endpoint.close(1001) for endpoint in list(self.connections)))
+        await asyncio.gather(*(endpoint.close(1001) for endpoint in self.connections))
         if self._handlers:
             await asyncio.wait(self._handlers)
 

@@ -106,6 +106,17 @@ class TestEvents:
             ]
             assert server.connections == {}
 
+    async def test_what_a_cell_gets_is_a_snapshot(self):
+        """It does not grow in the cell's hands, and the cell cannot change the record through it."""
+        async with lab.serve(lab.echo) as server:
+            async with connect(server.url):
+                first = await server.settle(1)
+                server.connections.clear()
+                assert len(server.connections) == 1
+            server.events.clear()
+            assert [event.kind for event in await server.settle(2)] == ["open", "close"]
+            assert [event.kind for event in first] == ["open"]
+
     async def test_a_refused_origin(self):
         async with lab.serve(lab.echo, origins=["https://ours.example"]) as server:
             with pytest.raises(InvalidStatus):

@@ -156,8 +156,11 @@ class ChatClient:
 
         wanted: a condition, a text, or a number of messages, at least 1. within: seconds to wait.
         Raises TimeoutError after that, with the messages so far, ConnectionError if the connection
-        ends before, and ValueError for a number below 1.
+        ends before, ValueError for a number below 1, and TypeError
+        for anything else, such as a condition's result.
         """
+        if isinstance(wanted, bool) or not (isinstance(wanted, (int, str)) or callable(wanted)):
+            raise TypeError(f"wanted is {wanted!r:.60}; give a number, a text or a function")
         if isinstance(wanted, int) and wanted < 1:
             raise ValueError(f"wanted is {wanted} messages; until() needs at least 1")
         try:

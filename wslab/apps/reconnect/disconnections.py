@@ -94,7 +94,7 @@ class Scene:
         """Do something to every connection of the server, on its thread."""
 
         async def each() -> None:
-            for connection in list(self.server.connections):
+            for connection in self.server.connections:
                 done = do(connection)
                 if isinstance(done, Awaitable):
                     await done

@@ -3,6 +3,7 @@
 // is the same in Python, and tests/kit/twins.json holds for both.
 
 const WINDOW = 1000; // messages that may be on the way, because a server remembers no more answers
+const NESTING = 500; // levels that a server reads
 
 /** A message of the server got lost on the way; connect and resume again. */
 export class SequenceGap extends Error {}
@@ -11,6 +12,25 @@ const isNumber = (value, least = 0) => Number.isSafeInteger(value) && value >= l
 
 function check(holds, what) {
   if (!holds) throw new Error(`the server said something impossible: ${what}`);
+}
+
+export const sizeOf = (text) => new TextEncoder().encode(text).length; // bytes
+
+/** Return a message as JSON that any server can read; an Error says what is wrong with it. */
+export function encoded(fields) {
+  const levels = new Map(); // of the objects and lists
+  const text = JSON.stringify(fields, function (name, value) {
+    const level = (levels.get(this) ?? 0) + 1;
+    if (Object(value) === value) levels.set(value, level);
+    if (levels.get(value) > NESTING) throw new Error(`a message has more than ${NESTING} levels of lists and objects`);
+    if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${name} is ${value}, which JSON does not have`);
+    if ([name, value].some((one) => typeof one === "string" && /\p{Surrogate}/u.test(one)))
+      throw new Error("a text has half of a surrogate pair, which UTF-8 does not have");
+    return value;
+  });
+  if (!text?.startsWith("{")) throw new Error("a message is an object");
+  if ("id" in fields) throw new Error("a message gets its id from the outbox");
+  return text;
 }
 
 /** How far the client has got with the server's messages. */
@@ -27,7 +47,7 @@ export class Inbox {
   }
 
   /** Go on where the server does; return null, the number of lost messages, or "epoch". */
-  resumed({ epoch, after, gap }) {
+  resumed({ epoch, after, gap = null }) {
     check(typeof epoch === "string" && isNumber(after), `resumed after ${after}`);
     check(gap === null || gap === "epoch" || isNumber(gap), `gap ${gap}`);
     if (this.epoch !== null && gap === null && this.last !== null) {
@@ -39,8 +59,8 @@ export class Inbox {
   }
 
   /** Tell whether a message is new; one without a number always is. */
-  receive({ seq }) {
-    if (seq === undefined) return true;
+  receive({ seq = null }) {
+    if (seq === null) return true;
     check(isNumber(seq, 1) && this.last !== null, `seq ${seq}`);
     if (seq > this.last + 1) throw new SequenceGap(`message ${seq} came after ${this.last}`);
     if (seq <= this.last) return false;
@@ -55,7 +75,7 @@ export class Outbox {
   constructor({ saved = null } = {}) {
     this.limit = WINDOW; // how many messages it holds
     this.acked = saved?.acked ?? 0; // the highest id that was answered; the next one comes first
-    this.held = saved?.held ?? []; // {key, text}, in order; text: JSON without the id
+    this.held = [...(saved?.held ?? [])]; // {key, text}, in order; text: JSON without the id
     this.added = saved?.added ?? 0; // keys that were given out
     this.tried = saved?.tried ?? 0; // how many of those held were sent, on any connection
     this.sent = 0; // … on this one
@@ -63,7 +83,7 @@ export class Outbox {
 
   save() {
     const { acked, held, added, tried } = this;
-    return { acked, held, added, tried };
+    return { acked, held: [...held], added, tried };
   }
 
   /** The keys of the messages that it holds. */
@@ -74,8 +94,7 @@ export class Outbox {
   /** Take a message to send; return its key, which stays the same whatever its id will be. */
   add(fields) {
     if (this.held.length >= this.limit) throw Object.assign(new Error(`${this.limit} messages wait to be sent: try later`), { name: "OutboxFull" });
-    if ("id" in fields) throw new Error("a message gets its id from the outbox");
-    this.held.push({ key: this.added + 1, text: JSON.stringify(fields) });
+    this.held.push({ key: this.added + 1, text: encoded(fields) });
     return ++this.added;
   }
 
@@ -120,10 +139,11 @@ export class Outbox {
   }
 
   /** The server has closed with 1009. Give up the largest message that was sent on this connection,
-   *  which exceeds its limit in any case; return its key, or null. */
-  tooBig() {
-    const sizes = this.held.slice(0, this.sent).map(({ text }) => new TextEncoder().encode(text).length);
-    if (!sizes.length) return null;
+   *  which exceeds its limit in any case; return its key, or null. other: bytes of the largest
+   *  message that was sent beside these. If that is the largest, none is given up. */
+  tooBig(other = 0) {
+    const sizes = this.held.slice(0, this.sent).map(({ text }) => sizeOf(text));
+    if (!sizes.length || Math.max(...sizes) < other) return null;
     [this.sent, this.tried] = [this.sent - 1, this.tried - 1];
     return this.held.splice(sizes.indexOf(Math.max(...sizes)), 1)[0].key;
   }

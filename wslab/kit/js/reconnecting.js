@@ -2,7 +2,7 @@
 // as far as a script can do that. It cannot ping, so it asks with a message. It does not learn why a
 // handshake failed. And its close() may take a minute on a dead connection.
 
-import { Inbox, Outbox } from "./outbox.js";
+import { Inbox, Outbox, encoded, sizeOf } from "./outbox.js";
 import { FINAL_CODES, FINAL_STATUSES, PHRASES, TOO_BIG, Watchdog, delay } from "./policies.js";
 
 const DEFAULTS = {
@@ -79,6 +79,7 @@ export class ReconnectingWebSocket {
     this.socket = socket;
     this.isPlain = this.wasOpen = false;
     this.began = null; // when it was online
+    this.setupSize = 0; // bytes of the largest message that set it up
     this.timer = setTimeout(() => this.abandon(this.phrases.noAnswer), this.openTimeout);
     socket.onopen = () => {
       this.wasOpen = true;
@@ -115,7 +116,7 @@ export class ReconnectingWebSocket {
     const { wasOpen } = this;
     this.detach();
     const { phrases } = this;
-    const key = code === TOO_BIG ? this.outbox.tooBig() : null;
+    const key = code === TOO_BIG ? this.outbox.tooBig(this.setupSize) : null;
     if (key !== null) this.onrefused(key, { error: "too_big", text: phrases.final(code, reason) });
     else if (FINAL_CODES[code]) return this.giveUp(code, phrases.final(code, reason));
     this.lost(wasOpen ? phrases.closed(code, reason) : phrases.noConnection);
@@ -201,7 +202,16 @@ export class ReconnectingWebSocket {
     this.watchdog = new Watchdog(this.heartbeat);
     this.onresumed(message, recovery);
     for (const [key, why] of recovery.refused) this.onrefused(key, why);
-    for (const fields of this.setup(message)) this.socket.send(JSON.stringify(fields));
+    let texts;
+    try {
+      texts = Array.from(this.setup(message), encoded);
+    } catch (error) {
+      return this.end("failed", error.message); // it would fail again
+    }
+    for (const text of texts) {
+      this.setupSize = Math.max(this.setupSize, sizeOf(text));
+      this.socket.send(text);
+    }
     this.enter("online", text);
     this.flush();
   }

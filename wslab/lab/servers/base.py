@@ -58,8 +58,7 @@ def check_options(options: Iterable[str], allowed: Iterable[str]) -> None:
 class BaseServer(Listener):
     """A server on the lab's server thread; the subclass chooses the protocol.
 
-    events: the newest events in order, at most `Events.LIMIT`. connections: the open connections;
-    each has a `transport`. replaced: True if it replaced a running server of its name.
+    replaced: True if it replaced a running server of its name.
     """
 
     kind = "server"
@@ -68,10 +67,10 @@ class BaseServer(Listener):
 
     def __init__(self, name: str, host: str) -> None:
         super().__init__(name, host, lab_thread("servers"))
-        self.events = Events()
+        self._events = Events()
         self._errors: list[HandlerError] = []
         self._errors_shown = 0  # how many of them `unseen_errors` has returned
-        self.connections: dict[Any, None] = {}  # a set that keeps its order
+        self.open: dict[Any, None] = {}  # the live `connections`; a set that keeps its order
         self.numbers = itertools.count(1)
         self.replaced = False
         self._activity = 0
@@ -83,6 +82,16 @@ class BaseServer(Listener):
     def url(self) -> str:
         """The URL for clients; RuntimeError if it is stopped."""
         return f"{self.scheme}://{authority(reachable(self.host), self.port)}/"
+
+    @property
+    def events(self) -> Events:
+        """The newest events in order, at most `Events.LIMIT`; a copy, as they are now."""
+        return Events(self._events)
+
+    @property
+    def connections(self) -> dict[Any, None]:
+        """The connections that are open now, in order; each has a `transport`."""
+        return self.open.copy()
 
     @property
     def errors(self) -> list[HandlerError]:
@@ -118,7 +127,7 @@ class BaseServer(Listener):
         """
         await self._check_loop()
         try:
-            await settle(self.activity, until, lambda: self.events, within=within, quiet=quiet)
+            await settle(self.activity, until, lambda: self._events, within=within, quiet=quiet)
         finally:
             await self._check_loop()
         return self.events
@@ -169,7 +178,7 @@ class BaseServer(Listener):
 
     def record(self, connection: int, kind: str, text: str) -> None:
         """Add an event; the oldest ones go when there are too many."""
-        self.events.add(Record(connection, kind, text))
+        self._events.add(Record(connection, kind, text))
         self.touch()
 
     async def run_handler(
@@ -240,7 +249,7 @@ class BaseServer(Listener):
         closed.cancel()
 
     def _cut_off(self) -> None:
-        for connection in list(self.connections):
+        for connection in self.connections:
             connection.transport.abort()
         for task in list(self._handlers):
             task.cancel()

@@ -58,7 +58,7 @@ class RecordedConnection(ServerConnection):
         """Number the connection (asyncio's callback)."""
         super().connection_made(transport)
         self.number = next(self.lab.numbers)
-        self.lab.connections[self] = None
+        self.lab.open[self] = None
 
     def data_received(self, data: bytes) -> None:
         """Note that the server is not idle, and limit its replies (asyncio's callback)."""
@@ -77,7 +77,7 @@ class RecordedConnection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Record how the connection ended (asyncio's callback)."""
         super().connection_lost(exc)
-        self.lab.connections.pop(self, None)
+        self.lab.open.pop(self, None)
         if self.response is None:
             self.lab.record(self.number, "gone", "left before the opening handshake was done")
         elif self.response.status_code != 101:

@@ -39,7 +39,7 @@ _logger.setLevel(logging.CRITICAL + 1)
 class WebServer(BaseServer):
     """An HTTP server of the lab; made by `serve_app`.
 
-    connections: those with a request that is being answered.
+    Its connections are those with a request that is being answered.
     """
 
     scheme = "http"
@@ -78,7 +78,7 @@ class WebServer(BaseServer):
             nonlocal response
             response = await _respond(request, handler)
 
-        self.connections[protocol] = None
+        self.open[protocol] = None
         self.touch()
         try:
             if not await self.run_handler(number, work):
@@ -88,7 +88,7 @@ class WebServer(BaseServer):
                 raise ConnectionResetError("the client left before its answer was complete")
             status = response.status
         finally:
-            self.connections.pop(protocol, None)
+            self.open.pop(protocol, None)
             self.record(number, "request", f"{request.method} {request.path[:SHOWN]} {status}")
         if isinstance(response, web.HTTPException):
             raise response
@@ -97,8 +97,8 @@ class WebServer(BaseServer):
     def _cut_off(self) -> None:
         # Also those that wait for their next request; and a handler may outlive its connection.
         server = self._runner.server if self._runner is not None else None
-        known = [*self.connections, *(server.connections if server is not None else ())]
-        self.connections = {one: None for one in known if one.transport is not None}
+        known = [*self.open, *(server.connections if server is not None else ())]
+        self.open = {one: None for one in known if one.transport is not None}
         super()._cut_off()
 
     async def _open(self, listener: socket.socket) -> None:

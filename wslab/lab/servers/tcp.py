@@ -31,14 +31,14 @@ class TcpServer(BaseServer):
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = next(self.numbers)
-        self.connections[writer] = None
+        self.open[writer] = None
         self.record(number, "open", "")
         try:
             await self.run_handler(number, self.handler, reader, writer)
         except asyncio.CancelledError:
             pass  # stop() did it; asyncio of Python 3.11 would print it as an error
         finally:
-            self.connections.pop(writer, None)
+            self.open.pop(writer, None)
             writer.close()
             self.record(number, "close", "")
 

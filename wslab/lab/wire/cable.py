@@ -85,7 +85,7 @@ class Cable(Listener):
         quiet: seconds without traffic that end the wait.
         """
         tape = self.tape
-        condition = (lambda: tape.count >= until) if isinstance(until, int) else until
+        condition = (lambda: tape.count >= until) if type(until) is int else until
 
         def activity() -> object:
             return object() if self._is_late() else tape.activity()  # object() differs every time

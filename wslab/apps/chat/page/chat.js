@@ -81,9 +81,15 @@ export class Chat {
   setName(text) {
     this.attempt(() => {
       this.checkSize(text);
+      const { naming } = this;
       this.naming = { key: null, text };
-      const key = this.connection.send({ type: "setName", text });
-      if (this.naming) this.naming.key = key; // without resume it has been acknowledged already
+      try {
+        const key = this.connection.send({ type: "setName", text });
+        if (this.naming) this.naming.key = key; // without resume it has been acknowledged already
+      } catch (error) {
+        this.naming = naming; // it was not sent
+        throw error;
+      }
     });
   }
 
