@@ -98,6 +98,34 @@ def test_nothing_overlaps_whatever_comes(page, server):
     assert server.errors == []
 
 
+# Draws a picture with and without a comment, in the middle of its way, and returns the rows that
+# are different.
+DRAWN_ROWS = """async (text) => {
+    const { Flights } = await import("/static/danmaku.js");
+    const pictures = [[{ text }], []].map((comments) => {
+        const canvas = document.body.appendChild(document.createElement("canvas"));
+        Object.assign(canvas.style, { width: "400px", height: "104px" });
+        const flights = new Flights(canvas);
+        flights.draw(1, [{ text: "a lane above" }]);
+        flights.draw(1, comments);
+        flights.draw(4, []);
+        return flights.pen.getImageData(0, 0, canvas.width, canvas.height);
+    });
+    const rows = new Set();
+    pictures[0].data.forEach((value, at) => {
+        if (value !== pictures[1].data[at]) rows.add(Math.floor(at / 4 / pictures[0].width));
+    });
+    return [...rows];
+}"""
+
+
+def test_piled_up_accents_stay_in_their_lane(page, server):
+    open_page(page, server)
+    rows = page.evaluate(DRAWN_ROWS, "a" + "\u0301" * 20)
+    assert rows
+    assert 26 <= min(rows) <= max(rows) < 52
+
+
 def test_a_message_per_picture_at_most(page, server):
     open_page(page, server, COUNT)
     wait_until(page, "counted.messages > 5")

@@ -41,7 +41,8 @@ def _head(value: SequenceDiagram, place: int) -> str:
     is_last = place + 1 == len(value.names)
     if value.pairs:
         align, gap = ("right", "" if is_last else _GAP) if place % 2 else ("left", "")
-        return f'<th style="text-align: {align}; padding: 0; min-width: 130px">{name}</th>{gap}'
+        least = f"min-width: {260 // len(value.names)}px"
+        return f'<th style="text-align: {align}; padding: 0; {least}">{name}</th>{gap}'
     return f'<th colspan="2" style="text-align: left; padding: 0 8px 0 0">{name}</th>'
 
 

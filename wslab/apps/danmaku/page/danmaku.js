@@ -98,13 +98,18 @@ export class Flights {
     for (const { text, isOwn, width, lane, start } of this.flying) {
       const x = this.stage.leftEdge(start, width, now);
       const y = lane * LANE + 19;
+      pen.save();
+      pen.beginPath();
+      pen.rect(x - 4, lane * LANE, width, LANE); // accents may be piled up over other lanes
+      pen.clip();
       pen.lineWidth = 3;
       pen.strokeStyle = "#000000b0";
       pen.strokeText(text, x, y);
       pen.fillText(text, x, y);
       pen.lineWidth = 1.5;
       pen.strokeStyle = pen.fillStyle;
-      if (isOwn) pen.strokeRect(x - 4, y - 18, width - 4, LANE - 3);
+      if (isOwn) pen.strokeRect(x - 3, y - 18, width - 5, LANE - 3);
+      pen.restore();
     }
     this.pictures += 1;
   }
