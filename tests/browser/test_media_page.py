@@ -149,13 +149,11 @@ def test_backpressure_in_a_page(page, server):
         return found;
     }"""
     found = page.evaluate(measure, [cable.url, 300])
-    print(found)
     assert found["send, at once"] == 300
     assert found["send, when the last one is there"] == 1
     for way in ("send, while bufferedAmount is small", "WebSocketStream, writing"):
-        assert 1 < found[way] < 250
-    assert found["onmessage, reading slowly"] > 250  # 290, unless the machine is busy
-    assert found["WebSocketStream, reading slowly"] < 250
+        assert 1 < found[way] < 300  # a third, unless the machine is busy
+    assert found["WebSocketStream, reading slowly"] < found["onmessage, reading slowly"] <= 290
     cable.stop_now()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -20,12 +21,11 @@ from .tools import SETS, Wrong, answer_of, answers, solutions, solved_source, sp
 LESSONS = {one.name: one.lesson for one in all_sets()}
 TASKS = [task for one in all_sets() for task in one.tasks.values()]
 FORMS = {task.form: task for task in TASKS}.values()  # one task of each form of an answer
-SEEDS = [
-    0,
-    *(pytest.param(n, marks=pytest.mark.untraced) for n in (1, 2, 77, 1902, 1903, 1904, 1905)),
-]
+# The notebooks with the solutions prove the seeds of grading, each for its own tasks.
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.untraced) for seed in (1, 1902, 1908))]
 GRADED = 1902  # one of the seeds that grading uses
 LIMIT = 0.4  # seconds for an answer that never ends
+PATIENCE = 45  # seconds for one that does, because a busy machine is slow
 
 each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
 
@@ -94,7 +94,7 @@ def test_hints_hold_no_solution(task: Task) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_right_answer_is_right(task: Task, seed: int) -> None:
     answer = answer_of(solutions(LESSONS[task.set]), task)
-    verdict = task.judge(answer, seed=seed)
+    verdict = task.judge(answer, seed=seed, seconds=PATIENCE)
     assert verdict.solved, verdict
 
 
@@ -122,11 +122,13 @@ def test_there_are_at_least_three_wrong_answers(task: Task) -> None:
 def test_a_wrong_answer_is_refused(
     task: Task, wrong: Wrong, request: pytest.FixtureRequest
 ) -> None:
+    seeds, seconds = (0, GRADED), PATIENCE
     if wrong.outcome is Outcome.TIMED_OUT:
         request.getfixturevalue("tidy")
-    for seed in (0,) if wrong.outcome is Outcome.TIMED_OUT else (0, GRADED):
+        seeds, seconds = (0,), 9  # nearly all of them meet a limit of the check itself
+    for seed in seeds:
         answer = spoiled(LESSONS[task.set], task, wrong)  # some count their calls
-        verdict = task.judge(answer, seed=seed)
+        verdict = task.judge(answer, seed=seed, seconds=seconds)
         assert not verdict.solved, wrong.name
         assert wrong.says in repr(verdict), verdict
         assert len(repr(verdict)) < 3000, "a verdict fits on a page"
@@ -227,11 +229,13 @@ def test_a_result_of_the_wrong_type_is_wrong(task: Task, result: Any) -> None:
     assert verdict.message
 
 
-@each_task
 @pytest.mark.parametrize(
-    "answer",
-    [42, None, "key", ..., lambda: 1, lambda *, x: 1],
-    ids=["42", "None", "key", "...", "no argument", "by name only"],
+    ("task", "answer"),
+    [
+        *((task, 42) for task in TASKS),
+        *itertools.product(FORMS, [None, "key", ..., lambda: 1, lambda *, x: 1]),
+    ],
+    ids=lambda value: getattr(value, "id", None),
 )
 def test_an_answer_of_the_wrong_type_is_wrong(task: Task, answer: Any) -> None:
     verdict = task.judge(answer)
@@ -241,4 +245,5 @@ def test_an_answer_of_the_wrong_type_is_wrong(task: Task, answer: Any) -> None:
 
 @pytest.mark.parametrize("task", FORMS, ids=lambda task: task.form)
 def test_checks_go_on_after_all_that(task: Task) -> None:
-    assert task.judge(answer_of(solutions(LESSONS[task.set]), task)).solved
+    answer = answer_of(solutions(LESSONS[task.set]), task)
+    assert task.judge(answer, seconds=PATIENCE).solved

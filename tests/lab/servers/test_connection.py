@@ -107,7 +107,7 @@ class TestEvents:
             assert server.connections == {}
 
     async def test_what_a_cell_gets_is_a_snapshot(self):
-        """It does not grow in the cell's hands, and the cell cannot change the record through it."""
+        """It does not grow in the cell's hands, and the cell cannot change the record."""
         async with lab.serve(lab.echo) as server:
             async with connect(server.url):
                 first = await server.settle(1)
