@@ -111,7 +111,7 @@ DRAWN_ROWS = """async (text) => {
         flights.draw(1, [{ text: "a lane above" }]);
         flights.draw(1, comments);
         flights.draw(4, []);
-        return flights.pen.getImageData(0, 0, canvas.width, canvas.height);
+        return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     });
     const rows = new Set();
     pictures[0].data.forEach((value, at) => {

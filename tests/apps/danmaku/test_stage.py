@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
+from math import nan
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -156,6 +157,14 @@ def test_the_page_never_overlaps_either(node: Path) -> None:
             for pair in combinations(members, 2):
                 assert overlap(*pair, width=options["width"], seconds=options["seconds"]) < 1e-9
     assert seen[None] > 100
+
+
+@pytest.mark.parametrize(("start", "width"), [(nan, 1), (0, nan), (0, -1)])
+def test_what_is_not_a_place_is_refused(start: float, width: float) -> None:
+    stage = Stage(800, seconds=5, lanes=1)
+    with pytest.raises(ValueError, match="no width is negative"):
+        stage.place(start, width)
+    assert stage.place(0, 1) == 0
 
 
 def test_where_a_comment_is() -> None:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from math import inf
 from random import Random
 from typing import NamedTuple
 
@@ -127,7 +128,7 @@ class Stage:
         self._lanes: list[tuple[float, float] | None] = [
             None
         ] * lanes  # start and width of the last
-        self._latest: float | None = None
+        self._latest = -inf  # the start of the last comment
 
     def place(self, start: float, width: float) -> int | None:
         """Put a comment into the first lane that is free at its start; None if there is none.
@@ -135,7 +136,7 @@ class Stage:
         Only the last comment of a lane matters, because its distance covers those before it.
         Raises ValueError if an earlier call had a later start, or if the width is negative.
         """
-        if width < 0 or (self._latest is not None and start < self._latest):
+        if not (width >= 0 and start >= self._latest):  # not a number, perhaps
             raise ValueError(
                 f"a comment of width {width} starts at {start} s, after one at {self._latest} s: "
                 "no width is negative, and comments come in the order of their starts"
