@@ -117,14 +117,13 @@ def simulate(
     with own_stop(), _chance(seed), _steady_garbage(), _logged(errors):
         loop = SimulatedLoop(network, limit=within)
         loop.set_exception_handler(lambda _, context: errors.append(_error_of(context)))
-        schedule = Schedule(planned, loop)
-        schedule.plan()
+        Schedule(planned, loop).plan()
         try:
             value = loop.run(main() if callable(main) else main)
         except (Exception, SystemExit, asyncio.CancelledError) as raised:
             error = raised
         gc.collect()  # what nobody has awaited is reported now
-    return Run(seed, schedule.faults, value, error, loop.ended_at, tuple(errors), network.recording)
+    return Run(seed, planned, value, error, loop.ended_at, tuple(errors), network.recording)
 
 
 def _planned(faults: Iterable[Fault] | Dice, seed: int) -> tuple[Fault, ...]:
