@@ -5,6 +5,7 @@
 PYTHON      ?= python3
 LAB_ARGS    ?=
 SOAK_ROUNDS ?= 10
+SEED        ?= $(shell date +%Y%m%d)
 LESSON      ?= 00_start_here
 DIR         ?= classroom
 WORKERS     ?= 3
@@ -18,7 +19,7 @@ PY   := $(BIN)/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-code test-code-again test-notebooks soak lint check \
+.PHONY: help lab test test-code test-code-again test-notebooks shuffled soak lint check \
     record bench exercises classroom cheatsheet slides lite site constraints clean
 
 help: ## this list
@@ -49,6 +50,10 @@ test-notebooks: $(VENV)/.dev
 	    WSLAB_NETWORK=$$network $(PY) -m pytest -n $(WORKERS) --dist loadfile --durations=20 \
 	        --nbval $(NOTEBOOKS) || [ $$? = 5 ] || status=1; \
 	done; exit $$status
+
+shuffled: $(VENV)/.dev ## the quick tests in a random order (SEED=20301231; without it, the day's)
+	@echo "== SEED=$(SEED)"
+	WSLAB_SHUFFLE=$(SEED) $(DEV_MODE) $(PY) -m pytest -m "not slow"
 
 lint: $(VENV)/.dev ## format, lint, types
 	$(PY) -m ruff format --check .

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -44,6 +45,12 @@ INTEROP = ROOT / "tests" / "interop"
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
     """Tell xdist who gives out the tests."""
     return OneByOne(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Shuffle the tests if WSLAB_SHUFFLE has a seed: `make shuffled`."""
+    if seed := os.environ.get("WSLAB_SHUFFLE"):
+        random.Random(seed).shuffle(items)
 
 
 @pytest.hookimpl(wrapper=True)

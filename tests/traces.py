@@ -1,4 +1,4 @@
-"""What the tests of a process share. A test that leaves it changed decides how others end."""
+"""Tests of one process share its state. A test that leaves it changed decides how others end."""
 
 from __future__ import annotations
 
