@@ -726,6 +726,40 @@ class TestClosing:
         await turn()
         assert [str(error) for error in errors] == ["no"]
 
+    @pytest.mark.parametrize("code", [0, 1005, 1006, 2999, 99_999])
+    async def test_an_impossible_close_does_nothing(self, code: int) -> None:
+        bench = Bench()
+        one = bench.add()
+        with pytest.raises(ValueError, match="may not be sent"):
+            bench.hub.close(one, code)
+        bench.say("a")
+        await turn()
+        assert (one.take(), one.closed) == ([["a"]], [])
+
+    @pytest.mark.parametrize("kept", [None, ZeroDivisionError])
+    async def test_a_policy_that_fails_costs_nobody_else_a_message(self, kept: Any) -> None:
+        loop, errors = asyncio.get_running_loop(), []
+        loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+
+        def fail(waiting: list[Outgoing]) -> Any:
+            if kept is None:
+                return None
+            raise kept
+
+        hub = Hub(backlog=10, untouched=0, when_full=fail)
+        slow, other = Connection(), Connection()
+        hub.add(slow)
+        slow.fill()
+        hub.add(other)
+        await turn()
+        for text in "abcde":
+            hub.send(slow, text)
+            hub.send(other, text)
+            await turn()
+        assert other.take() == [["a"], ["b"], ["c"], ["d"], ["e"]]
+        assert errors
+        assert slow.closed  # because nothing was left out
+
     async def test_a_callback_that_fails_costs_nobody_else_a_message(self) -> None:
         loop, errors = asyncio.get_running_loop(), []
         loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))

@@ -181,6 +181,28 @@ class TestMistakes:
             serve_app(broken, name="one")
         assert (first.is_running, first.port) == (True, port)
 
+    @pytest.mark.parametrize(
+        "option",
+        [
+            *({name: value} for name in ("open_timeout", "ping_interval") for value in ("1", -1)),
+            {"close_timeout": float("nan")},
+            *({"max_size": value} for value in (-1, "1", 1.5, (1, 2, 3), True)),
+            *({name: "1"} for name in ("max_queue", "write_limit")),
+            *({name: "chat"} for name in ("origins", "extensions", "subprotocols")),
+            *({name: 5} for name in ("process_request", "process_response", "select_subprotocol")),
+            *({"ssl": value} for value in (True, "x")),
+            *({"create_connection": value} for value in (int, 5)),
+        ],
+        ids=repr,
+    )
+    def test_an_option_that_cannot_work(self, option):
+        """The library would notice it only when a client comes."""
+        first = lab.serve(lab.echo)
+        (name,) = option
+        with pytest.raises(ValueError, match=f"^{name} is .*, it must be .*, or None$"):
+            lab.serve(lab.echo, **option)
+        assert first.is_running
+
     def test_the_likely_option_is_named(self):
         with pytest.raises(TypeError, match=r"^a server has no option 'prot': did you mean 'port'"):
             lab.serve(lab.echo, prot=8000)

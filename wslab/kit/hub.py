@@ -26,6 +26,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from wslab.kit.line import Line, Outgoing, Stream, WhenFull, drop_member, keep_latest, thin_out
+from wslab.protocol.close import CloseCode
 
 __all__ = ["TRY_AGAIN_LATER", "Hub", "drop_member", "keep_latest", "thin_out"]
 
@@ -195,7 +196,10 @@ class Hub:
         """Send the messages that wait for this member, and close its connection, without delay.
 
         reason: cut where a Close frame is full.
+        Raises ValueError, and does nothing, for a code that may not be sent (RFC 6455 §7.4).
         """
+        if not CloseCode.is_sendable(code):
+            raise ValueError(f"close code {code} may not be sent (RFC 6455 §7.4): use 1000")
         if (line := self._lines.get(member)) is not None:
             rest = line.waiting + self._catch_up(line)
             self.remove(member)

@@ -186,7 +186,12 @@ class Line(asyncio.Protocol):
 
     def _fit(self) -> None:
         while self.size > self.hub.untouched + self.credit:
-            kept = self.hub.when_full(self.waiting)
+            try:
+                kept = list(self.hub.when_full(self.waiting))
+            except Exception as error:  # a mistake in the policy costs nobody else a message
+                context = {"message": "when_full failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+                break
             if len(kept) >= len(self.waiting):
                 break
             self.hub.left_out += len(self.waiting) - len(kept)

@@ -69,6 +69,13 @@ async def test_two_talk_and_one_leaves() -> None:
     assert room.errors == []
 
 
+@pytest.mark.parametrize("wanted", [True, False, None, 1.5, b"Hello", []])
+async def test_a_client_waits_for_a_number_a_text_or_a_condition(wanted: Any) -> None:
+    """The result of a condition is a mistake: it would not be looked at again."""
+    with pytest.raises(TypeError, match="give a number, a text or a function"):
+        await ChatClient("ws://127.0.0.1:9/").until(wanted)
+
+
 async def test_rooms_by_path_do_not_hear_each_other() -> None:
     room = chat.serve()
     async with (

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from websockets.asyncio.server import Server as LibraryServer
@@ -26,6 +26,50 @@ from wslab.lab.servers.base import BaseServer, check_handler, check_options
 from wslab.lab.servers.connection import RecordedConnection
 
 __all__ = ["Handler", "Server", "echo", "name_of", "serve", "show_page"]
+
+
+def _is_count(value: object) -> bool:
+    return value is None or (type(value) is int and value >= 0)
+
+
+# The library would find a wrong value only when a client comes.
+VALUES: list[tuple[str, Callable[[Any], object], str]] = [
+    (
+        "open_timeout ping_interval ping_timeout close_timeout",
+        lambda value: type(value) in (int, float) and value >= 0,
+        "seconds from 0 on",
+    ),
+    (
+        "max_size max_queue write_limit",
+        lambda value: (
+            _is_count(value)
+            or (isinstance(value, tuple) and len(value) == 2 and all(map(_is_count, value)))
+        ),
+        "a number from 0 on, or a pair of these",
+    ),
+    (
+        "origins extensions subprotocols",
+        lambda value: isinstance(value, Collection) and not isinstance(value, (str, bytes)),
+        "a list",
+    ),
+    ("process_request process_response select_subprotocol", callable, "a function"),
+    ("ssl", lambda value: hasattr(value, "wrap_bio"), "an ssl.SSLContext"),
+    (
+        "create_connection",
+        lambda value: isinstance(value, type) and issubclass(value, ServerConnection),
+        "a subclass of ServerConnection",
+    ),
+]
+
+
+def check_values(options: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first option whose value cannot work."""
+    for names, is_right, expected in VALUES:
+        for name in names.split():
+            value = options.get(name)
+            if value is not None and not is_right(value):
+                raise ValueError(f"{name} is {value!r:.60}, it must be {expected}, or None")
+
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -47,7 +91,9 @@ def library_options() -> set[str]:
         *inspect.signature(library_serve).parameters,
         *inspect.signature(asyncio.BaseEventLoop.create_server).parameters,
     }
-    return names - {"self", "handler", "protocol_factory", "sock", "host", "port", "kwargs"}
+    return names - {
+        *("self", "handler", "protocol_factory", "sock", "host", "port", "kwargs", "start_serving")
+    }
 
 
 class Server(BaseServer):
@@ -77,6 +123,7 @@ class Server(BaseServer):
             raise RuntimeError("handler failed")  # the library then closes with 1011
 
     async def _open(self, listener: socket.socket) -> None:
+        check_values(self.options)
         options = {"close_timeout": 1, "compression": None, "logger": _logger, **self.options}
         library_class = options.pop("create_connection", ServerConnection)
         own = type("LabConnection", (RecordedConnection, library_class), {"lab": self})
@@ -107,7 +154,8 @@ def serve(
     port: 0 for any free one.
     websockets_options: passed on to `websockets.serve`. The lab's own defaults are
     `compression=None`, so that the bytes on the wire can be read, and `close_timeout=1`.
-    Raises OSError if the port is taken, and TypeError for a different kind of handler.
+    Raises OSError if the port is taken, TypeError for a different kind of handler or an option that
+    does not exist, and ValueError for an option that cannot work. Then nothing is stopped.
     """
     check_handler(handler, "connection")
     server = Server(name or name_of(handler), handler, host, websockets_options)
