@@ -86,6 +86,7 @@ def overlaps(picture: list[Any]) -> list[Any]:
     return [(a, b) for a, b in pairs if min(a[1], b[1]) > max(a[0], b[0])]
 
 
+@pytest.mark.timeout(300)  # it counts pictures, and a busy machine draws few
 def test_nothing_overlaps_whatever_comes(page, server):
     page.set_viewport_size({"width": 700, "height": 600})
     complaints = open_page(page, server, COUNT)
