@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 import time
 from contextlib import suppress
 
 import pytest
 
-from wslab.exercises.engine.in_place import by_jumps, by_the_clock, run_in_place
+from wslab.exercises.engine.in_place import run_in_place
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.verdict import Outcome
 
 LIMIT = 0.2  # seconds
-NUDGES = [by_the_clock]
-if sys.version_info >= (3, 12):
-    NUDGES.append(by_jumps)
-each_nudge = pytest.mark.parametrize("nudge", NUDGES)
+monitored = pytest.mark.skipif(
+    sys.version_info < (3, 12),
+    reason="sys.monitoring is new in Python 3.12; pages have 3.12 or later",
+)
 
 
 def loop_for_ever():
@@ -40,31 +39,21 @@ def call_for_ever():
         sorted(range(10), key=lambda number: -number)
 
 
-@each_nudge
+@monitored
 @pytest.mark.parametrize("answer", [loop_for_ever, swallow, call_for_ever])
-def test_an_endless_loop(nudge, answer):
-    ending = run_in_place(answer, seconds=LIMIT, nudge=nudge)
+def test_an_endless_loop(answer):
+    ending = run_in_place(answer, seconds=LIMIT)
     assert ending.late
     assert ending.at.startswith("line ")
 
 
-def test_a_call_that_blocks():
-    held = threading.Lock()
-    held.acquire()
-    ending = run_in_place(lambda: held.acquire(), seconds=LIMIT)
-    assert ending.late
-    assert "held.acquire()" in ending.at
-
-
-@each_nudge
-def test_what_ends_in_time(nudge):
-    ending = run_in_place(lambda: print("done"), seconds=60, nudge=nudge)
+def test_what_ends_in_time():
+    ending = run_in_place(lambda: print("done"), seconds=60)
     assert (ending.error, ending.late, ending.printed) == (None, False, "done\n")
 
 
-@each_nudge
-def test_what_raises(nudge):
-    ending = run_in_place(lambda: 1 / 0, seconds=60, nudge=nudge)
+def test_what_raises():
+    ending = run_in_place(lambda: 1 / 0, seconds=60)
     assert isinstance(ending.error, ZeroDivisionError)
     assert not ending.late
 
@@ -77,7 +66,7 @@ def test_stop_ends_the_cell():
         run_in_place(stop, seconds=60)
 
 
-# Whole checks, in memory
+# Whole checks
 
 SET = TaskSet("in_place", "00_nowhere")
 about = {"title": "Ask a server", "level": 1, "section": "", "hints": ("…",)}
@@ -140,12 +129,11 @@ async def deaf(port):
         (clings, Outcome.TIMED_OUT),
     ],
 )
-@pytest.mark.usefixtures("memory", "tidy")
-def test_a_check_in_memory(within_a_loop, answer, outcome):
-    seconds = LIMIT if outcome is Outcome.TIMED_OUT else 45
+def test_a_check(monkeypatch, tidy, within_a_loop, answer, outcome):
+    monkeypatch.setattr("wslab.exercises.engine.task.HAS_THREADS", False)
 
     async def cell():
-        return SET.ask.judge(answer, seconds=seconds)
+        return SET.ask.judge(answer, seconds=45)
 
-    verdict = asyncio.run(cell()) if within_a_loop else SET.ask.judge(answer, seconds=seconds)
+    verdict = asyncio.run(cell()) if within_a_loop else SET.ask.judge(answer, seconds=45)
     assert verdict.outcome is outcome

@@ -96,7 +96,7 @@ WRONG = {
             '                    if message["seq"] > len(texts) + 1:\n'
             "                        break\n",
             "",
-            "connection 4 is open, but message 10 did not come on it",
+            "connection 3 is open, but message 6 did not come on it",
             LATE,
         ),
         Wrong(

@@ -1,33 +1,38 @@
-"""Days on many networks, for the exercises of lesson 08."""
+"""Days on many networks, for the exercises of lessons 07 and 08."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from websockets.exceptions import WebSocketException
+
 from wslab.exercises.engine import wire
 from wslab.exercises.engine.networks import Weather
-from wslab.exercises.engine.trial import Trial, shown
-from wslab.exercises.resuming import Press, SafeShop
-from wslab.exercises.till import Till, took_effect
+from wslab.exercises.engine.trial import Trial
+from wslab.exercises.resuming import NEWS, ORDERS, Newspaper, Shop, in_order
+from wslab.exercises.till import Till
 from wslab.kit.attempt import library_connect
 from wslab.kit.backoff import Backoff
 from wslab.kit.client import ReconnectingClient
 from wslab.kit.keepalive import Heartbeat
 from wslab.net import launch
 
-__all__ = ["SECRET", "SUDDEN", "WEATHER", "compare", "news_day", "orders_day", "till_day"]
+__all__ = ["SECRET", "SUDDEN", "WEATHER", "WITHIN"]
+__all__ += ["half_open_day", "news_day", "orders_day", "till_day"]
 
 SECRET = "an example of a secret"
 BEAT = {"ping_interval": 1, "ping_timeout": 1}
 WEATHER = Weather(within=4, longest=2, outage=0.3, most=3)
 SUDDEN = replace(WEATHER, within=0.7)  # while everything is said
+WITHIN = 1.5  # seconds in which an answer has to find the dead
 CALM = 80.0  # virtual seconds that an answer may take; the library notices a death after 50
 
 
-def _open(trial: Trial, handler: Press | SafeShop | Till) -> str:
+def _open(trial: Trial, handler: Newspaper | Shop | Till) -> str:
     """Serve on the network in memory, also after crashes; return the URL."""
 
     async def server(disk: Any) -> None:
@@ -41,37 +46,23 @@ def _open(trial: Trial, handler: Press | SafeShop | Till) -> str:
 
 async def news_day(trial: Trial, follow: Any) -> None:
     """Publish eight texts, two of them twice, to an answer that has to return them."""
-    press = Press()
-    answer = follow(_open(trial, press), 8)
-    following = asyncio.create_task(press.watch(trial, answer, "your code has not returned", CALM))
+    paper = Newspaper()
+    answer = follow(_open(trial, paper), 8)
+    following = asyncio.create_task(paper.watch(trial, answer, "your code has not returned", CALM))
     texts = [f"news {number}" for number in (1, 2, 2, 3, 4, 5, 6, 6)]
     for text in texts:
         await asyncio.sleep(0.5)
-        press.publish(text)
-    compare(trial, await following, texts)
+        paper.publish(text)
+    in_order(trial, await following, texts, NEWS)
 
 
 async def orders_day(trial: Trial, deliver: Any) -> None:
     """Let the answer give eight orders, two of them twice."""
-    shop = SafeShop()
+    shop = Shop()
     texts = [f"Buy {number}" for number in (1, 2, 2, 3, 4, 5, 6, 6)]
     answer = deliver(_open(trial, shop), list(texts), SECRET)
     await shop.watch(trial, answer, "your code has not returned", CALM)
-    took_effect(trial, shop.orders, texts)
-
-
-def compare(trial: Trial, got: list[Any], texts: list[str]) -> None:
-    """Refuse a list that differs, and say how it differs."""
-    if got == texts:
-        return
-    doubled = next((text for text in got if got.count(text) > max(1, texts.count(text))), None)
-    trial.want(doubled is None, "the list has a message twice", got=shown(doubled))
-    missing = next((text for text in texts if got.count(text) < texts.count(text)), None)
-    count = texts.count(missing or "")
-    times = f", {count} times" if count > 1 else ""
-    trial.want(missing is None, "a message is missing", expected=f"{missing!r}{times}")
-    wrong = "the messages are not in order, or the list has something else"
-    trial.wrong(wrong, expected=texts[:3], got=got)
+    in_order(trial, shop.orders, texts, ORDERS)
 
 
 async def till_day(trial: Trial, remember: Any) -> None:
@@ -91,4 +82,28 @@ async def till_day(trial: Trial, remember: Any) -> None:
             await asyncio.sleep(0.4)
         async with trial.within(CALM, "the client does not get all acknowledgements"):
             await client.delivered()
-    took_effect(trial, till.orders, texts)
+    in_order(trial, till.orders, texts, ORDERS)
+
+
+async def half_open_day(trial: Trial, half_open: Any) -> None:
+    """Let connections end before and while the answer asks them; two of five are dead."""
+    peers = wire.Guests(trial)
+    async with wire.serving(trial, peers) as url, AsyncExitStack() as stack:
+        try:
+            ends = [(await peers.come(url, stack), peers.arrived[-1]) for _ in range(5)]
+        except (OSError, WebSocketException):
+            return  # on this day nobody could connect
+        for _, server in ends[:2]:
+            server.transport.pause_reading()
+        closed = [client for client, _ in ends if client.close_code is not None]
+        async with trial.within(WITHIN, "your code has not returned"):
+            got = await half_open([client for client, _ in ends])
+        trial.of_type(got, list)
+        for number, (client, server) in enumerate(ends):
+            is_in, is_dead = client in got, number < 2
+            well = "a connection that is well was taken for half-open"
+            trial.want(is_dead or not is_in or server.close_code is not None, well)
+            over = "a connection that had ended before was taken for half-open"
+            trial.want(not is_in or client not in closed, over)
+            missed = "a half-open connection was not found"
+            trial.want(is_in or not is_dead or client.close_code is not None, missed)

@@ -12,14 +12,41 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from wslab.exercises.engine.trial import Late, Trial
+from wslab.exercises.engine.trial import Late, Trial, shown
 from wslab.kit.resume import TAKEN_OVER, Log, ResumeError, Session
 
-__all__ = ["Judge", "Newspaper", "Press", "SafeShop", "Shop"]
+__all__ = ["NEWS", "ORDERS", "Judge", "Newspaper", "Shop", "in_order"]
 
 SERVICE_RESTART = 1012  # close code
 PATIENCE = 9.0  # seconds that a client has for everything, with a pause after each connection
+SENT = {"restart": 3, "reset": 3, "refuse": 0}  # messages, before a fault ends the connection
 LULL = 0.3  # after so many seconds of silence a client is probably waiting for an answer
+
+# What `in_order` says of a text that comes too often, of a missing one, and of a wrong order
+NEWS = (
+    "the list has a message twice",
+    "a message is missing",
+    "the messages are not in order, or the list has something else",
+)
+ORDERS = (
+    "an order has taken effect too often",
+    "an order has not taken effect",
+    "the orders that took effect are wrong, or not in order",
+)
+
+
+def in_order(
+    trial: Trial, got: list[Any], texts: list[str], messages: tuple[str, str, str]
+) -> None:
+    """Refuse other texts than these, in this order. messages: NEWS or ORDERS."""
+    often, missing, wrong = messages
+    for text in got:
+        trial.want(got.count(text) <= max(1, texts.count(text)), often, got=shown(text))
+    for text in texts:
+        count = texts.count(text)
+        expected = shown(text) + f", {count} times" * (count > 1)
+        trial.want(got.count(text) >= count, missing, expected=expected)
+    trial.same(got, texts, wrong)
 
 
 class Judge:
@@ -66,68 +93,16 @@ class Judge:
 
 
 class Newspaper(Judge):
-    """A server that publishes. Its connections fail one after the other.
+    """A server that publishes. Each answer repeats one message.
 
-    asked: the `resume` messages that it got.
+    faults: those of the first connections; the later ones have none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *faults: str) -> None:
         super().__init__()
-        self.asked: list[dict[str, Any]] = []
-
-    FAULTS = ("restart", "reset", "again", "gap", "refuse")
-
-    async def __call__(self, connection: ServerConnection) -> None:
-        """Serve a connection; the first ones have one fault each, and the others have none."""
-        session = Session(self.log)
-        message = json.loads(await connection.recv())
-        self.asked.append(message)
-        try:
-            resumed, *missed = session.resume(message)
-        except ResumeError as error:
-            self.object_to(error)
-            await connection.close(error.close_code, error.error)
-            return
-        number = len(self.asked)
-        fault = self.FAULTS[number - 1] if number <= len(self.FAULTS) else ""
-        if number > 1 and message.get("after") == 0:
-            self.object_to("your client asks for everything again, and not only for the rest")
-        if message.get("after") is None:
-            self.object_to("`after` is null, so the client gets none of the earlier messages")
-        after = resumed["after"]
-        if fault == "again" and after:
-            missed.insert(0, self.log.since(after - 1)[0])
-        if fault == "gap":
-            lost = ", ".join(str(message["seq"]) for message in missed[1:2])
-            del missed[1:2]
-            self.fate = f"connection {number} is open, but message {lost} did not come on it"
-        elif fault:
-            self.fate = f"connection {number} has ended, and nobody has connected again"
-        else:
-            self.fate = f"connection {number} got all the rest; two texts come twice on purpose"
-        await connection.send(json.dumps(resumed))
-        if fault != "refuse":
-            await self.publish(connection, missed, fault)
-
-    async def publish(self, connection: ServerConnection, missed: Any, fault: str) -> None:
-        """Send some of the missed messages, and end; stay after a gap, and without a fault."""
-        for message in missed if fault in ("", "gap") else missed[:3]:
-            await connection.send(json.dumps(message))
-        if fault == "reset":
-            connection.transport.abort()
-        elif fault in ("", "gap"):
-            await connection.wait_closed()
-        else:
-            await connection.close(SERVICE_RESTART)
-
-
-class Press(Judge):
-    """A server that publishes, and only the network fails. Each answer repeats one message."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fate = ""
-        self.news = asyncio.Event()  # set when the next one is published
+        self.faults, self.is_scripted = list(faults), bool(faults)
+        self.connections = 0
+        self.news = asyncio.Event()  # set when the next text is published
 
     def publish(self, text: str) -> None:
         """Publish a text to everybody."""
@@ -136,42 +111,67 @@ class Press(Judge):
         self.news = asyncio.Event()
 
     async def __call__(self, connection: ServerConnection) -> None:
-        """Serve a connection until it ends."""
-        session = Session(self.log)
+        """Serve a connection until it ends, perhaps with a fault."""
+        message = json.loads(await connection.recv())
         try:
-            resumed, *_ = session.resume(json.loads(await connection.recv()))
+            resumed, *_ = Session(self.log).resume(message)
         except ResumeError as error:
             self.object_to(error)
             return
+        self.connections += 1
+        number, fault = self.connections, self.faults.pop(0) if self.faults else ""
+        if number > 1 and self.is_scripted and message.get("after") == 0:
+            self.object_to("your client asks for everything again, and not only for the rest")
+        if message.get("after") is None:
+            self.object_to("`after` is null, so the client gets none of the earlier messages")
+        missed, last = self.log.since(max(0, resumed["after"] - 1)), self.log.last
+        self.fate = f"connection {number} has ended, and nobody has connected again"
+        if fault == "gap":
+            lost = ", ".join(str(message["seq"]) for message in missed[1:2])
+            del missed[1:2]
+            self.fate = f"connection {number} is open, but message {lost} did not come on it"
+        elif not fault:
+            self.fate = f"connection {number} got all the rest; two texts come twice on purpose"
         await connection.send(json.dumps(resumed))
-        last = max(0, resumed["after"] - 1)
+        await self._send(connection, missed[: SENT.get(fault)])
+        if fault == "reset":
+            connection.transport.abort()
+        elif fault in SENT:
+            await connection.close(SERVICE_RESTART)
+        else:
+            await self._go_on(connection, last)
+
+    async def _send(self, connection: ServerConnection, messages: list[Any]) -> None:
+        for message in messages:
+            await connection.send(json.dumps(message))
+
+    async def _go_on(self, connection: ServerConnection, last: int) -> None:
+        """Send what is published after this number."""
         while True:
-            for message in self.log.since(last):
-                await connection.send(json.dumps(message))
-                last = message["seq"]
-            await self.news.wait()
+            while last == self.log.last:
+                await self.news.wait()
+            missed, last = self.log.since(last), self.log.last
+            await self._send(connection, missed)
 
 
 class Shop(Judge):
-    """A server that takes orders. Its connections end at the worst moments.
+    """A server that takes orders. Its first connections end at the worst moments.
 
+    plan: for each of them, the orders that take effect, and how many get an `ack`.
     orders: the texts that have taken effect.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *plan: tuple[int, int]) -> None:
         super().__init__()
+        self.plan = list(plan)
         self.orders: list[Any] = []
         self.connections = 0
-
-    # Each pair is for one connection: the orders that take effect, and how many get an `ack`.
-    PLAN: tuple[tuple[int, int], ...] = ((3, 1), (0, 0), (1, 0), (2, 2))
 
     async def __call__(self, connection: ServerConnection) -> None:
         """Serve a connection as far as the plan allows."""
         self.connections += 1
         number = self.connections
-        planned = self.PLAN[number - 1 : number]
-        effects, acks = planned[0] if planned else (1000, 1000)
+        effects, acks = self.plan.pop(0) if self.plan else (1000, 1000)
         self.fate = f"connection {number} is open, but no `resume` has come on it"
         session = Session(self.log)
         try:
@@ -199,9 +199,3 @@ class Shop(Judge):
         self.fate = f"connection {number} has ended, and nobody has connected again"
         # The Close comes behind the acknowledgements, so that none of them is lost.
         await connection.close(SERVICE_RESTART)
-
-
-class SafeShop(Shop):
-    """The same server without a plan: only the network fails."""
-
-    PLAN = ()

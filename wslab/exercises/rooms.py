@@ -30,30 +30,27 @@ async def hears(trial: Trial, ws: Any, who: str, *expected: str | bytes) -> None
         trial.same(heard, message, f"{who} hears a different message")
 
 
-class Hall:
-    """A room that the learner's handler serves. members: shared. served: in order of coming."""
+class Hall(wire.Guests):
+    """A room that the learner's handler serves. members: shared."""
 
     def __init__(self, trial: Trial, relay: Any, stack: AsyncExitStack) -> None:
-        self.trial, self.relay, self.stack = trial, relay, stack
+        super().__init__(trial)
+        self.relay, self.stack = relay, stack
         self.members: set[ServerConnection] = set()
-        self.served: list[ServerConnection] = []
 
-    async def handler(self, connection: ServerConnection) -> None:
-        """Serve a connection."""
-        self.served.append(connection)
-        wire.keep_little(connection)
+    async def serve(self, connection: ServerConnection) -> None:
+        """Let the learner's handler serve a connection."""
         await self.relay(connection, self.members)
 
     async def open(self, *names: str) -> list[Any]:
         """Begin to serve, and let members come."""
-        self.url = await self.stack.enter_async_context(wire.serving(self.trial, self.handler))
-        return [await self.come(name) for name in names]
+        self.url = await self.stack.enter_async_context(wire.serving(self.trial, self))
+        return [await self.enter(name) for name in names]
 
-    async def come(self, name: str) -> Any:
+    async def enter(self, name: str) -> Any:
         """Connect as a member."""
         count = len(self.members)
-        sock = await wire.small_socket(self.url)
-        ws = await self.stack.enter_async_context(wire.client(self.url, sock=sock))
+        ws = await self.come(self.url, self.stack)
         missing = f"{name}, a newcomer, is not among `members`"
         await wire.until(self.trial, lambda: len(self.members) > count, missing)
         return ws
@@ -64,38 +61,27 @@ class Hall:
         texts = [f"{self.trial.rng.random()} ".ljust(SIZE, ".") for _ in range(10)]
         for text in texts:
             await ada.send(text)
-        unread = self.served[1].transport.get_write_buffer_size
+        unread = self.arrived[1].transport.get_write_buffer_size
         await wire.until(self.trial, lambda: unread() > WAITING, "nothing is sent to Bob")
-        dan = await self.come("Dan")
+        dan = await self.enter("Dan")
         bob.transport.resume_reading()
         for ws, who in ((bob, "Bob"), (eve, "Eve")):
             await hears(self.trial, ws, who, *texts)
         return dan, texts
 
 
-class Crowd:
+class Crowd(wire.Guests):
     """Two members who read, and one who does not, as the server sees them."""
 
     def __init__(self, trial: Trial) -> None:
-        self.trial = trial
+        super().__init__(trial)
         self.members: set[ServerConnection] = set()
-        self.arrived: list[ServerConnection] = []
         self.slow_is_out = False
 
-    async def handler(self, connection: ServerConnection) -> None:
+    async def serve(self, connection: ServerConnection) -> None:
         """Take a member, and keep the connection open."""
-        wire.keep_little(connection)
         self.members.add(connection)
-        self.arrived.append(connection)
         await connection.wait_closed()
-
-    async def come(self, url: str, stack: AsyncExitStack) -> Any:
-        """Connect as a member."""
-        count = len(self.arrived)
-        ws = await stack.enter_async_context(wire.client(url, sock=await wire.small_socket(url)))
-        stack.callback(ws.transport.abort)  # a stalled one takes part in no closing handshake
-        await wire.until(self.trial, lambda: len(self.arrived) > count, "no connection")
-        return ws
 
     def check_slow(self, before: int, size: int) -> None:
         """Refuse an answer that does not treat the slow member as the task says.
@@ -184,7 +170,7 @@ async def _talk(trial: Trial, url: str, name: str) -> None:
 async def say_day(trial: Trial, say: Any) -> None:
     """Talk to three members for six seconds, while the network fails in different ways."""
     crowd, loop = Crowd(trial), asyncio.get_running_loop()
-    async with wire.serving(trial, crowd.handler, max_size=None) as url:
+    async with wire.serving(trial, crowd, max_size=None) as url:
         reading = [asyncio.create_task(_read(url)) for _ in range(3)]
         for number in range(60):
             await asyncio.sleep(0.1)

@@ -11,11 +11,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from wslab.exercises.engine import wire
-from wslab.exercises.engine.trial import Trial, shown
-from wslab.exercises.resuming import Judge
+from wslab.exercises.engine.trial import Trial
+from wslab.exercises.resuming import ORDERS, Judge, in_order
 from wslab.kit.resume import OUT_OF_ORDER, TAKEN_OVER
 
-__all__ = ["Till", "remember_scenario", "took_effect"]
+__all__ = ["Till", "remember_scenario"]
 
 NORMAL = 1000  # close code
 
@@ -100,14 +100,14 @@ async def remember_scenario(trial: Trial, remember: Any) -> None:
         for id, text in ((1, "A"), (2, "B"), (3, "C"), (2, "B"), (3, "C"), (3, "C"), (4, "B")):
             await ada.order(id, text)
         await ada.acked(1, 2, 3, 2, 3, 3, 4)
-        took_effect(trial, till.orders, ["A", "B", "C", "B"])
+        in_order(trial, till.orders, ["A", "B", "C", "B"], ORDERS)
         trial.doing = "a second client, who gives the same order"
         bob = await come()
         await bob.resume("Bob's secret")
         await bob.resumed(0)
         await bob.order(1, "A")
         await bob.acked(1)
-        took_effect(trial, till.orders, ["A", "B", "C", "B", "A"])
+        in_order(trial, till.orders, ["A", "B", "C", "B", "A"], ORDERS)
         trial.doing = "an order 3 from Bob, although 2 has not come"
         await bob.order(3, "too early")
         await bob.closed("an order has skipped one", OUT_OF_ORDER)
@@ -128,7 +128,7 @@ async def _take_over(trial: Trial, till: Till, old: Customer, newer: list[Custom
     await new.resumed(4)
     await new.order(5, "new")
     await new.acked(5)
-    took_effect(trial, till.orders, [*before, "new"])
+    in_order(trial, till.orders, [*before, "new"], ORDERS)
     again = "the same client has come on a newer connection"
     await old.closed(again, TAKEN_OVER, NORMAL)  # its handler might have returned first
     trial.doing = "the same client on a third connection"
@@ -136,16 +136,5 @@ async def _take_over(trial: Trial, till: Till, old: Customer, newer: list[Custom
     await newest.resumed(5)
     await newest.order(6, "newest")
     await newest.acked(6)
-    took_effect(trial, till.orders, [*before, "new", "newest"])
+    in_order(trial, till.orders, [*before, "new", "newest"], ORDERS)
     await new.closed(again, TAKEN_OVER)
-
-
-def took_effect(trial: Trial, got: list[Any], texts: list[str]) -> None:
-    """Refuse other effects than these, in this order."""
-    for text in got:
-        twice = got.count(text) > max(1, texts.count(text))
-        trial.want(not twice, "an order has taken effect too often", got=shown(text))
-    for text in texts:
-        lost = got.count(text) < texts.count(text)
-        trial.want(not lost, "an order has not taken effect", expected=shown(text))
-    trial.same(got, texts, "the orders that took effect are wrong, or not in order")

@@ -13,6 +13,7 @@ thread for a limited time, so an answer can do anything.
 from __future__ import annotations
 
 import random
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,6 @@ from wslab.exercises.engine.trial import Late, Trial
 from wslab.exercises.engine.verdict import NotAttempted, NotSolved, Outcome, Verdict, Wrong
 from wslab.lab.record import HandlerError
 from wslab.lab.tables import shortened
-from wslab.net.realtime.choice import is_chosen
 from wslab.net.simulation import Run
 
 __all__ = ["Hint", "Task", "TaskSet"]
@@ -36,6 +36,7 @@ __all__ = ["Hint", "Task", "TaskSet"]
 T = TypeVar("T")
 CheckFunction = Callable[[Trial, Any], None]
 
+HAS_THREADS = sys.platform != "emscripten"  # a page has none
 SENTENCE, DETAIL = 300, 1000  # characters of a verdict's message, and of each detail
 
 
@@ -156,10 +157,10 @@ class Task:
                 again = f"check.{self.id}.replay({self.name}, {{seed}}).diagram"
                 networks.explore(trial, answer, again)
 
-        if is_chosen():
-            ending = run_in_place(run, seconds=limit)
-        else:
+        if HAS_THREADS:
             ending = run_bounded(run, seconds=limit, wake=trial.stop)
+        else:
+            ending = run_in_place(run, seconds=limit)
         verdict = self._verdict(trial, ending, limit)
         if ending.printed.strip():
             verdict = verdict.with_details(("it printed", ending.printed))

@@ -7,8 +7,9 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -17,14 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from wslab.exercises.engine.trial import Trial
 from wslab.net.address import LOOPBACK
 
-__all__ = [
-    "client",
-    "heard",
-    "keep_little",
-    "serving",
-    "small_socket",
-    "until",
-]
+__all__ = ["Guests", "client", "heard", "serving", "until"]
 
 # The verdict says what goes wrong.
 _SILENT = logging.Logger("wslab-check", logging.CRITICAL + 1)
@@ -91,16 +85,30 @@ async def heard(trial: Trial, connection: ClientConnection, who: str) -> str | b
         trial.wrong(f"{who}, who reads, was put out", got=f"close code {connection.close_code}")
 
 
-async def small_socket(url: str) -> Any:
-    """Connect a socket for which the network keeps little, so that its sender has to wait."""
-    loop: Any = asyncio.get_running_loop()
-    ours = await loop.network.dial(LOOPBACK, int(url.rstrip("/").rsplit(":", 1)[1]))
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
-    return ours
+class Guests:
+    """A server's connections, in the order in which they came."""
 
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.arrived: list[ServerConnection] = []
 
-def keep_little(connection: ServerConnection) -> None:
-    """Let the network keep little at the server's end, too."""
-    connection.transport.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL
-    )
+    async def __call__(self, connection: ServerConnection) -> None:
+        """Serve a connection for which the network keeps little, so that its sender has to wait."""
+        kernel = connection.transport.get_extra_info("socket")
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+        self.arrived.append(connection)
+        await self.serve(connection)
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """Keep the connection open."""
+        await connection.wait_closed()
+
+    async def come(self, url: str, stack: AsyncExitStack) -> Any:
+        """Return the client's end of a new connection; the server's is the last that arrived."""
+        count, loop = len(self.arrived), asyncio.get_running_loop()
+        kernel = await loop.network.dial(LOOPBACK, urlsplit(url).port)  # type: ignore[attr-defined]
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        ws = await stack.enter_async_context(client(url, sock=kernel))
+        stack.callback(ws.transport.abort)  # a dead one takes part in no closing handshake
+        await until(self.trial, lambda: len(self.arrived) > count, "no connection")
+        return ws

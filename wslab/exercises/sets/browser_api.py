@@ -100,7 +100,7 @@ async def _ask_scenario(trial: Trial, ask: Any) -> None:
         trial.same(heard[1], 1000, "the server should get close code 1000", "RFC 6455 §7.4.1")
 
 
-async def _silence_scenario(trial: Trial, ask: Any) -> None:
+async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     left: list[int | None] = []
 
     async def silent(connection: ServerConnection) -> None:
@@ -112,23 +112,6 @@ async def _silence_scenario(trial: Trial, ask: Any) -> None:
         await reader.read()
         left.append(None)
 
-    async with wire.serving(trial, silent) as url, trial.serving(never) as port:
-        cases = {
-            "a server that never answers the question": (url, 1000),
-            "a server that never answers the handshake": (f"ws://127.0.0.1:{port}/", None),
-        }
-        for what, (where, code) in cases.items():
-            trial.doing = what
-            late = f"no result (the limit is {ANSWER:g} s), not even"
-            async with trial.within(2.5 * ANSWER, late):
-                got = await ask(where, "anybody?")
-            trial.want(got is None, "without an answer the result is None", got=shown(got))
-            await wire.until(trial, lambda: left, "the socket was not closed")
-            wrong = f"the server should get close code {code}"
-            trial.same(left.pop(), code, wrong, "RFC 6455 §7.4.1")
-
-
-async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     async def gone(connection: ServerConnection) -> None:
         connection.transport.abort()
 
@@ -138,17 +121,28 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     async with (
         wire.serving(trial, gone) as dying,
         wire.serving(trial, gone, process_request=refuse) as refusing,
+        wire.serving(trial, silent) as quiet,
+        trial.serving(never) as port,
     ):
+        over = 0.8 * ANSWER, "no result although the connection is over"
+        late = 2.5 * ANSWER, f"no result (the limit is {ANSWER:g} s), not even"
         cases = {
-            "nobody listens": "ws://127.0.0.1:9/",
-            "HTTP 403": refusing,
-            "reset": dying,
+            "does not answer: nobody listens": ("ws://127.0.0.1:9/", *over),
+            "does not answer: HTTP 403": (refusing, *over),
+            "does not answer: reset": (dying, *over),
+            "never answers the question": (quiet, *late),
+            "never answers the handshake": (f"ws://127.0.0.1:{port}/", *late),
         }
-        for what, url in cases.items():
-            trial.doing = f"a server that does not answer: {what}"
-            async with trial.within(0.8 * ANSWER, "no result although the connection is over"):
+        for what, (url, seconds, message) in cases.items():
+            trial.doing = f"a server that {what}"
+            async with trial.within(seconds, message):
                 got = await ask(url, "anybody?")
             trial.want(got is None, "without an answer the result is None", got=shown(got))
+            if "never" in what:
+                await wire.until(trial, lambda: left, "the socket was not closed")
+                code = 1000 if url == quiet else None
+                wrong = f"the server should get close code {code}"
+                trial.same(left.pop(), code, wrong, "RFC 6455 §7.4.1")
 
 
 @SET.task(may_call=("wslab.browser",))
@@ -156,7 +150,6 @@ def ask(trial: Trial, ask: Any) -> None:
     """Try servers that are slow, refuse, die, or say nothing."""
     trial.run(_ask_scenario(trial, ask))
     trial.run(_no_answer_scenario(trial, ask))
-    trial.run(_silence_scenario(trial, ask))
 
 
 # ★★★ Let them in

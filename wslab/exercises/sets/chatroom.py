@@ -126,7 +126,7 @@ async def _relay_scenario(trial: Trial, relay: Any) -> None:
             await hears(trial, ws, who, *odd)
         await _come_and_go(trial, hall, (ada, bob, eve), words)
         trial.doing = "Yan comes into Zoe's room"
-        yan = await other.come("Yan")
+        yan = await other.enter("Yan")
         await zoe.send(words[1])
         await hears(trial, yan, "Yan", words[1])
         await yan.send(words[2])
@@ -151,7 +151,7 @@ async def _come_and_go(trial: Trial, hall: Hall, three: tuple[Any, Any, Any], wo
     gone = "a member who has left is still among `members`"
     await wire.until(trial, lambda: len(hall.members) == 2, gone)
     trial.doing = "Dan and Ada speak, and Bob is among `members`, as if he were lost just now"
-    hall.members.add(hall.served[1])
+    hall.members.add(hall.arrived[1])
     await dan.send(words[3])
     await hears(trial, ada, "Ada", words[3])
     await ada.send(words[4])
@@ -176,7 +176,7 @@ async def _bound_scenario(trial: Trial, say: Any) -> None:
     """Try exact numbers of waiting bytes; one member is gone already."""
     crowd = Crowd(trial)
     waiting = [LIMIT, LIMIT + 1, 0, trial.rng.randrange(LIMIT + 1, 9 * LIMIT), LIMIT - 1, LIMIT + 1]
-    async with wire.serving(trial, crowd.handler) as url, AsyncExitStack() as stack:
+    async with wire.serving(trial, crowd) as url, AsyncExitStack() as stack:
         for size in waiting:
             await crowd.come(url, stack)
             server: Any = crowd.arrived[-1]
@@ -197,7 +197,7 @@ async def _bound_scenario(trial: Trial, say: Any) -> None:
 async def _say_scenario(trial: Trial, say: Any) -> None:
     crowd = Crowd(trial)
     options = {"close_timeout": 10, "max_size": 2 * SIZE}
-    async with wire.serving(trial, crowd.handler, **options) as url, AsyncExitStack() as stack:
+    async with wire.serving(trial, crowd, **options) as url, AsyncExitStack() as stack:
         ada, bob, slow = [await crowd.come(url, stack) for _ in range(3)]
         slow.transport.pause_reading()  # a phone in a tunnel
         left = AFTERWARDS

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from typing import Any
 
+from wslab.exercises.days import WITHIN, half_open_day
 from wslab.exercises.engine import wire
 from wslab.exercises.engine.networks import Networks, Weather
 from wslab.exercises.engine.task import TaskSet
 from wslab.exercises.engine.trial import Trial, shown
-from wslab.exercises.peers import WITHIN, Peers, half_open_day
 from wslab.kit.keepalive import library_bounds
 from wslab.net.clock import Timers
 
@@ -53,11 +54,11 @@ def noticed(trial: Trial, noticed: Any) -> None:
 
 
 async def _half_open_scenario(trial: Trial, half_open: Any) -> None:
-    peers, loop = Peers(), asyncio.get_running_loop()
+    peers, loop = wire.Guests(trial), asyncio.get_running_loop()
     async with wire.serving(trial, peers) as url, AsyncExitStack() as stack:
         ends = {}
         for what in ("well", "slow", "talking", "closed", "dead 1", "dead 2", "dead 3"):
-            ends[what] = await peers.connect(url, stack)
+            ends[what] = await peers.come(url, stack), peers.arrived[-1]
         dead = [ends[what][0] for what in ends if what.startswith("dead")]
         for client in dead:
             await (await client.ping())  # each was alive once
@@ -171,13 +172,6 @@ class _Play:
         want(not extra, f"there are more than {len(beats)} beats", got=f"also at {extra[:3]} s")
 
 
-def _silent(trial: Trial, watch: Any) -> None:
-    play = _Play(trial, watch, lambda number: None)
-    trial.doing = "a peer that never says anything, for an hour"
-    play.timers.run(HOUR)
-    play.expect(BEATS, [DEATH])
-
-
 def _too_late(trial: Trial, watch: Any) -> None:
     play = _Play(trial, watch, lambda number: None)
     play.timers.run(HOUR)
@@ -202,47 +196,37 @@ def _alive(trial: Trial, watch: Any) -> None:
     play.expect([at + beat for at in silences for beat in BEATS if at + beat <= HOUR], [])
 
 
-def _talking(trial: Trial, watch: Any) -> None:
-    play = _Play(trial, watch, lambda number: None)
-    end = float(trial.rng.randrange(20, 60))
-    for second in range(1, int(end) + 1):
-        play.timers.set_timeout(play.message, second)
-    trial.doing = f"a peer that talks every second, and falls silent after {end:g} s"
-    play.timers.run(HOUR)
-    play.expect([end + beat for beat in BEATS], [end + DEATH])
-
-
-def _late_sign(trial: Trial, watch: Any) -> None:
-    for moment in (4.1, 7.7, 10.3, 11.9):  # after one, two and three beats
-        play = _Play(trial, watch, lambda number: None)
+def _signs(trial: Trial, watch: Any, what: str, signs: list[float]) -> None:
+    """Play a peer that gives a sign at these seconds and answers no beat; it is dead after that."""
+    play, beats = _Play(trial, watch, lambda number: None), []
+    for sign, following in pairwise([0.0, *signs, HOUR]):
+        beats += [round(sign + beat, 3) for beat in BEATS if sign + beat < following]
+    for moment in signs:
         play.timers.set_timeout(play.message, moment)
-        trial.doing = f"a peer that says one thing, after {moment:g} s"
-        play.timers.run(HOUR)
-        before = [beat for beat in BEATS if beat < moment]
-        after = [round(moment + beat, 3) for beat in [*BEATS, DEATH]]
-        play.expect(before + after[:-1], after[-1:])
+    trial.doing = what
+    play.timers.run(HOUR)
+    play.expect(beats, [round([0.0, *signs][-1] + DEATH, 3)])
 
 
 def _any_signs(trial: Trial, watch: Any) -> None:
     """Try many peers, beginning with those that say little, so that the smallest is shown."""
+    end = trial.rng.randrange(20, 60)
+    talk = f"a peer that talks every second, and falls silent after {end} s"
+    _signs(trial, watch, talk, [float(second) for second in range(1, end + 1)])
+    for moment in (4.1, 7.7, 10.3, 11.9):  # after one, two and three beats
+        _signs(trial, watch, f"a peer that says one thing, after {moment:g} s", [moment])
     for number in range(80):
-        last, signs, beats = 0.0, [0.0], []
+        last, signs = 0.0, []
         for _ in range(1 + number // 10):
             last = round(last + trial.rng.choice((1, 4, 7, 10, 11)) + trial.rng.random(), 3)
             signs.append(last)
-        for sign, following in zip(signs, [*signs[1:], HOUR], strict=True):
-            beats += [round(sign + beat, 3) for beat in BEATS if sign + beat < following]
-        play = _Play(trial, watch, lambda number: None)
-        for moment in signs[1:]:
-            play.timers.set_timeout(play.message, moment)
-        moments = ", ".join(f"{moment:g}" for moment in signs[1:])
-        trial.doing = f"a peer that says something at {moments} s, and then no more"
-        play.timers.run(HOUR)
-        play.expect(beats, [round(last + DEATH, 3)])
+        moments = ", ".join(f"{moment:g}" for moment in signs)
+        _signs(trial, watch, f"a peer that says something at {moments} s, and then no more", signs)
 
 
 @SET.task(may_call=(Timers,))
 def watch(trial: Trial, watch: Any) -> None:
     """Play hours in a moment, with peers that are silent, slow, talkative and dying."""
-    for scenario in (_silent, _alive, _talking, _late_sign, _too_late, _any_signs):
+    _signs(trial, watch, "a peer that never says anything, for an hour", [])
+    for scenario in (_alive, _too_late, _any_signs):
         scenario(trial, watch)
