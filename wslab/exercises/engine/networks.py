@@ -47,7 +47,7 @@ class Networks:
 
     day: Callable[[Trial, Any], Coroutine[Any, Any, object]]
     weather: Weather
-    runs: int = 60
+    runs: int = 120
 
     def explore(self, trial: Trial, answer: Any, again: str) -> None:
         """Try an answer on many networks; raise its fault, with the smallest schedule.

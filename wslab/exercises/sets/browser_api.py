@@ -100,6 +100,14 @@ async def _ask_scenario(trial: Trial, ask: Any) -> None:
         trial.same(heard[1], 1000, "the server should get close code 1000", "RFC 6455 §7.4.1")
 
 
+async def _gone(connection: ServerConnection) -> None:
+    connection.transport.abort()
+
+
+def _refuse(connection: ServerConnection, request: object) -> Any:
+    return connection.respond(HTTPStatus.FORBIDDEN, "no\n")
+
+
 async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
     left: list[int | None] = []
 
@@ -112,15 +120,9 @@ async def _no_answer_scenario(trial: Trial, ask: Any) -> None:
         await reader.read()
         left.append(None)
 
-    async def gone(connection: ServerConnection) -> None:
-        connection.transport.abort()
-
-    def refuse(connection: ServerConnection, request: object) -> Any:
-        return connection.respond(HTTPStatus.FORBIDDEN, "no\n")
-
     async with (
-        wire.serving(trial, gone) as dying,
-        wire.serving(trial, gone, process_request=refuse) as refusing,
+        wire.serving(trial, _gone) as dying,
+        wire.serving(trial, _gone, process_request=_refuse) as refusing,
         wire.serving(trial, silent) as quiet,
         trial.serving(never) as port,
     ):

@@ -104,7 +104,9 @@ def _compare(trial: Trial, got: list[Any], dead: list[Any], names: dict[Any, str
 
 @SET.task(
     may_call=("websockets",),
-    networks=Networks(half_open_day, Weather(("cut", "reset", "split"), within=2.5, longest=0)),
+    networks=Networks(
+        half_open_day, Weather(("cut", "reset", "split"), within=2.5, longest=0), runs=60
+    ),
 )
 def half_open(trial: Trial, half_open: Any) -> None:
     """Give it living, slow, talking, closed and dead connections."""
