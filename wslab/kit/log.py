@@ -186,7 +186,8 @@ class Log:
                 refused = {number: Refusal(*why) for number, *why in rest[0]} if rest else {}
                 texts = [client, *itertools.chain(*refused.values())]
                 are_texts = all(isinstance(text, str) for text in texts)
-                if not are_texts or not all(map(is_number, [id, seq or 0, *refused])):
+                numbers = [id, *refused, *([] if seq is None else [seq])]
+                if not are_texts or not all(map(is_number, numbers)):
                     raise ValueError(f"{client!r:.40} has seen {[id, seq, *rest]!r:.60}")
                 log._clients[client] = _Client(id, seq, refused)
             log.last = value["last"]
