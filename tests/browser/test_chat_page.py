@@ -641,6 +641,22 @@ class TestChinese:
         )
         assert re.findall("[A-Za-z]+", said.replace("UTF-8", "")) == []
 
+    def test_what_was_not_taken_is_neither_a_name_nor_waits(self, page, room):
+        page.goto(room.page)
+        left = page.evaluate(
+            """async () => {
+                const { Chat } = await import("./static/chat.js");
+                const chat = new Chat("ws://127.0.0.1:9/");
+                for (const full of [false, true]) {
+                    if (full) chat.connection.outbox.limit = 0;
+                    chat.setName(full ? "Ada" : "half a pair: \\ud800");
+                    chat.say(full ? "Hello" : "half a pair: \\ud800");
+                }
+                return [chat.naming, chat.waiting, chat.connection.outbox.keys, !!chat.problem];
+            }"""
+        )
+        assert left == [None, [], [], True]
+
     def test_both_languages_say_the_same_things(self, page, room):
         page.goto(room.page)
         missing = page.evaluate(

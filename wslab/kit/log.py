@@ -185,10 +185,9 @@ class Log:
             for client, id, seq, *rest in value["seen"][-CLIENTS:]:
                 refused = {number: Refusal(*why) for number, *why in rest[0]} if rest else {}
                 texts = [client, *itertools.chain(*refused.values())]
-                numbers = [id, 0 if seq is None else seq, *refused]
-                if not all(isinstance(text, str) for text in texts) or not all(
-                    map(is_number, numbers)
-                ):
+                are_texts = all(isinstance(text, str) for text in texts)
+                numbers = [id, *refused, *([] if seq is None else [seq])]
+                if not are_texts or not all(map(is_number, numbers)):
                     raise ValueError(f"{client!r:.40} has seen {[id, seq, *rest]!r:.60}")
                 log._clients[client] = _Client(id, seq, refused)
             log.last = value["last"]

@@ -82,7 +82,7 @@ def _check_depth(text: str) -> None:
     for bracket in _no_bracket.sub("", text):
         depth += 1 if bracket in "[{" else -1
         if depth > NESTING:
-            raise ValueError(f"the message has more than {NESTING} levels of lists and objects")
+            raise ValueError(f"the JSON text has more than {NESTING} levels of lists and objects")
 
 
 def parsed(data: str | bytes) -> Any:
