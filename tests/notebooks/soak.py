@@ -21,6 +21,11 @@ from record import ROOT, exercises, notebooks, read
 from run_all import each_cell_twice, problems, twice
 
 
+def name(path: Path) -> str:
+    """Return a notebook's name; a lesson and its exercises have the same file name."""
+    return "exercises of " * (path.parent.name == path.stem) + path.stem
+
+
 def nbval(paths: list[Path]) -> list[str]:
     """Hold notebooks to their outputs, in this order; returns what pytest said about failures."""
     command = [sys.executable, "-m", "pytest", "-q", "--nbval", *map(str, paths)]
@@ -51,19 +56,19 @@ def main() -> int:
         nonlocal failed
         failed += bool(found)
         verdict = "FAILED" if found else "ok"
-        print(f"{title:<60} {verdict} {time.monotonic() - start:.0f} s", flush=True)
+        print(f"{title:<70} {verdict} {time.monotonic() - start:.0f} s", flush=True)
         print(*found, sep="\n", end="\n" if found else "", flush=True)
 
     for number in range(1, args.rounds + 1):
         rng.shuffle(paths)
         for path in paths:
             start = time.monotonic()
-            report(f"round {number}: {path.stem} alone", nbval([path]), start)
+            report(f"round {number}: {name(path)} alone", nbval([path]), start)
         start = time.monotonic()
         report(f"round {number}: all, shuffled", nbval(paths), start)
     for path in paths:
         start = time.monotonic()
-        report(f"every cell twice, all twice: {path.stem}", queued([path]), start)
+        report(f"every cell twice, all twice: {name(path)}", queued([path]), start)
     print(f"{failed} failed" if failed else "nothing failed")
     return 1 if failed else 0
 

@@ -108,7 +108,6 @@ def simulate(
     Livelock and OutOfTime are such exceptions. Each names the tasks and says where they wait.
     Raises KeyboardInterrupt after Ctrl+C or Stop, and ValueError or TypeError for bad arguments.
     """
-    check_number("seed", seed, -math.inf, whole=True)
     check_number("within", within, besides=math.inf)
     network = MemoryNetwork(latency, bandwidth, record=record)
     planned = _planned(faults, seed)
@@ -128,6 +127,7 @@ def simulate(
 
 def _planned(faults: Iterable[Fault] | Dice, seed: int) -> tuple[Fault, ...]:
     """Return a schedule as it is, or as dice draw it."""
+    check_number("seed", seed, -math.inf, whole=True)
     if isinstance(faults, Dice):
         return faults.roll(random.Random(f"{seed} faults"))
     planned: tuple[Any, ...] = tuple(faults) if isinstance(faults, Iterable) else (None,)
