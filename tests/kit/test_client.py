@@ -926,6 +926,7 @@ class TestMessages:
         async def scene(client):
             client.send({"n": 1})
             await client.delivered()
+            assert client.status == "online: resumed after message 0"
             world.connections[-1].abort()
             client.send({"n": 2})
             await client.until(ClientState.WAITING)

@@ -147,9 +147,9 @@ class Attempt:
             events += [Refused(key, *why) for key, why in resent.refused.items()]
             events += [Received(message)] if "state" in message else []
             text = f"resumed after message {self.inbox.last}"
-        for text in map(encoded_object, self.settings.setup(message)):
-            self._setup_size = max(self._setup_size, len(text.encode()))
-            await self.ws.send(text)
+        for step in map(encoded_object, self.settings.setup(message)):
+            self._setup_size = max(self._setup_size, len(step.encode()))
+            await self.ws.send(step)
         await self._emit(Online(text), *events)
 
     async def _exchange(self) -> None:
