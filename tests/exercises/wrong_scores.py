@@ -124,7 +124,7 @@ WRONG = {
             "in place",
             'merge(state, message["patch"])',
             'state.update(message["patch"]) or state',
-            "have changed",
+            "has changed",
         ),
         Wrong("an empty state", "shown = None", "shown = (None, 0, {})", "nothing to show"),
         Wrong(

@@ -191,8 +191,8 @@ async def _login_scenario(trial: Trial, login: Any) -> None:
 
 async def _welcome(trial: Trial, url: str, token: str, name: str) -> None:
     async with wire.client(url) as ws:
-        await ws.send(token)
         try:
+            await ws.send(token)
             async with trial.within(1, "no welcome"):
                 trial.same(await ws.recv(), f"Welcome, {name}", "the welcome is wrong")
             for message in ("你好", b"\x00\xff", "", b"text as bytes", "你好"):
