@@ -265,6 +265,7 @@ def test_renewing_keeps_grades(
     classroom: Path, graded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kit, "names", lambda: [SET])  # nobody has handed in another one
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # Jupyter adds to it
     kit.classroom(classroom)
     assert (graded / "gradebook.db").is_file()
     assert (graded / "submitted" / "ana" / SET / f"{SET}.ipynb").is_file()
