@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +27,7 @@ from record import NOTEBOOKS, ROOT, SANITIZE, read, sanitised
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NODE = Path(executable.ROOT_DIR) / "bin" / "node"
-LESSONS = [path.stem for path in in_pyodide()]  # in this order they come back from Node
+LESSONS = [path.stem for path in in_pyodide()]
 PATTERNS = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
 COMPARED = ("text/plain", "text/html", "image/svg+xml", "application/json")
 EXERCISE = "exercises/02_handshake.ipynb"
@@ -56,6 +56,25 @@ class Site:
 
     def page_of(self, name: str) -> str:
         return f"{self.url}lab/index.html?path={name.removeprefix('notebooks/')}"
+
+
+# Cells, and a part of what each prints, or of its error.
+BLOCKED = [
+    (
+        "from wslab import check\ndef accept_key(key):\n    while True:\n        key += '='\n"
+        "check.handshake.accept_key(accept_key)",
+        "your code was at: line 4, in accept_key: key += '='",
+    ),
+    (
+        "async def ask(url, question):\n    while True:\n        pass\ncheck.browser_api.ask(ask)",
+        "your code was at: line 3, in ask: pass",
+    ),
+    (
+        "import time\nfrom wslab.net import simulate\nasync def main():\n"
+        "    time.sleep(0.1)\n    return 'awake'\nprint(simulate(main).result())",
+        "awake",
+    ),
+]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -143,30 +162,38 @@ def codes(name: str) -> list[NotebookNode]:
 
 
 @pytest.fixture(scope="module")
-def under_node(site: Site) -> Iterator[Queue[dict[str, Any] | None]]:
-    """The lessons' cells in the site's Python, one process for all.
-
-    Yields a queue of what it prints; None is the end.
-    """
+def under_node(site: Site) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """The lessons' cells in the site's Python, one process for all; by name, what they printed."""
     script = Path(__file__).with_name("lite.mjs")
     command = [str(NODE), "--experimental-wasm-jspi", str(script), str(site.folder)]
     printed: Queue[dict[str, Any] | None] = Queue()
+    ran: dict[str, dict[str, Any]] = {}
+    log_file = site.folder.parent / "node.log"
 
     def read_lines() -> None:
         for line in process.stdout or ():
             printed.put(json.loads(line))
         printed.put(None)
 
+    def outcome(name: str) -> dict[str, Any]:
+        while name not in ran:
+            if (one := printed.get()) is None:
+                printed.put(None)  # for the others, too
+                pytest.fail(log_file.read_text())
+            ran[one["name"]] = one
+        return ran[name]
+
     with (
-        (site.folder.parent / "node.log").open("w") as log,
+        log_file.open("w") as log,
         subprocess.Popen(command, stdin=-1, stdout=-1, stderr=log, text=True) as process,
     ):
         assert process.stdin is not None
         with process.stdin as jobs:
-            json.dump({name: [cell.source for cell in codes(name)] for name in LESSONS}, jobs)
+            lessons = {name: [cell.source for cell in codes(name)] for name in LESSONS}
+            json.dump({**lessons, "blocked": [cell for cell, _ in BLOCKED]}, jobs)
         reader = threading.Thread(target=read_lines)
         reader.start()
-        yield printed
+        yield outcome
         process.kill()
         reader.join()
 
@@ -276,12 +303,10 @@ def test_an_exercise_is_solved_and_kept(page: Page, learner: Any) -> None:
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_in_pyodide(site: Site, under_node: Queue[Any], name: str) -> None:
-    ran = under_node.get()
-    if ran is None:
-        under_node.put(None)  # for the next lessons, too
-        pytest.fail((site.folder.parent / "node.log").read_text())
-    assert ran["name"] == name
+def test_a_lesson_in_pyodide(
+    site: Site, under_node: Callable[[str], dict[str, Any]], name: str
+) -> None:
+    ran = under_node(name)
     assert {re.sub(r".*(?=https:)", "", address) for address in ran["asked"]} <= outside(site)
     differ = {}
     for cell, outputs in zip(codes(name), ran["cells"], strict=True):
@@ -291,3 +316,9 @@ def test_a_lesson_in_pyodide(site: Site, under_node: Queue[Any], name: str) -> N
         elif cell.id not in apart(name) and want != got:
             differ[cell.id] = (want, got)
     assert differ == {}
+
+
+def test_code_that_blocks_in_pyodide(under_node: Callable[[str], dict[str, Any]]) -> None:
+    """A page has one thread. It goes on, and says which line of the learner's took too long."""
+    for outputs, (_, says) in zip(under_node("blocked")["cells"], BLOCKED, strict=True):
+        assert says in str(compared(outputs))

@@ -231,10 +231,12 @@ def own_frames(start: FrameType | TracebackType | None) -> list[traceback.FrameS
     return [frame for frame in frames if is_own(frame.filename)]
 
 
+# A page has the standard library in a zip file, and its paths in sysconfig begin with two slashes.
 _FOREIGN = tuple(
-    str(folder)
+    str(folder).replace("//", "/")
     for folder in (
-        Path(__file__).parents[1],
+        Path(__file__).parents[2],
+        Path(threading.__file__).parent,
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     )
 )

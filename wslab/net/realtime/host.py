@@ -11,6 +11,7 @@ import contextvars
 import functools
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -110,6 +111,7 @@ def lead_into_memory() -> None:
 
         kinds.append(WebLoop)
         WebLoop.start_tls = asyncio.BaseEventLoop.start_tls
+        _replace(time, ("sleep",), _blocking)
     for kind in kinds:
         _replace(kind, ("create_server", "create_connection"), _in_memory)
         _replace(kind, ("subprocess_exec", "subprocess_shell"), _without_processes)
@@ -136,6 +138,15 @@ def _in_memory(method: Callable[..., Any]) -> Callable[..., Any]:
         return await getattr(_hosted(self), method.__name__)(*arguments, **options)
 
     return connect
+
+
+def _blocking(sleep: Any) -> Callable[[float], None]:
+    """Return a `time.sleep` that blocks in a simulation; Pyodide's waits for the loop that runs."""
+
+    def block(seconds: float) -> None:
+        (sleep if in_memory() is None else sleep.__wrapped__)(seconds)
+
+    return block
 
 
 def _without_processes(method: Callable[..., Any]) -> Callable[..., Any]:
