@@ -12,6 +12,8 @@ from websockets.asyncio.server import serve
 
 from wslab.net import Dice, Fault, explore, simulate
 
+from .peers import listen
+
 
 async def naive():
     """Send ten messages, once a second, over one connection; return what has arrived."""
@@ -93,7 +95,7 @@ def test_no_fault_is_needed():
 
 def test_what_the_program_raises_fails_too():
     async def connects_once():
-        async with await asyncio.start_server(lambda *_: None, "server", 9000):
+        async with await asyncio.start_server(listen, "server", 9000):
             await asyncio.sleep(5)
             _, writer = await asyncio.open_connection("server", 9000)
             writer.close()
@@ -228,7 +230,7 @@ def test_a_drawing_has_messages_and_faults_alone():
 
 def test_who_cannot_reach_a_host_learns_it_after_a_while():
     async def main():
-        async with await asyncio.start_server(lambda *_: None, "server", 9000):
+        async with await asyncio.start_server(listen, "server", 9000):
             await asyncio.sleep(1)
             with pytest.raises(OSError, match="No route"):
                 await asyncio.open_connection("server", 9000)

@@ -10,6 +10,8 @@ import pytest
 
 from wslab.net import Dice, Fault, launch, simulate
 
+from .peers import listen
+
 SIDES = ("client", "server")
 OTHER = {"client": "server", "server": "client"}
 
@@ -126,7 +128,7 @@ class TestEnds:
 
     def test_nobody_connects_while_it_lasts(self, kind, seen, side):
         async def main():
-            async with await asyncio.start_server(lambda *_: None, "server", 9000):
+            async with await asyncio.start_server(listen, "server", 9000):
                 await at(2)
                 with pytest.raises(OSError) as caught:  # noqa: PT011
                     await asyncio.open_connection("server", 9000)
@@ -156,7 +158,7 @@ class TestOverlapping:
         """SYN is frozen like everything else; it is answered when the fault is over."""
 
         async def main():
-            async with await asyncio.start_server(lambda *_: None, "server", 9000):
+            async with await asyncio.start_server(listen, "server", 9000):
                 await at(1.5)
                 _, writer = await asyncio.open_connection("server", 9000)
                 writer.close()
@@ -167,7 +169,7 @@ class TestOverlapping:
 
     def test_nobody_answers_for_two_minutes(self):
         async def main():
-            async with await asyncio.start_server(lambda *_: None, "server", 9000):
+            async with await asyncio.start_server(listen, "server", 9000):
                 await asyncio.open_connection("server", 9000)
 
         run = simulate(main, faults=[Fault("freeze", at=0, lasts=1000)])
@@ -184,7 +186,7 @@ class TestCrash:
         async def server(disk):
             lives.append(disk.setdefault("life", len(lives)))
             try:
-                async with await asyncio.start_server(lambda *_: None, "server", 9000) as listener:
+                async with await asyncio.start_server(listen, "server", 9000) as listener:
                     await listener.serve_forever()
             finally:
                 ended.append(asyncio.get_running_loop().time())
@@ -233,8 +235,9 @@ class TestCrash:
 
     def test_what_it_has_sent_arrives(self):
         async def server(disk):
-            def greet(reader, writer):
+            async def greet(reader, writer):
                 writer.write(b"Hello")
+                await listen(reader, writer)
 
             async with await asyncio.start_server(greet, "server", 9000) as listener:
                 await listener.serve_forever()

@@ -18,6 +18,8 @@ from websockets.asyncio.server import serve
 from wslab.net import Deadlock, Livelock, NotSimulated, OutOfTime, simulate
 from wslab.scratch.client import connect_from_scratch
 
+from .peers import listen
+
 
 async def echo(ws):
     async for message in ws:
@@ -222,7 +224,7 @@ class TestSmallThings:
         """It shows the addresses, as that of a real one does."""
 
         async def main():
-            async with await asyncio.start_server(lambda *_: None, "server", 9000) as server:
+            async with await asyncio.start_server(listen, "server", 9000) as server:
                 _, writer = await asyncio.open_connection("server", 9000)
                 writer.close()
                 return repr(server), repr(writer.get_extra_info("socket"))
@@ -234,7 +236,7 @@ class TestSmallThings:
     @pytest.mark.parametrize("port", ["80", "http", b"80"])
     def test_a_port_may_be_text(self, port):
         async def main():
-            async with await asyncio.start_server(lambda *_: None, "server", port):
+            async with await asyncio.start_server(listen, "server", port):
                 _, writer = await asyncio.open_connection("server", 80)
                 writer.close()
                 _, writer = await asyncio.open_connection("server", port)
