@@ -463,6 +463,7 @@ def idle_proxy(port, seconds):
             while data := await source.read(1 << 16):
                 passed.set()
                 sink.write(data)
+            passed.set()  # nothing more will
 
         tasks = [
             asyncio.create_task(pump(reader, server_writer)),
