@@ -219,6 +219,7 @@ class Store:
         try:
             opened = connect or partial(sqlite3.connect, check_same_thread=False)
             self._db = opened(path)
+            self.close = weakref.finalize(self, self._db.close)
             self._db.isolation_level = None  # transactions begin where we say so
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut, too
@@ -229,7 +230,6 @@ class Store:
             self._db.execute("CREATE INDEX IF NOT EXISTS by_room ON messages (room)")
         except sqlite3.Error as error:
             raise OSError(f"{path!r} cannot be used as a file of rooms: {error}") from None
-        self.close = weakref.finalize(self, self._db.close)
 
     def read(self, room: bytes) -> list[tuple[int, bytes]]:
         """Return a room's messages, each with the id of its row."""
