@@ -840,6 +840,18 @@ class TestHosting:
         await turn()
         assert lives == ["begins", "ends", "begins"]
 
+    async def test_a_life_that_fails_is_told(self) -> None:
+        async def life() -> None:
+            raise LookupError("no score")
+
+        errors: list[BaseException] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+        bench = Bench(life=life)
+        bench.add()
+        await turn()
+        assert [str(error) for error in errors] == ["no score"]
+
     async def test_what_is_heard(self) -> None:
         bench = Bench()
         one = bench.add("a")

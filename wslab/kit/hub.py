@@ -26,13 +26,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from wslab.kit.line import Line, Outgoing, Stream, WhenFull, drop_member, keep_latest, thin_out
-from wslab.protocol.close import CloseCode
+from wslab.protocol.close import CloseCode, cut_reason
 
 __all__ = ["TRY_AGAIN_LATER", "Hub", "drop_member", "keep_latest", "thin_out"]
 
 TRY_AGAIN_LATER = 1013  # in IANA's registry of close codes
 TURN = 32 * 1024  # bytes of frames that are held back until the end of a turn, at most
-REASON = 123  # bytes of a close reason, at most (RFC 6455 §5.5.1)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Report an error at once; asyncio reports it only when nobody keeps the task any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": "the life of a hub failed", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)
 
 
 class Hub:
@@ -128,6 +134,7 @@ class Hub:
         self._schedule()
         if self.life is not None and (self._living is None or self._living.done()):
             self._living = asyncio.get_running_loop().create_task(self.life())
+            self._living.add_done_callback(_tell_failure)
 
     def remove(self, member: Hashable) -> None:
         """Send this member nothing more; it may be removed twice."""
@@ -242,8 +249,7 @@ class Hub:
 
     def _end(self, line: Line, code: int, reason: str) -> None:
         loop = asyncio.get_running_loop()
-        reason = reason.encode(errors="replace")[:REASON].decode(errors="ignore")
-        task = loop.create_task(line.connection.close(code, reason))
+        task = loop.create_task(line.connection.close(code, cut_reason(reason)))
         self._closing[task] = None
         task.add_done_callback(self._closing.pop)
         loop.call_later(self.grace, line.transport.abort)

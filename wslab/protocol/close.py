@@ -6,7 +6,9 @@ from typing import NamedTuple, Self
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.quoting import printable
 
-__all__ = ["Close", "CloseCode", "describe_close"]
+__all__ = ["Close", "CloseCode", "cut_reason", "describe_close"]
+
+REASON_LIMIT = 123  # bytes: a control frame has 125 (RFC 6455 §5.5), and the code takes two
 
 
 class CloseCode(IntEnum):
@@ -87,9 +89,19 @@ class Close(NamedTuple):
         if not CloseCode.is_sendable(self.code):
             raise ProtocolError(f"close code {self.code} may not be sent", "RFC 6455 §7.4")
         reason = self.reason.encode()
-        if len(reason) > 123:
-            raise ProtocolError(f"reason is {len(reason)} bytes, limit 123", "RFC 6455 §5.5")
+        if len(reason) > REASON_LIMIT:
+            seen = f"reason is {len(reason)} bytes, limit {REASON_LIMIT}"
+            raise ProtocolError(seen, "RFC 6455 §5.5")
         return self.code.to_bytes(2) + reason
+
+
+def cut_reason(text: str) -> str:
+    """Return as much of a text as a Close frame has room for; half a surrogate pair becomes "?".
+
+    >>> len(cut_reason("好" * 100))
+    41
+    """
+    return text.encode(errors="replace")[:REASON_LIMIT].decode(errors="ignore")
 
 
 def describe_close(code: int | None, reason: str | None) -> str:

@@ -14,7 +14,7 @@ break one, an exception says so.
 from collections.abc import Callable
 from enum import Enum
 
-from wslab.protocol.close import Close, CloseCode
+from wslab.protocol.close import Close, CloseCode, cut_reason
 from wslab.protocol.deflate import Deflate, Deflater, Inflater
 from wslab.protocol.errors import ProtocolError
 from wslab.protocol.events import Closed, Closing, Ping, Pong, ProtocolEvent, Violation
@@ -185,8 +185,7 @@ class Connection:
     def _fail(self, error: ProtocolError) -> Violation:
         """Fail the connection; tell the peer why, and read no more (§7.1.7)."""
         if self.state is State.OPEN:
-            reason = str(error).encode()[:123].decode(errors="ignore")
-            self._write(CLOSE, Close(error.code, reason).serialize())
+            self._write(CLOSE, Close(error.code, cut_reason(str(error))).serialize())
         self._step(Step.FAIL)
         return Violation(error.code, error.section, error.message)
 
