@@ -1,8 +1,9 @@
-"""The check that a test leaves no trace sees each kind of trace."""
+"""What a test leaves behind: each kind of trace is seen, and garbage with no stack left is not."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 
@@ -37,3 +38,26 @@ def test_a_trace_is_seen(monkeypatch, tmp_path, change, seen):
     found = changes(before)
     monkeypatch.undo()
     assert found == seen
+
+
+def deep(levels, function):
+    return deep(levels - 1, function) if levels else function()
+
+
+class Garbage:
+    def __init__(self):
+        self.circle = self
+
+    def __del__(self):
+        deep(30, bool)
+
+
+def test_garbage_that_is_collected_at_the_deepest_call_fails_no_test():
+    gc.freeze()
+    for levels in range(sys.getrecursionlimit()):
+        Garbage()
+        try:
+            deep(levels, gc.collect)
+        except RecursionError:
+            break
+    gc.unfreeze()
