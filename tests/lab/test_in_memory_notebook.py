@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import nbformat
 import pytest
@@ -61,13 +62,17 @@ def test_in_a_kernel(monkeypatch):
         nbformat.v4.new_notebook(cells=cells), timeout=50, allow_errors=True, kernel_name="python3"
     )
 
-    def stop():
+    def stop(cell):
+        while not cell.outputs:  # it prints as soon as it runs
+            time.sleep(0.01)
+        time.sleep(0.5)  # most probably it waits by now
         asyncio.run(client.km.interrupt_kernel())
 
     with client.setup_kernel():
         for number, (cell, (source, expected)) in enumerate(zip(cells, CELLS, strict=True)):
             if source in STOPPED:
-                threading.Timer(0.5, stop).start()
+                cell.source = f"print('runs', flush=True)\n{source}"
+                threading.Thread(target=stop, args=(cell,), daemon=True).start()
             client.execute_cell(cell, number)
             errors = {output.get("ename") for output in cell.outputs} - {None}
             if source in STOPPED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import nbformat
@@ -23,6 +22,7 @@ async def main():
 asyncio.run(main())
 """
 CELLS = 6
+PATIENCE = 45  # seconds
 
 
 class Notebook:
@@ -39,7 +39,7 @@ class Notebook:
         sent = self.client.execute(source, allow_stdin=False)
         outputs = []
         while True:
-            message = self.client.get_iopub_msg(timeout=20)
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") != sent:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -50,7 +50,7 @@ class Notebook:
                 self.manager.interrupt_kernel()
                 stop_when = None
         while True:
-            reply = self.client.get_shell_msg(timeout=20)
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
             if reply["parent_header"]["msg_id"] == sent:
                 shown = [o for o in outputs if o[0] not in ("status", "execute_input")]
                 return reply["content"], shown
@@ -157,7 +157,7 @@ def write(folder: Path, *cells: str) -> Path:
 def test_run_all_with_asyncio_run_in_every_cell(tmp_path):
     allow = "from wslab import lab; lab.allow_asyncio_run()"
     path = write(tmp_path, allow, *[ASYNCIO_RUN] * CELLS, "await asyncio.sleep(0)", allow)
-    assert problems(path, once(nbformat.read(path, as_version=4)), timeout=20) == []
+    assert problems(path, once(nbformat.read(path, as_version=4)), timeout=PATIENCE) == []
 
 
 def test_the_archived_nest_asyncio_loses_cells(tmp_path):
@@ -174,11 +174,10 @@ async def test_a_second_kernel_for_a_notebook():
     """What notebook 90 shows with, also that allow_asyncio_run() refuses where it is too late."""
     too_late = "from wslab import lab; lab.allow_asyncio_run()"
     apply = "import nest_asyncio; nest_asyncio.apply()"
-    async with asyncio.timeout(60):
-        fates = await run_all(["1", "1 / 0", apply, too_late], patience=5)
+    fates = await run_all(["1", "1 / 0", apply, too_late], patience=PATIENCE)
     assert fates == ["ran", "raised ZeroDivisionError", "ran", "raised RuntimeError"]
 
 
 async def test_what_a_silent_kernel_never_answers_is_lost():
-    fates = await run_all(["1", "import time; time.sleep(60)", "2"], patience=1.5)
+    fates = await run_all(["1", "import time; time.sleep(60)", "2"], patience=10)
     assert fates == ["ran", "lost", "lost"]
