@@ -148,6 +148,7 @@ def test_faults_keep_their_amounts():
         (simulate, {"faults": "cut"}, "faults is 'cut', it must be Dice, or a list of Fault"),
         (simulate, {"faults": Fault("cut", 1)}, "it must be Dice, or a list of Fault"),
         (simulate, {"faults": [("cut", 1)]}, "it must be Dice, or a list of Fault"),
+        (simulate, {"main": 3}, "main is 3, it must be a coroutine function, or a coroutine"),
         (simulate, {"seed": None}, "seed is None, it must be a whole number"),
         (simulate, {"latency": math.nan}, "latency is nan, it must be a finite number"),
         (simulate, {"bandwidth": 0}, "bandwidth is 0, it must be a finite number, at least 1"),

@@ -214,6 +214,17 @@ class TestCrash:
         assert lives == [0, 0 if keeps else 1]
         assert len(ended) == 2  # when all was over, and not as garbage
 
+    def test_a_program_launches_no_other(self):
+        async def outer(disk):
+            launch(outer)
+
+        async def main():
+            launch(outer)
+            await asyncio.sleep(1)
+
+        (error,) = simulate(main).errors
+        assert "call it outside of the others" in str(error)
+
     def test_not_after_the_end(self):
         """What a program still does when all is over is not interrupted by later faults."""
         ended = []

@@ -9,6 +9,7 @@ import random
 import socket
 import ssl
 import threading
+from contextlib import suppress
 
 import pytest
 import trustme
@@ -284,12 +285,35 @@ class TestWhenItCannotGoOn:
         assert "wait_for → wait waits in locks.py, line" in said
         assert said.count("\n") == 3
 
-    def test_a_livelock(self):
+    def test_tasks_that_wait_for_each_other(self):
+        """asyncio itself cannot cancel them: it would go round in a circle."""
+        ended = []
+
+        async def main():
+            async def wait_for(name):
+                try:
+                    await tasks[name]
+                finally:
+                    ended.append(name)
+
+            pairs = {"one": "two", "two": "one"}
+            tasks = {a: asyncio.create_task(wait_for(b), name=a) for a, b in pairs.items()}
+            await tasks["one"]
+
+        run = simulate(main)
+        with pytest.raises(Deadlock, match=r"(?s)one: wait_for waits.*two: wait_for waits"):
+            run.result()
+        assert run.errors == ()
+        assert sorted(ended) == ["one", "two"]
+
+    @pytest.mark.parametrize("pause", [0, 1e-9])
+    def test_a_livelock(self, pause):
         async def main():
             for _ in itertools.count():
-                await asyncio.sleep(0)
+                await asyncio.sleep(pause)
 
-        with pytest.raises(Livelock, match=r"(?s)livelock at 0 s: .* no time has passed.*main"):
+        said = r"(?s)livelock at .* steps, and hardly any time has passed.*main"
+        with pytest.raises(Livelock, match=said):
             simulate(main).result()
 
     def test_too_much_virtual_time(self):
@@ -360,6 +384,27 @@ class TestErrors:
 
         (error,) = simulate(main).errors
         assert isinstance(error, LookupError)
+
+    def test_of_a_task_that_goes_on(self):
+        async def stubborn():
+            while True:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1)
+
+        async def main():
+            main.task = asyncio.create_task(stubborn(), name="stubborn")
+            await asyncio.sleep(1)
+
+        (error,) = simulate(main).errors
+        assert str(error) == "stubborn went on after it was cancelled at the end"
+
+    def test_before_the_first_step(self):
+        def main():
+            raise LookupError("no coroutine")
+
+        run = simulate(main)
+        assert isinstance(run.error, LookupError)
+        assert run.seconds == 0
 
 
 class TestWhatItLeavesAlone:

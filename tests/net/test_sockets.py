@@ -16,7 +16,7 @@ import pytest
 
 from wslab.net import simulate
 
-from .peers import Peer, Sipper, last_of_each, slow_road, turns, without_repeats
+from .peers import Peer, Sipper, last_of_each, listen, slow_road, turns, without_repeats
 
 MUCH = bytes(range(251)) * (1 << 17)  # 33 MB: more than the buffers of two sockets take
 
@@ -177,6 +177,29 @@ async def a_half_close_is_answered(client, server):
     server.transport.write(b"answer")
     server.transport.close()
     await client.called("lost")
+
+
+@script("half-close")
+async def the_socket_is_shut_down_for_writing(client, server):
+    client.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+    await server.called("lost")
+    await client.called("lost")
+
+
+@script("half-close")
+async def the_socket_is_shut_down_for_reading(client, server):
+    client.transport.get_extra_info("socket").shutdown(socket.SHUT_RD)
+    await client.called("lost")
+    await server.called("lost")
+
+
+@script("half-close", client={"stays": True}, server={"stays": True})
+async def the_socket_is_shut_down_for_both(client, server):
+    client.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+    await client.called("eof")
+    await server.called("eof")
+    client.transport.close()
+    server.transport.close()
 
 
 @script("half-close")
@@ -381,6 +404,44 @@ async def the_port_is_taken():
     found = await refused(asyncio.start_server(lambda *_: None, "127.0.0.1", port))
     listener.close()
     return found
+
+
+@case("refused")
+async def arguments_that_cannot_be():
+    """asyncio refuses them before anything else happens."""
+    loop, texts = asyncio.get_running_loop(), []
+    server = {"host": "127.0.0.1", "port": 0}
+    for create, options in (
+        (loop.create_connection, {}),
+        (loop.create_connection, {"host": "127.0.0.1", "port": 9, "server_hostname": "x"}),
+        (loop.create_connection, {"port": 9, "ssl": True}),
+        (loop.create_server, {}),
+        (loop.create_server, {**server, "ssl": True}),
+        (loop.create_server, {**server, "ssl_handshake_timeout": 1}),
+    ):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            await create(asyncio.Protocol, **options)
+        texts.append((type(caught.value), str(caught.value)))
+    return texts
+
+
+@case("order")
+async def what_a_socket_says_of_itself():
+    listener = await asyncio.start_server(listen, "127.0.0.1", 0)
+    host, port = listener.sockets[0].getsockname()
+    spare = await asyncio.start_server(listen, "127.0.0.1", 0)
+    mine = spare.sockets[0].getsockname()
+    spare.close()
+    _, writer = await asyncio.open_connection(host, port, local_addr=mine, happy_eyeballs_delay=1)
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    found = [sock.getsockname() == mine, sock.getpeername() == (host, port)]
+    found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    found.append(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+    writer.close()
+    listener.close()
+    await turns()
+    return [*found, sock.fileno()]
 
 
 @case("unreachable")

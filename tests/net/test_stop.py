@@ -7,6 +7,7 @@ import gc
 import random
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -143,6 +144,43 @@ async def test_one_that_the_program_swallows_is_raised_again():
 
     with raising(), pytest.raises(KeyboardInterrupt):
         simulate(stubborn)
+
+
+async def test_a_second_one_ends_what_answers_the_first():
+    raised = []
+
+    async def stubborn():
+        for _ in range(2):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt as error:
+                raised.append(error)
+
+    with raising(), pytest.raises(KeyboardInterrupt):
+        simulate(stubborn)
+    assert len(raised) == 2
+
+
+async def test_a_simulation_on_another_thread_goes_on():
+    pressed, whole = threading.Event(), []
+
+    async def beside():
+        pressed.wait()
+        await asyncio.sleep(1)
+        whole.append(True)
+
+    async def main():
+        thread = threading.Thread(target=simulate, args=[beside])
+        thread.start()
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            pressed.set()
+            thread.join()
+
+    with raising(), pytest.raises(KeyboardInterrupt):
+        simulate(main)
+    assert whole
 
 
 async def test_what_the_program_has_open_is_closed():

@@ -47,10 +47,12 @@ class Deadlock(SimulationError):
 
 
 class Livelock(SimulationError):
-    """The tasks never stop to do something, and no time passes."""
+    """The tasks never stop to do something, and hardly any time passes."""
 
     def __init__(self, steps: int, now: float, tasks: str) -> None:
-        super().__init__(f"livelock at {now:g} s: {steps:,} steps, and no time has passed\n{tasks}")
+        super().__init__(
+            f"livelock at {now:g} s: {steps:,} steps, and hardly any time has passed\n{tasks}"
+        )
 
 
 class OutOfTime(SimulationError):

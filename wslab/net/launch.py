@@ -81,9 +81,13 @@ def launch(begin: Start, name: str | None = None) -> Launched:
 
     begin: called at each start with the program's disk, a dict that outlives a crash. Tasks that
     it starts, and connections that it accepts or opens, are its own and end in a crash.
-    Raises RuntimeError outside a simulation: nothing can crash there and be left behind safely.
+    Python runs the `finally` blocks of what has crashed when the simulation is over.
+    Raises RuntimeError outside a simulation, because nothing can crash there and be left behind
+    safely, and inside a program that was launched, because a crash would start it twice.
     """
     loop: Any = asyncio.get_running_loop()
+    if PROGRAM.get() is not None:
+        raise RuntimeError("launch() starts a program beside yours: call it outside of the others")
     if not hasattr(loop, "launched"):
         raise RuntimeError("launch() starts a program in a simulation: call it inside simulate()")
     launched = Launched(begin, name or str(getattr(begin, "__name__", "program")), loop)

@@ -25,9 +25,10 @@ from wslab.net.stop import Button, own_stop, step_aside
 
 __all__ = ["SimulatedLoop"]
 
-STEPS = 200_000  # so many without any time passing are a livelock
+STEPS = 200_000  # so many while no time passes are a livelock
 LEAVE = 60.0  # virtual seconds that tasks have to end after they were cancelled,
 ROUNDS = 3  # each time that they are
+MOMENT = 1e-4  # seconds: less than this is no time
 COLLECT = 10_000  # turns after which garbage is collected, so that finalizers run at fixed times
 
 T = TypeVar("T")
@@ -75,9 +76,9 @@ class SimulatedLoop(MemoryLoop):
     def __init__(
         self, network: MemoryNetwork | None = None, *, start: float = 0.0, limit: float = math.inf
     ) -> None:
-        self.now, self.limit = start, limit
-        self.steps = self.turns = 0  # steps: callbacks since time has passed
-        self.ended_at = math.inf
+        self.now = self.counted_from = self.ended_at = start
+        self.limit = limit
+        self.steps = self.turns = 0  # steps: callbacks since counted_from
         self.button = Button()
         self.launched: list[Any] = []  # what `launch` has started
         self.crashed: list[Program] = []
@@ -174,8 +175,9 @@ class SimulatedLoop(MemoryLoop):
         if due > self.limit:
             self.now = self.limit
             raise OutOfTime(self.limit, waiting(self))
-        if due > self.now:
-            self.now, self.steps = due, 0
+        self.now = max(self.now, due)
+        if due > self.counted_from + MOMENT:
+            self.counted_from, self.steps = due, 0
         while deliveries and deliveries[0][0] <= self.now:
             if (function := heapq.heappop(deliveries)[2].function) is not None:
                 function()
@@ -184,15 +186,16 @@ class SimulatedLoop(MemoryLoop):
 
     # From the first step to the last
 
-    def run(self, main: Coroutine[Any, Any, T]) -> T:
+    def run(self, main: Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end, then end what it has left behind; return its result.
 
+        main: the coroutine, or a function without arguments that returns it.
         It may be called while another loop runs on this thread, as in a notebook's cell.
         Raises what the coroutine raises; Deadlock, Livelock or OutOfTime; and KeyboardInterrupt.
         """
         with own_stop() as self.button, step_aside():
             try:
-                return self.run_until_complete(main)
+                return self.run_until_complete(main() if callable(main) else main)
             except KeyboardInterrupt:
                 self.button.pressed = False  # this is the answer to it
                 raise
@@ -224,14 +227,32 @@ class SimulatedLoop(MemoryLoop):
             tasks = sorted(asyncio.all_tasks(self), key=hash)
             if number and not tasks and not were_open:
                 break
-            for task in tasks:
-                task.cancel()
             self.limit, self.steps = self.now + LEAVE, 0
+            ending = self.create_task(self._end([task for task in tasks if self._cancel(task)]))
             with suppress(SimulationError):
-                ending = self.create_task(self._end(tasks))
                 while not ending.done():  # Ctrl+C may have left a stop() that was not meant for it
                     self.run_forever()
+            self._give_up(ending)
+        for task in sorted(asyncio.all_tasks(self), key=hash):
+            message = f"{task.get_name()} went on after it was cancelled at the end"
+            self.call_exception_handler({"message": message})
+            self._give_up(task)
         kept.clear()
+
+    def _cancel(self, task: asyncio.Task[Any]) -> bool:
+        """Cancel a task; return False where tasks wait for each other, which asyncio cannot end."""
+        try:
+            return task.cancel()
+        except RecursionError:
+            self._give_up(task)
+            return False
+
+    def _give_up(self, task: Any) -> None:
+        """End the coroutine of a task that is not done, and let asyncio forget the task."""
+        task._log_destroy_pending = False
+        with self.button.arm(), suppress(Exception):
+            task.get_coro().close()
+        asyncio._unregister_task(task)
 
     def _abort_transports(self, *, only_closed: bool) -> bool:
         """Abort them, or those alone whose socket was closed in a crash, without their knowing.

@@ -11,7 +11,7 @@ import heapq
 import selectors
 import socket
 from asyncio import selector_events
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from socket import EAI_SERVICE, gaierror
 from typing import Any, NoReturn
 
@@ -32,6 +32,10 @@ class MemorySelector(selectors._BaseSelectorImpl):
         super().__init__()
         self.network, self.touched = network, network.touched
         self._fd_to_key: dict[int, selectors.SelectorKey]
+
+    def _fileobj_lookup(self, fileobj: Any) -> int:
+        """Take -1, too: that is the number of a socket which a crash has closed."""
+        return fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Watch a socket."""
@@ -114,8 +118,8 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
     async def create_server(
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
-        host: str | Iterable[str] | None = None,
-        port: int | None = None,
+        host: Any = None,
+        port: Any = None,
         *,
         sock: Any = None,
         **options: Any,
@@ -123,36 +127,42 @@ class MemoryLoop(selector_events.BaseSelectorEventLoop):
         """Listen in memory: on any host that a client then asks for, not only on this machine."""
         for useless in ("family", "flags", "reuse_address", "reuse_port", "keep_alive"):
             options.pop(useless, None)
-        if sock is None:
-            hosts = [host or ""] if isinstance(host, str | None) else list(host)
-            sock = self.network.listen(hosts, _number(port))
         self._check(sock)
+        if sock is None and (host is not None or port is not None):
+            hosts = [host or ""] if isinstance(host, str | None) else list(host)
+            sock, host, port = self.network.listen(hosts, _number(port)), None, None
         factory = self.network.numbered(protocol_factory)
-        return await super().create_server(factory, sock=sock, **options)
+        return await super().create_server(factory, host, port, sock=sock, **options)
 
     async def create_connection(  # type: ignore[override]
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
-        host: str | None = None,
-        port: int | None = None,
+        host: Any = None,
+        port: Any = None,
         *,
         sock: Any = None,
         **options: Any,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         """Connect in memory; OSError as with TCP if nobody listens there."""
-        for useless in ("family", "proto", "flags", "happy_eyeballs_delay", "interleave"):
-            options.pop(useless, None)
-        options.pop("local_addr", None), options.pop("all_errors", None)
-        if sock is None:
-            if options.get("ssl") and options.get("server_hostname") is None:
-                options["server_hostname"] = host
-            sock = await self.network.dial(host or "", _number(port))
         self._check(sock)
         factory = self.network.numbered(protocol_factory)
-        return await super().create_connection(factory, sock=sock, **options)
+        return await super().create_connection(factory, host, port, sock=sock, **options)
+
+    async def _connect_sock(
+        self, exceptions: list[list[OSError]], info: Any, local: Any = None
+    ) -> MemorySocket:
+        """Connect in memory, where asyncio opens a socket of the system; note why that failed."""
+        host, port = info[4][:2]
+        try:
+            return await self.network.dial(
+                host, _number(port), *(each[4][:2] for each in local or ())
+            )
+        except OSError as error:
+            exceptions.append([error])
+            raise
 
     def _check(self, sock: object) -> None:
-        if not isinstance(sock, MemorySocket):
+        if not isinstance(sock, MemorySocket | None):
             raise type(self).lacks("a socket of the system")
 
     def _make_socket_transport(

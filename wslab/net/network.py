@@ -145,8 +145,8 @@ class MemoryNetwork:
         """Tell whether something listens on this host, or has listened before it crashed."""
         return is_loopback(host) or not self.hosts.isdisjoint({host, *WILDCARDS})
 
-    async def dial(self, host: str, port: int) -> TcpSocket:
-        """Connect: SYN, then SYN and ACK, then ACK.
+    async def dial(self, host: str, port: int, local: tuple[str, int] = (LOOPBACK, 0)) -> TcpSocket:
+        """Connect: SYN, then SYN and ACK, then ACK. local: the client's end; port 0 is a free one.
 
         Raises ConnectionRefusedError if nobody listens, OSError if there is no such address, its
         kind gaierror if nobody has the name, and TimeoutError after two minutes without an answer.
@@ -154,7 +154,7 @@ class MemoryNetwork:
         host = reachable(host)
         if is_for_many(host):
             raise failure(ENETUNREACH)  # at once, because the system itself refuses
-        connection = self._connection(host, port)
+        connection = self._connection((host, port), (local[0], local[1] or next(self._ports)))
         answer = asyncio.get_running_loop().create_future()
         if (error := self._refusal(host)) is not None:
             await asyncio.sleep(self.perfect.delay)  # a router says so: else retrying takes no time
@@ -200,10 +200,10 @@ class MemoryNetwork:
         if not answer.done():
             client.push(arrive)
 
-    def _connection(self, host: str, port: int) -> Wire:
+    def _connection(self, there: tuple[str, int], here: tuple[str, int]) -> Wire:
         number = next(self._connections)
-        client = TcpSocket(self, (LOOPBACK, next(self._ports)), self.faults["client"])
-        server = TcpSocket(self, (host, port), self.faults["server"])
+        client = TcpSocket(self, here, self.faults["client"])
+        server = TcpSocket(self, there, self.faults["server"])
         connection = self.connections[number] = Wire(number, client, server)
         for side, end in connection.ends.items():
             end.connection = number

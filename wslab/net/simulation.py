@@ -109,6 +109,7 @@ def simulate(
     Raises KeyboardInterrupt after Ctrl+C or Stop, and ValueError or TypeError for bad arguments.
     """
     check_number("within", within, besides=math.inf)
+    _check(main)
     network = MemoryNetwork(latency, bandwidth, record=record)
     planned = _planned(faults, seed)
     errors: list[BaseException] = []
@@ -118,11 +119,16 @@ def simulate(
         loop.set_exception_handler(lambda _, context: errors.append(_error_of(context)))
         Schedule(planned, loop).plan()
         try:
-            value = loop.run(main() if callable(main) else main)
+            value = loop.run(main)
         except (Exception, SystemExit, asyncio.CancelledError) as raised:
             error = raised
         gc.collect()  # what nobody has awaited is reported now
     return Run(seed, planned, value, error, loop.ended_at, tuple(errors), network.recording)
+
+
+def _check(main: object) -> None:
+    if not (callable(main) or asyncio.iscoroutine(main)):
+        raise TypeError(f"main is {main!r:.60}, it must be a coroutine function, or a coroutine")
 
 
 def _planned(faults: Iterable[Fault] | Dice, seed: int) -> tuple[Fault, ...]:

@@ -10,7 +10,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from errno import EBADF, ECONNRESET, EINVAL, ENOTCONN, EPIPE
+from errno import EBADF, ECONNRESET, ENOTCONN, EPIPE
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Protocol
 
@@ -52,6 +52,7 @@ class MemorySocket:
         self.host, self.address = host, address
         self.owner = PROGRAM.get()
         self.is_closed = self.resets = False
+        self.options: dict[tuple[int, int], Any] = {}  # by level and name
         self.number = host.add(self)
 
     def events(self) -> int:
@@ -59,8 +60,8 @@ class MemorySocket:
         raise NotImplementedError
 
     def fileno(self) -> int:
-        """Return its number, which the system does not know."""
-        return self.number
+        """Return its number, which the system does not know, and -1 once it is closed."""
+        return -1 if self.is_closed else self.number
 
     def getsockname(self) -> Address:
         """Return (host, port) of this end."""
@@ -77,12 +78,13 @@ class MemorySocket:
         """Return 0, as for sockets that never block."""
         return 0.0
 
-    def getsockopt(self, level: int, name: int, size: int = 0) -> int | bytes:
-        """Return nothing in particular."""
-        return bytes(size) if size else 0
+    def getsockopt(self, level: int, name: int, size: int = 0) -> Any:
+        """Return what was set, else zero."""
+        return self.options.get((level, name), bytes(size) if size else 0)
 
     def setsockopt(self, level: int, name: int, value: object, *more: object) -> None:
         """Take SO_LINGER with zero seconds, which lets close() send RST. The rest does nothing."""
+        self.options[level, name] = value
         if (level, name) == (socket.SOL_SOCKET, socket.SO_LINGER) and isinstance(value, bytes):
             on, seconds = struct.unpack("ii" if len(value) == 8 else "hh", value)
             self.resets = bool(on) and seconds == 0
@@ -187,12 +189,13 @@ class TcpSocket(MemorySocket):
         return len(data)
 
     def shutdown(self, how: int) -> None:
-        """Send FIN: no more bytes will come from here."""
-        if how != socket.SHUT_WR:
-            raise failure(EINVAL)  # asyncio never does
+        """Send FIN, read nothing more, or both, as SHUT_WR, SHUT_RD and SHUT_RDWR say."""
         if self.is_reset:
             raise failure(ENOTCONN)
-        self._finish()
+        if how != socket.SHUT_RD:
+            self._finish()
+        if how != socket.SHUT_WR:
+            self.take_fin()
 
     def close(self) -> None:
         """Close: with FIN, or with RST if bytes are unread or SO_LINGER says so."""

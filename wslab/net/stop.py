@@ -40,7 +40,6 @@ class Button:
         self.pressed = True
         is_internal = frame is not None and frame.f_code.co_filename.startswith(_INTERNAL)
         if self.armed and not is_internal:
-            self.armed = False  # the same press is not raised twice
             raise KeyboardInterrupt
 
     @contextmanager
@@ -64,8 +63,9 @@ def own_stop() -> Iterator[Button]:
 
     Only the main thread can: signals do not reach any other.
     """
-    if _owned or threading.current_thread() is not threading.main_thread():
-        yield _owned[0] if _owned else Button()
+    is_main = threading.current_thread() is threading.main_thread()
+    if _owned or not is_main:
+        yield _owned[0] if is_main else Button()
         return
     button = Button()
     before = signal.signal(signal.SIGINT, button.press)
