@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from math import inf
+from math import exp, inf
 from random import Random
+from statistics import median
 from typing import NamedTuple
 
 from wslab.kit.hub import keep_latest
@@ -27,7 +28,7 @@ __all__ = ["Audience", "Comment", "FairChoice", "Stage", "capped", "comment_rate
 __all__ += ["fair_shares", "merged_batches", "newest_comments", "now_and_then"]
 __all__ += ["sampled", "start_distance", "unevenness"]
 
-SAVED = 4  # turns that a silent person saves up, at most
+MEMORY = 300  # windows after which the choice has nearly forgotten what it has shown
 KEPT = 1.0  # seconds of which a viewer that was not ready still gets the comments
 PHRASES = [
     "666",
@@ -186,42 +187,54 @@ def unevenness(shown: Sequence[float], *, window: float = 0.5) -> tuple[int, flo
 
 
 class FairChoice:
-    """Chooses at most `most` comments of a window, in rounds, so that shouting does not help.
+    """Chooses at most `most` comments of a window, so that shouting does not help.
 
-    In a round, each person who has something to say has a turn. Of the comments of a window, those
-    whose person has waited for the earliest round come first, and chance decides between equals. A
-    second comment of a person comes after the first ones of all others. A person who is silent
-    saves up to `SAVED` turns.
-    remembered: persons whose turn it knows; the others are taken for new.
+    The comments of the person who was shown least come first, and chance decides between equals. A
+    second comment of a person comes after the first ones of all others. A comment that was shown
+    `MEMORY` windows ago counts e times less. A new person counts as one in the middle does, so a
+    new number for each comment does not help either.
+
+    A fair share is max-min fair: nobody can get more, except from a person who has no more. A place
+    that nobody else of its window wants belongs to anybody, so a person who shouts may fill it.
+    remembered: persons whose count it knows; the others are taken for new.
     """
 
     def __init__(self, rng: Random, *, most: int, remembered: int = 100_000) -> None:
         self.rng, self.most, self.remembered = rng, most, remembered
-        self._round = 0
-        self._turns: dict[Hashable, int] = {}  # the round of each person's next turn
+        self._weight = 1.0  # of a comment that is shown now; older ones keep theirs
+        self._shown: dict[Hashable, float] = {}  # by person, the sum of these weights
+        self._usual = 0.0  # such a sum, of a person in the middle of those who compete
 
     def choose(self, comments: Sequence[Comment]) -> list[Comment]:
         """Return those to show, in the order in which they were said."""
+        people = dict.fromkeys(comment.person for comment in comments)
+        known = [self._shown[person] for person in people if person in self._shown]
+        if len(known) > self.most:
+            self._usual = median(known)
+        for person in people:
+            self._shown.setdefault(person, self._usual)
         counts: Counter[Hashable] = Counter()
-        ranked: list[tuple[int, int, int, int]] = []
+        ranked: list[tuple[int, float, int, int]] = []
         for number in self.rng.sample(range(len(comments)), len(comments)):
             person = comments[number].person
             counts[person] += 1
-            turn = max(self._turns.setdefault(person, self._round), self._round - SAVED)
-            ranked.append((counts[person], turn, len(ranked), number))
+            ranked.append((counts[person], self._shown[person], len(ranked), number))
         chosen = [comments[number] for *_, number in sorted(ranked)[: self.most]]
-        for comment in chosen:
-            turn = max(self._turns.pop(comment.person), self._round - SAVED)
-            self._turns[comment.person] = turn + 1  # now the last one to be forgotten
-            self._round = max(self._round, turn)
-        while len(self._turns) > self.remembered:
-            del self._turns[next(iter(self._turns))]
+        for comment in chosen:  # and each is now the last one to be forgotten
+            self._shown[comment.person] = self._shown.pop(comment.person) + self._weight
+        while len(self._shown) > self.remembered:
+            del self._shown[next(iter(self._shown))]
+        self._weight *= exp(1 / MEMORY)
+        if self._weight > 1e9:
+            self._shown = {person: sum / self._weight for person, sum in self._shown.items()}
+            self._usual, self._weight = self._usual / self._weight, 1.0
         return sorted(chosen)
 
 
 def fair_shares(said: Mapping[Hashable, float], room: float) -> dict[Hashable, float]:
     """Divide the room among persons: equal parts, but nobody gets more than was said.
 
+    These are the shares in a flood, where every window has more people than places.
     said: how much each person said. room: how much can be shown.
 
     >>> fair_shares({"Ann": 1, "Ben": 50, "Cho": 900}, 11)
