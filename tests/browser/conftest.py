@@ -194,6 +194,28 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+# Keeps each text that a page's status has had, because a state may last only a moment.
+KEEP = """
+    window.kept = new Set();
+    new MutationObserver(() => {
+        const all = document.querySelectorAll("[role=status], #state");
+        for (const { textContent } of all) kept.add(textContent);
+    }).observe(document, { childList: true, characterData: true, subtree: true });
+"""
+
+
+@pytest.fixture
+def has_said(page: Page) -> Callable[..., None]:
+    """Wait until the status of a page has said something, even if it says something else now."""
+    page.context.add_init_script(KEEP)
+
+    def wait(part: str, page: Page = page) -> None:
+        while not any(part in text for text in page.evaluate("[...kept]")):
+            page.wait_for_timeout(50)
+
+    return wait
+
+
 class Driver:
     """What a learner does in JupyterLab, by the same menus."""
 

@@ -44,7 +44,7 @@ def test_it_shows_its_part_and_loads_nothing_else(
     page.set_viewport_size({"width": 900, "height": 900})
     page.goto(address)
     expect(page.get_by_role("status").first).to_have_text("connected")
-    expect(page.locator(".map-counts")).to_have_text(COUNTS, timeout=20_000)
+    expect(page.locator(".map-counts")).to_have_text(COUNTS)
     expect(page.get_by_role("img")).to_have_attribute("aria-label", MAP)
     (viewer,) = city.viewers.values()
     before = viewer.area

@@ -74,7 +74,8 @@ def test_it_draws_once_per_frame_at_most(page, server, is_paced):
     if not is_paced:
         page.get_by_label("at this page's pace").uncheck()
     before = page.evaluate("({...counted})")
-    wait_until(page, f"counted.messages >= {before['messages'] + 2000}")
+    # At its pace there are six for a picture, and a busy machine draws few.
+    wait_until(page, f"counted.messages >= {before['messages'] + (300 if is_paced else 2000)}")
     after = page.evaluate("({...counted})")
     frames, pictures, messages = (after[name] - before[name] for name in before)
     assert 0 < pictures <= frames + 1  # the first one may belong to a frame that has begun
@@ -99,7 +100,7 @@ def test_a_hidden_page_gets_one_batch(page, server, desk):
 def test_it_shows_the_chosen_stock_in_both_themes(page, server):
     page.set_viewport_size({"width": 700, "height": 560})
     open_page(page, server, COUNT)
-    wait_until(page, "counted.pictures > 60")
+    wait_until(page, "counted.pictures > 20")
     ARTIFACTS.mkdir(exist_ok=True)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -112,12 +113,12 @@ def test_it_shows_the_chosen_stock_in_both_themes(page, server):
     )
 
 
-def test_it_comes_back_by_itself(page, server, desk):
+def test_it_comes_back_by_itself(page, server, has_said):
     cable = lab.cable(server, name="quotes cable")
     page.goto(cable.url.replace("ws", "http", 1))
     expect(page.get_by_role("status")).to_have_text("connected")
     cable.cut()
-    expect(page.get_by_role("status")).to_contain_text(", next attempt in")
+    has_said(", next attempt in")
     expect(page.get_by_role("status")).to_have_text("connected")
     cable.stop_now()
 

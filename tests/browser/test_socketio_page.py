@@ -74,11 +74,11 @@ def test_polling_first_then_the_upgrade(page, server):
     cable.stop_now()
 
 
-def test_a_lost_connection_comes_back_by_itself(page, server):
+def test_a_lost_connection_comes_back_by_itself(page, server, has_said):
     cable = lab.cable(server, name="page cable")
     tab = open_tab(page, cable.url)
     cable.cut()
-    expect(tab.locator("#state")).to_have_text("transport close")
+    has_said("transport close", tab)
     expect(tab.locator("#state")).to_have_text("websocket")
     say(tab, "又来了")
     expect(tab.locator("#messages li")).to_have_text(["说：又来了"])

@@ -19,6 +19,8 @@ from wslab.protocol import Frame, Opcode
 
 pytestmark = pytest.mark.slow
 
+PATIENCE = 60  # seconds
+
 # Runs a script on a socket `s` and returns what happened to it, as the widget would report it.
 IN_THE_PAGE = """([url, protocols, script]) => new Promise(resolve => {
     const reports = [];
@@ -163,7 +165,7 @@ async def in_python(url: str, scenario: Scenario) -> PageEvents:
             socket.events.append(event_of(report))
 
     scenario.twin(socket, call)
-    await socket.settle("close", quiet=0.2)
+    await socket.settle("close", within=PATIENCE, quiet=0.2)
     return socket.events
 
 
@@ -173,7 +175,7 @@ def test_twin_and_browser_agree(page: Page, aside: ThreadPoolExecutor, name: str
     server = lab.serve(scenario.handler, name="twins", **scenario.options)
     try:
         theirs = page.evaluate(IN_THE_PAGE, [server.url, list(scenario.protocols), scenario.script])
-        ours = aside.submit(asyncio.run, in_python(server.url, scenario)).result(20)
+        ours = aside.submit(asyncio.run, in_python(server.url, scenario)).result(PATIENCE)
         assert ours == PageEvents(event_of(report) for report in theirs)
     finally:
         server.stop_now()
@@ -184,6 +186,6 @@ def test_refused(page: Page, aside: ThreadPoolExecutor) -> None:
     url = server.url
     server.stop_now()
     theirs = page.evaluate(IN_THE_PAGE, [url, [], ""])
-    ours = aside.submit(asyncio.run, in_python(url, Scenario("", nothing))).result(20)
+    ours = aside.submit(asyncio.run, in_python(url, Scenario("", nothing))).result(PATIENCE)
     assert ours == PageEvents(event_of(report) for report in theirs)
     assert [event.type for event in ours] == ["error", "close"]

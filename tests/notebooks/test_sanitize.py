@@ -58,6 +58,8 @@ EXAMPLES = [
     ("session", "{'sid': '", "9BeYrXr_sVTiX8-pAAAB", "rMIS3qPmTsK35WDPAAAB", "'}"),
     ("backlog", "dropped  ", "65704", "70001", " bytes would wait, 65536 are allowed"),
     ("elapsed", '<td style="text-align: right; white-space: nowrap">+', "7", "112", " ms</td>"),
+    ("ten", "{'polling, 10 a second': ", "10", "9", ",\n 'polling, 1 a second': 1"),
+    ("ten", "'polling, 1 a second': 1,\n 'long polling': ", "10", "11", ",\n 'SSE': 0"),
 ]
 
 
