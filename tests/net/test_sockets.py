@@ -398,6 +398,23 @@ async def nobody_listens():
 
 
 @case("refused")
+async def each_address_of_this_machine_is_a_host():
+    listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    found = [await refused(asyncio.open_connection("127.0.0.2", port))]
+    other = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.2", port)
+    found.append(other.sockets[0].getsockname() == ("127.0.0.2", port))
+    for host in ("127.0.0.1", "127.0.0.2"):
+        reader, writer = await asyncio.open_connection(host, port)
+        found.append((await reader.read(), writer.get_extra_info("peername") == (host, port)))
+        writer.close()
+    for server in (listener, other):
+        server.close()
+    await turns()
+    return found
+
+
+@case("refused")
 async def the_port_is_taken():
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 __all__ = ["LOOPBACK", "SCHEME_PORTS", "authority", "check_port", "is_address", "is_for_many"]
-__all__ += ["is_loopback", "plain", "reachable", "reaches"]
+__all__ += ["is_loopback", "meant_by", "plain", "reachable", "reaches"]
 
 LOOPBACK = "127.0.0.1"
 SCHEME_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
@@ -80,6 +80,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+@lru_cache(256)
+def meant_by(host: str) -> frozenset[str]:
+    """Return the addresses that a name of this machine stands for; another host is itself.
+
+    >>> sorted(meant_by("localhost")), sorted(meant_by("127.0.0.2"))
+    (['127.0.0.1', '::1'], ['127.0.0.2'])
+    """
+    is_name = is_loopback(host) and not is_address(host)
+    return frozenset({LOOPBACK, "::1"} if is_name else {plain(host)})
+
+
 def reaches(asked: str, listening: str) -> bool:
     """Tell whether a client that connects to `asked` can reach a server here on `listening`.
 
@@ -87,9 +98,8 @@ def reaches(asked: str, listening: str) -> bool:
     (True, False)
     """
     asked, listening = reachable(asked), plain(listening)
-    names = {"localhost": (LOOPBACK, "::1")}
-    for one in names.get(asked, (asked,)):
-        for other in names.get(listening, (listening,)):
+    for one in meant_by(asked):
+        for other in meant_by(listening):
             if one == other or (other in _WILDCARDS and _is_ours(one, other)):
                 return True
     return False

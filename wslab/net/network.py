@@ -12,7 +12,15 @@ from functools import lru_cache, partial
 from socket import EAI_NONAME, gaierror
 from typing import Any, Literal
 
-from wslab.net.address import LOOPBACK, is_address, is_for_many, is_loopback, plain, reachable
+from wslab.net.address import (
+    LOOPBACK,
+    is_address,
+    is_for_many,
+    is_loopback,
+    meant_by,
+    plain,
+    reachable,
+)
 from wslab.net.errors import check_number, failure
 from wslab.net.flow import CallAt, Faults
 from wslab.net.launch import Program
@@ -137,7 +145,7 @@ class MemoryNetwork:
         """Find who listens there. A wildcard listens on this machine, and on all names for it."""
         for sock in self.listeners.get(port, []):
             for each in sock.hosts:
-                if each in (host, *WILDCARDS) or (is_loopback(each) and is_loopback(host)):
+                if each in WILDCARDS or not meant_by(each).isdisjoint(meant_by(host)):
                     return sock
         return None
 

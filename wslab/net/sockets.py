@@ -14,7 +14,7 @@ from errno import EBADF, ECONNRESET, ENOTCONN, EPIPE
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Protocol
 
-from wslab.net.address import LOOPBACK, is_loopback
+from wslab.net.address import meant_by
 from wslab.net.errors import failure
 from wslab.net.flow import CallAt, Faults, Flow, Item
 from wslab.net.launch import PROGRAM
@@ -260,7 +260,7 @@ class ListeningSocket(MemorySocket):
     """Listens on a port. hosts: of this machine or of any other; the wildcards mean all of them."""
 
     def __init__(self, host: Host, hosts: list[str], port: int) -> None:
-        super().__init__(host, (LOOPBACK if is_loopback(hosts[0]) else hosts[0], port))
+        super().__init__(host, (min(meant_by(hosts[0])), port))
         self.hosts, self.is_listening = hosts, False
         self.waiting: deque[TcpSocket] = deque()
 
