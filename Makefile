@@ -67,7 +67,7 @@ record: $(VENV)/.dev ## run the changed notebooks and save their outputs (ARGS=-
 	$(PY) tests/notebooks/record.py $(ARGS)
 
 soak: $(VENV)/.dev ## 10,000 networks; every notebook again and again, in any order, every cell twice
-	WSLAB_SCHEDULES=10000 $(PY) -m pytest -q tests/kit/test_fault_matrix.py -k in_memory
+	WSLAB_SCHEDULES=10000 $(PY) -m pytest -q --timeout 0 tests/kit/test_fault_matrix.py -k in_memory
 	$(PY) tests/notebooks/soak.py $(SOAK_ROUNDS)
 
 bench: $(VENV)/.dev ## every benchmark, one after the other

@@ -385,6 +385,14 @@ class TestErrors:
         (error,) = simulate(main).errors
         assert isinstance(error, LookupError)
 
+    def test_not_of_handlers_that_are_cancelled_at_the_end(self):
+        async def main():
+            await asyncio.start_server(lambda reader, writer: reader.read(), "server", 80)
+            main.stream = await asyncio.open_connection("server", 80)
+            await asyncio.sleep(1)
+
+        assert simulate(main).errors == ()
+
     def test_of_a_task_that_goes_on(self):
         async def stubborn():
             while True:

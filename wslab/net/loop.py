@@ -276,6 +276,9 @@ class SimulatedLoop(MemoryLoop):
         self.stop()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Report an error of a callback, but not Ctrl+C, which is raised anyway."""
-        if not isinstance(context.get("exception"), KeyboardInterrupt):
+        """Report an error of a callback, but not Ctrl+C, which is raised anyway, or a cancellation.
+
+        Python 3.11 reports that of a stream's handler.
+        """
+        if not isinstance(context.get("exception"), KeyboardInterrupt | asyncio.CancelledError):
             super().call_exception_handler(context)
