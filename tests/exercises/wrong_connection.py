@@ -300,7 +300,7 @@ WRONG = {
             Wrong(name, "secrets.token_bytes(4)", new, "a part of the masking key can be guessed")
             for name, new in {
                 # Not four of them, because two of a few dozen such keys are often the same.
-                "a hexadecimal digit in front": "b'%x' % secrets.randbelow(16) + secrets.token_bytes(3)",
+                "a hex digit first": "b'%x' % secrets.randbelow(16) + secrets.token_bytes(3)",
                 "keys of letters": "secrets.token_urlsafe(3).encode()",
                 "keys of even numbers": "bytes(b & 0xFE for b in secrets.token_bytes(4))",
             }.items()
