@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from wslab import lab
+from wslab import browser, lab
+from wslab.apps.chat import ChatClient
 from wslab.lab.checks import find_chromium
 from wslab.lab.registry import registry
 from wslab.net.realtime.host import lead_into_memory
@@ -38,6 +39,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 45  # seconds after which a test gives up; a quiet machine needs one
+# What gives up after five seconds, for a learner who waits, is as patient here.
+for wait in (lab.Server.settle, lab.Cable.settle, browser.WebSocket.settle, ChatClient.until):
+    wait.__kwdefaults__["within"] = PATIENCE
 
 INTEROP = ROOT / "tests" / "interop"
 

@@ -111,7 +111,7 @@ def test_stop_reaches_the_waiting_and_ends_the_thread(monkeypatch: pytest.Monkey
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(KeyboardInterrupt):
         run_bounded(loops, seconds=5)
-    started[0].join(5)
+    started[0].join(45)
     assert not started[0].is_alive()
 
 

@@ -107,7 +107,8 @@ def test_the_stub_is_not_attempted(task: Task) -> None:
     }
     space: dict[str, Any] = {}
     exec(copy[task.name], space)
-    assert task.judge(answer_of(space, task)).outcome is Outcome.NOT_ATTEMPTED
+    verdict = task.judge(answer_of(space, task), seconds=PATIENCE)
+    assert verdict.outcome is Outcome.NOT_ATTEMPTED
 
 
 # Wrong answers
@@ -162,7 +163,7 @@ def test_code_that_raises_is_shown_as_its_own(task: Task) -> None:
     def raises(*_: object) -> None:
         raise Boom("mine")
 
-    verdict = task.judge(shaped(task, raises))
+    verdict = task.judge(shaped(task, raises), seconds=PATIENCE)
     assert "Boom: mine" in repr(verdict)
     assert "wslab/exercises" not in repr(verdict)
     if task.form != "class":  # a table goes on, and says so row by row
@@ -175,7 +176,8 @@ def test_exit_ends_nothing(task: Task) -> None:
     def leaves(*_: object) -> None:
         raise SystemExit(3)
 
-    assert task.judge(shaped(task, leaves)).outcome is Outcome.RAISED
+    verdict = task.judge(shaped(task, leaves), seconds=PATIENCE)
+    assert verdict.outcome is Outcome.RAISED
 
 
 @pytest.mark.slow
@@ -201,7 +203,7 @@ def test_an_endless_loop_is_interrupted(task: Task, tidy: None) -> None:
 def test_a_call_that_blocks_is_abandoned(task: Task, block: str, tidy: None) -> None:
     held = threading.Lock()
     held.acquire()
-    nap = 1.5  # seconds, longer than the check waits
+    nap = 4  # seconds, longer than the check waits
 
     def blocks(*_: object) -> None:
         if block == "lock":
@@ -215,7 +217,7 @@ def test_a_call_that_blocks_is_abandoned(task: Task, block: str, tidy: None) -> 
     held.release()
     for thread in threading.enumerate():
         if thread.name == "wslab-check":
-            thread.join(5)
+            thread.join(PATIENCE)
             assert not thread.is_alive()  # interrupted as soon as it came back
 
 

@@ -73,7 +73,7 @@ class Phone:
         client.on_message = lambda _c, _d, message: self.heard.put(
             (message.topic, message.payload.decode())
         )
-        client.connect(LOOPBACK, cable.port, keepalive=2)
+        client.connect(LOOPBACK, cable.port, keepalive=4)
         client.loop_start()
 
     def stop(self) -> None:
@@ -99,13 +99,15 @@ async def converse(cable: Any, qos: int) -> None:
     finally:
         await asyncio.to_thread(phone.stop)
     acknowledged = ["PUBACK"] * (qos == 1)
-    sent = kinds(cable, "client")
-    assert sent[:4] == ["CONNECT", "SUBSCRIBE", "PUBLISH", "PINGREQ"]
+    sent = kinds(
+        cable, "client"
+    )  # a busy machine is late with what follows CONNECT, not with pings
+    assert (sent[0], {*sent[:4]}) == ("CONNECT", {"CONNECT", "SUBSCRIBE", "PUBLISH", "PINGREQ"})
     answers = kinds(cable, "server")
     assert sorted(answers) == sorted(["CONNACK", "SUBACK", "PUBLISH", "PINGRESP", *acknowledged])
-    assert answers[:2] == ["CONNACK", "SUBACK"]
+    assert answers[0] == "CONNACK"
     shown = str(cable.transcript)
-    assert 'MQTT: "CONNECT MQTT version 4, keep alive 2 s, client ann"' in shown
+    assert 'MQTT: "CONNECT MQTT version 4, keep alive 4 s, client ann"' in shown
     assert f'"SUBSCRIBE {TOPIC}"' in shown
     assert f"PUBLISH {TOPIC} {payload}" in shown
 

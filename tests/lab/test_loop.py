@@ -40,7 +40,7 @@ def thread():
     yield made
     if not made.retired:
         made.retire()
-    made.thread.join(10)
+    made.thread.join(45)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ class TestThread:
         assert [t.thread.name for t in (servers, cables)] == ["wslab-servers", "wslab-cables"]
 
     def test_runs_coroutines(self, thread):
-        assert thread.submit(value(1)).result(5) == 1
+        assert thread.submit(value(1)).result(45) == 1
         assert thread.call(lambda: value(2)) == 2
         with pytest.raises(KeyError):
             thread.call(lambda: raises(KeyError()))
@@ -135,7 +135,7 @@ class TestThread:
 
     def test_a_thread_that_has_ended(self, thread):
         thread.retire()
-        thread.thread.join(10)
+        thread.thread.join(45)
         assert "the thread has ended" in thread.stall_report(1)
 
     def test_goes_on_after_exit(self, thread):
@@ -154,23 +154,23 @@ class TestThread:
         future = thread.submit(sleepy())
         thread.call(lambda: asyncio.sleep(0))
         thread.retire()
-        thread.thread.join(10)
+        thread.thread.join(45)
         assert (ended, thread.loop.is_closed(), future.cancelled()) == ([True], True, True)
 
     def test_a_retired_one_is_replaced(self):
         first = lab_thread("test registered")
         first.retire()
-        first.thread.join(10)
+        first.thread.join(45)
         second = lab_thread("test registered")
         assert second is not first
         second.retire()
-        second.thread.join(10)
+        second.thread.join(45)
 
 
 class TestRun:
     def test_returns_the_result(self):
         assert lab.run(value(1)) == 1
-        assert lab.run(value(1), timeout=5) == 1
+        assert lab.run(value(1), timeout=45) == 1
 
     def test_raises_the_exception(self):
         with pytest.raises(KeyError, match="x"):
@@ -187,7 +187,7 @@ class TestRun:
 
         with pytest.raises(TimeoutError):
             lab.run(long(), timeout=0.01)
-        assert ended.wait(5)
+        assert ended.wait(45)
 
     def test_refuses_on_the_labs_own_thread(self):
         async def inside():
@@ -213,7 +213,7 @@ class TestRun:
 
         with pytest.raises(KeyboardInterrupt):
             lab.run(interrupted())
-        assert ended.wait(5)
+        assert ended.wait(45)
 
 
 class TestSettle:
@@ -225,7 +225,7 @@ class TestSettle:
             seen.append(next(counts))
             return seen[-1]
 
-        await settle(activity, None, list, within=5, quiet=0.001)
+        await settle(activity, None, list, within=45, quiet=0.001)
         assert seen[-2:] == [3, 3] or seen[-1] == 2
 
     async def test_until_a_number_of_things(self):
@@ -235,14 +235,14 @@ class TestSettle:
             things.append("x")
             return things
 
-        await settle(lambda: 0, 3, more, within=5, quiet=0.001)
+        await settle(lambda: 0, 3, more, within=45, quiet=0.001)
         assert len(things) == 3
 
     @pytest.mark.parametrize("until", [True, False, "3", 1.5, []])
     async def test_until_is_a_number_or_a_function(self, until):
         """The result of a condition is a mistake: it would not be looked at again."""
         with pytest.raises(TypeError, match="give a number, or a function"):
-            await settle(lambda: 0, until, list, within=5, quiet=0.001)
+            await settle(lambda: 0, until, list, within=45, quiet=0.001)
 
     async def test_until_is_not_reached(self):
         with pytest.raises(TimeoutError, match=r"^not reached within 0\.01 s. So far:\n\[\]$"):
