@@ -36,7 +36,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
@@ -48,6 +48,7 @@ from wslab.apps import danmaku as danmaku_app
 from wslab.apps import quotes as quotes_app
 from wslab.apps import scores as scores_app
 from wslab.apps.scores import Match
+from wslab.kit.hub import Hub
 from wslab.protocol.frames import Frame, Opcode
 
 FRAME = 1 / 60  # seconds between two pictures of a page
@@ -89,12 +90,12 @@ class Viewer:
     def look(self) -> None:
         """Take what has come since the last picture."""
         before = self.messages
-        try:
+        with suppress(BlockingIOError):
             data = self.sock.recv(1 << 20)
-        except BlockingIOError:
-            data = b""
-        self.bytes += len(data)
-        self.rest += data
+            if not data:
+                raise ConnectionError("the server has closed a viewer's connection")
+            self.bytes += len(data)
+            self.rest += data
         start, payload = 0, b""
         while found := Frame.parse(self.rest, start):
             frame, start = found
@@ -115,37 +116,37 @@ class Viewer:
         return next(self.last[name] for name in ("n", "seq", "version") if name in self.last)
 
 
-class NaiveHub(dict[Any, None]):
-    """Stands for a hub: `broadcast` for every message, of one topic."""
+class NaiveHub(Hub):
+    """Calls `broadcast` for every message of one topic, where a hub writes once for many."""
 
-    def __init__(self, topic: str) -> None:
-        self.topic = topic
+    def __init__(self, topic: str, hub: Hub) -> None:
+        super().__init__(life=hub.life)
+        self.topic, self.viewers = topic, dict[Any, None]()
 
-    def add(self, viewer: Any, *topics: object, paced: bool = False) -> None:
-        """Take a viewer."""
-        self[viewer] = None
+    def add(self, connection: Any, *topics: object, **options: Any) -> None:
+        """Take a viewer. It gets everything of the topic."""
+        super().add(connection, **options)
+        self.viewers[connection] = None
 
-    def remove(self, viewer: Any) -> None:
+    def remove(self, member: Any) -> None:
         """Send it nothing more."""
-        self.pop(viewer, None)
+        super().remove(member)
+        self.viewers.pop(member, None)
 
-    def subscribe(self, viewer: Any, topic: object) -> None:
-        """Do nothing, because everybody gets everything."""
+    def is_heard(self, topic: object) -> bool:
+        """Tell whether it sends messages of this topic."""
+        return topic == self.topic
 
-    def publish(self, text: str, topic: object, key: object = None) -> None:
+    def publish(self, message: str | bytes, topic: object = None, *, key: object = None) -> None:
         """Send to everybody."""
-        if topic == self.topic:
-            broadcast(self, text)
-
-    def send(self, viewer: Any, text: str, key: object = None) -> None:
-        """Send to one."""
-        broadcast([viewer], text)
+        if self.is_heard(topic):
+            broadcast(self.viewers, message)
 
 
 async def serve_naive_quotes() -> None:
     """The desk of the course with another hub: `broadcast` for every price."""
     desk = quotes_app.Desk(Random(15))
-    desk.hub = NaiveHub("every")  # type: ignore[assignment]
+    desk.hub = NaiveHub("every", desk.hub)
     print(quotes_app.serve(desk).url, flush=True)
     await asyncio.Event().wait()
 
@@ -154,7 +155,7 @@ async def serve_fast_scores(*, naive: bool = False) -> None:
     """A match that lasts a third of a second."""
     board = scores_app.Scoreboard(Match(Random(14), rate=FAST), is_live=True)
     if naive:
-        board.hub = NaiveHub("whole")  # type: ignore[assignment]
+        board.hub = NaiveHub("whole", board.hub)
     print(scores_app.serve(board).url, flush=True)
     await asyncio.Event().wait()
 
@@ -163,7 +164,7 @@ async def serve_naive_danmaku() -> None:
     """The room of the course with another hub: `broadcast` for every comment."""
     audience = danmaku_app.Audience(Random(10), rate=COMMENTS)
     room = danmaku_app.LiveRoom(Random(10), audience=audience)
-    room.hub = NaiveHub("every")  # type: ignore[assignment]
+    room.hub = NaiveHub("every", room.hub)
     print(danmaku_app.serve(room).url, flush=True)
     await asyncio.Event().wait()
 
