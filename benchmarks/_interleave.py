@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -27,6 +27,13 @@ class Ratio(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Ratio:
+        """Return the median and the quartiles of the rounds, which are all the same after one."""
+        values = values if len(values) > 1 else [*values, *values]
+        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(median, low, high)
+
     def __str__(self) -> str:
         """Write the median, with as many digits as mean something."""
         return f"{self.median:.2f}" if self.median < 10 else f"{self.median:.0f}"
@@ -38,7 +45,7 @@ def ratios(
     """Measure the candidates in turn and compare each with the baseline, round by round.
 
     candidates: by name, the baseline among them.
-    rounds: how often each of them runs; at least 2.
+    rounds: how often each of them runs.
     seconds: CPU time of one run of each, which decides how often it does its work in a run.
     Returns the ratio of CPU time per piece of work, the baseline's own (1.00) included.
     """
@@ -54,7 +61,7 @@ def ratios(
             costs = {name: _cost(candidates[name], counts[name]) for name in order}
             for name, cost in costs.items():
                 found[name].append(cost / costs[baseline])
-    return {name: _summary(values) for name, values in found.items()}
+    return {name: Ratio.of(values) for name, values in found.items()}
 
 
 def _cost(run: Run, n: int) -> float:
@@ -70,11 +77,6 @@ def _count(run: Run, seconds: float) -> int:
     while (spent := _cost(run, n) * n) < seconds / 4:
         n *= 2
     return max(1, round(n * seconds / spent))
-
-
-def _summary(values: list[float]) -> Ratio:
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Ratio(median, low, high)
 
 
 @contextmanager

@@ -26,7 +26,6 @@ import multiprocessing
 import os
 import platform
 import socket
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -283,8 +282,7 @@ def compare(
 def ratio(over: list[float], under: list[float]) -> Ratio:
     """Return the quartiles of the ratios, round by round."""
     values = [a / b for a, b in zip(over, under, strict=True)]
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Ratio(median, low, high)
+    return Ratio.of(values)
 
 
 def row(what: str, ends: str, found: list[Ratio | None], goal: str = "", met: bool = True) -> str:

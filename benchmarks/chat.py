@@ -52,6 +52,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from _interleave import Ratio
+
 ROOT = Path(__file__).resolve().parents[1]
 SPEAKERS = 16
 WORK = 0.15  # seconds of the generator's time that a measurement is to take
@@ -466,9 +468,7 @@ def measure(crowds: dict[str, Crowd], size: int, in_flight: int, rounds: int) ->
     print(f"{'':12}{'× node (quartiles)':>22}{'µs CPU':>9}{'1000/s':>8}{'p50 ms':>8}{'p99 ms':>8}")
     for name, results in found.items():
         pairs = zip(found[base], results, strict=True)
-        low, middle, high = statistics.quantiles(
-            [node.cpu / one.cpu for node, one in pairs], n=4, method="inclusive"
-        )
+        middle, low, high = Ratio.of([node.cpu / one.cpu for node, one in pairs])
         cpu, rate, p50, _, p99 = (
             statistics.median(values) for values in zip(*results, strict=True)
         )
@@ -499,9 +499,7 @@ def stalled(members: int, rounds: int) -> None:
         crowd.close()
         server.stop()
     pairs = zip(found[True], found[False], strict=True)
-    low, middle, high = statistics.quantiles(
-        [one / other for one, other in pairs], n=4, method="inclusive"
-    )
+    middle, low, high = Ratio.of([one / other for one, other in pairs])
     print(
         f"\np95 of {members} members' delays with one more that does not read, against without: "
         f"× {middle:.2f} ({low:.2f} – {high:.2f})"

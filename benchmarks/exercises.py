@@ -20,6 +20,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from _interleave import Ratio
+
 from wslab.exercises.engine.overview import all_sets
 
 SOURCES = Path(__file__).resolve().parents[1] / "notebooks" / "exercises" / "source"
@@ -89,7 +91,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {rounds} rounds. Ratios set : two kernels.\n")
     print("| set | ratio | quartiles | checks alone | goal | met |\n|---|---:|---:|---:|---|---|")
     for name, ratios in found.items():
-        low, median, high = statistics.quantiles([r for r, _ in ratios], n=4, method="inclusive")
+        median, low, high = Ratio.of([r for r, _ in ratios])
         alone = statistics.median(r for _, r in ratios)
         met = "yes" if median <= GOAL else "**no**"
         spread = f"{low:.2f} to {high:.2f}"

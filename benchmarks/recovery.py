@@ -37,6 +37,7 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
+from _interleave import Ratio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -242,7 +243,7 @@ async def recovery(rounds: int, clients: int) -> bool:
                 found[name] += values
         library, least = statistics.median(found["library"]), statistics.median(leasts)
         for name, values in found.items():
-            low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+            middle, low, high = Ratio.of(values)
             cells = [f"{outage:g} s", name, str(len(values)), f"{middle:.2f} s"]
             cells += [f"{low:.2f}–{high:.2f} s", f"{middle / library:.2f}", f"{middle / least:.0f}"]
             print(f"| {' | '.join(cells)} |", flush=True)

@@ -76,8 +76,7 @@ def compare(rounds: int) -> Ratio:
         order = [in_memory, on_loopback]
         took = {measure: measure() for measure in (order if turn % 2 else reversed(order))}
         found.append(took[in_memory] / took[on_loopback])
-    low, median, high = statistics.quantiles(found, n=4, method="inclusive")
-    return Ratio(median, low, high)
+    return Ratio.of(found)
 
 
 # Schedules

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import NamedTuple
+
+from _interleave import Ratio
 
 NOTHING = "pass"
 
@@ -91,7 +92,7 @@ class Claim(NamedTuple):
 
     def row(self) -> str:
         """Write the row."""
-        low, median, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
+        median, low, high = Ratio.of(self.ratios)
         goal, met = "", ""
         if self.goal is not None:
             goal = f"at most {self.goal:.2f}"

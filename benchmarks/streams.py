@@ -31,7 +31,6 @@ import base64
 import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -42,6 +41,7 @@ from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from _interleave import Ratio
 from websockets.asyncio.server import broadcast
 
 from wslab.apps import danmaku as danmaku_app
@@ -295,7 +295,7 @@ def main() -> None:
             row = ""
             for part in range(3):
                 ratios = [one[version][part] / one[naive][part] for one in rounds]
-                low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+                middle, low, high = Ratio.of(ratios)
                 row += f"{f'{middle:.2f} ({low:.2f} – {high:.2f})':>20}"
             print(f"{name:8} {version:8}{row}", flush=True)
 

@@ -98,7 +98,7 @@ def row(name: str, found: list[Round], baseline: list[Round]) -> str:
         each.several.cpu_per_event / other.several.cpu_per_event
         for each, other in zip(found, baseline, strict=True)
     ]
-    low, middle, high = statistics.quantiles(cpu, n=4, method="inclusive")
+    middle, low, high = Ratio.of(cpu)
     cells = [
         name,
         f"{size:.0f}",
