@@ -319,9 +319,10 @@ class Crowd:
 
     def speakers(self) -> None:
         """Let some of them say their names, and wait until it is quiet."""
-        for number, fd in enumerate(self.order[:SPEAKERS]):
+        speakers = self.order[:SPEAKERS]
+        for number, fd in enumerate(speakers):
             self.sockets[fd].sendall(self.speech.set_name(f"s{number:02}"))
-        self.take(SPEAKERS * len(self.order), 20)
+        self.take(len(speakers) * len(self.order), 20)
 
     def take(self, deliveries: int, within: float) -> None:
         """Take so many messages."""
@@ -577,7 +578,7 @@ def main() -> None:
     for members in options.members:
         compare(members, options)
     stalled(200, options.rounds)
-    memory(max(options.members), options.servers)
+    memory(max(200, *options.members), options.servers)
 
 
 def parse() -> argparse.Namespace:
