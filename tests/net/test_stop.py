@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import random
 import signal
 import sys
@@ -87,6 +88,10 @@ class Interruption:
 
 async def is_whole(before):
     assert the_thread() == before
+    thread = threading.Thread(target=logging.getLogger, args=["wslab"], daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()  # else the lock of the module logging was left behind
     await asyncio.sleep(0)
     return True
 

@@ -8,6 +8,7 @@ raises KeyboardInterrupt only while the simulation runs callbacks.
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from asyncio import events, tasks
@@ -19,8 +20,9 @@ from types import FrameType
 __all__ = ["Button", "own_stop", "step_aside"]
 
 
-# Their code is never interrupted: a callback that was taken off a queue and not run would be lost.
-_INTERNAL = (dirname(events.__file__), dirname(__file__))
+# Their code is never interrupted: a callback that was taken off a queue and not run would be lost,
+# and the lock of the module logging would stay closed for every other thread.
+_INTERNAL = (dirname(events.__file__), dirname(logging.__file__), dirname(__file__))
 
 
 class Button:
