@@ -46,7 +46,7 @@ async def program():
 
 
 def the_thread():
-    """What a simulation borrows, and has to give back."""
+    """Return everything that a simulation borrows and has to give back."""
     return (
         asyncio.get_running_loop(),
         asyncio.current_task(),
