@@ -16,6 +16,7 @@ from wslab.apps.danmaku.bilibili import (
     DEEPEST,
     HEADER,
     LARGEST,
+    PACKETS,
     BodyVersion,
     LiveOperation,
     LivePacket,
@@ -177,6 +178,16 @@ def test_the_limit_is_for_the_whole_message(version: BodyVersion) -> None:
     inside = wrapped(half + half, version)  # its own bytes count as well
     with pytest.raises(PacketError, match="more than"):
         read_packets(inside)
+
+
+@pytest.mark.parametrize("version", BodyVersion)
+def test_the_packets_of_a_message_are_counted(version: BodyVersion) -> None:
+    """Otherwise a message of 2 KB could ask for 65,000 answers to heartbeats."""
+    beats = [LivePacket(LiveOperation.HEARTBEAT)] * PACKETS
+    is_wrapped = version in WRITERS  # whose own packet counts as well
+    assert len(read_packets(packed(beats[is_wrapped:], version))) == PACKETS - is_wrapped
+    with pytest.raises(PacketError, match=f"more than {PACKETS} packets"):
+        read_packets(packed([*beats, COUNT], version))
 
 
 @pytest.mark.parametrize("version", WRITERS)

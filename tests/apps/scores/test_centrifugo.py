@@ -135,7 +135,8 @@ def test_what_is_impossible(client: Centrifugo, command: dict[str, Any]) -> None
 def test_commands_are_separated_by_newlines() -> None:
     assert commands('{"id":1,"connect":{}}\n{}\n') == [{"id": 1, "connect": {}}, {}]
     assert commands(b"{}") == [{}]
-    for bad in ("", "{}\n\n{}", "[]", "{", b"\xff"):
+    assert commands("{}\n" * 100) == [{}] * 100
+    for bad in ("", "{}\n\n{}", "[]", "{", b"\xff", "{}\n" * 101):
         with pytest.raises(ResumeError):
             commands(bad)
 

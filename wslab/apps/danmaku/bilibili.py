@@ -8,7 +8,8 @@ A message is a run of packets (数据包). A packet has a header of 16 bytes, `>
     packet length · header length (16) · version · operation · sequence
 
 The version says how to read the body. A body of version 2 or 3 is compressed, and what comes out is
-again a run of packets. Whatever a peer sends, at most `LARGEST` bytes come out of one message.
+again a run of packets. Whatever a peer sends, at most `LARGEST` bytes and `PACKETS` packets come
+out of one message.
 
 Bilibili's reply to a heartbeat has a length of 20, and repeats the heartbeat's body behind it. No
 length counts these bytes, and they mean nothing.
@@ -34,6 +35,7 @@ __all__ += ["PacketError", "comment_packet", "packed", "read_packets", "reply_to
 
 HEADER = struct.Struct(">I2H2I")
 LARGEST = 1 << 20  # bytes that may come out of one message
+PACKETS = 2000  # that may be in one message: 2,000 bytes can be 65,000 compressed heartbeats
 DEEPEST = 4  # compressed bodies within compressed bodies; Bilibili's own have one
 SHOWN = 120  # characters of a body that a transcript shows
 
@@ -136,15 +138,18 @@ def read_packets(data: bytes) -> list[LivePacket]:
 
 
 class _Reader:
-    """Reads one message. room: bytes that may still come out of its compressed bodies."""
+    """Reads one message. room, left: bytes and packets that it may still have."""
 
     def __init__(self) -> None:
-        self.room = LARGEST
+        self.room, self.left = LARGEST, PACKETS
 
     def read(self, data: bytes, depth: int) -> Iterator[LivePacket]:
         start = 0
         while start < len(data):
             packet = _packet_at(data, start)
+            self.left -= 1
+            if self.left < 0:
+                raise PacketError(f"a message of more than {PACKETS} packets, the limit")
             start += HEADER.size + len(packet.body)
             if packet.operation == LiveOperation.HEARTBEAT_REPLY and not _begins(data, start):
                 start = len(data)  # Bilibili repeats the heartbeat's body here

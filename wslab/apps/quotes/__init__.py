@@ -141,7 +141,7 @@ class Desk:
         if path == "/paced" and message.get("type") == "ready":
             self.hub.ready(ws, message["count"])
         elif path == "/kraken" and message.get("event") == "subscribe":
-            for name in message["pair"]:
+            for name in dict.fromkeys(message["pair"]):  # once, however often it is named
                 feed = self._south[name]
                 status = {"event": "subscriptionStatus", "pair": name, "status": "subscribed"}
                 status |= {"channelName": f"book-{feed.depth}"}

@@ -47,12 +47,17 @@ TEXTS = {
     UNRECOVERABLE: "unrecoverable position",
 }
 BAD_REQUEST = 3501
+MOST = 100  # commands in one message
 
 
 def commands(data: str | bytes) -> list[Message]:
-    """Read a message of a client; ResumeError if it is not made of JSON objects."""
+    """Read a message of a client; ResumeError if it is not made of at most `MOST` JSON objects."""
     text = data if isinstance(data, str) else data.decode(errors="replace")
-    return [decoded(line) for line in text.strip().split("\n")]
+    lines = text.strip().split("\n")
+    if len(lines) > MOST:
+        seen = f"{len(lines)} commands in a message, expected {MOST} at most"
+        raise ResumeError("bad request", seen, BAD_REQUEST)
+    return [decoded(line) for line in lines]
 
 
 def publication(message: Message) -> Message:
