@@ -10,6 +10,8 @@ import socketio
 
 from wslab.apps.socketio.chat import EVENT
 
+from .conftest import PATIENCE
+
 
 class SocketIOChatClient:
     """A member of the chat, by python-socketio's client.
@@ -38,14 +40,15 @@ class SocketIOChatClient:
         """Say something to everybody."""
         await self.sio.emit(EVENT, text)
 
-    async def hear(self, *, within: float = 5.0) -> str:
+    async def hear(self, *, within: float = PATIENCE) -> str:
         """Return the next text; TimeoutError after so many seconds."""
         async with asyncio.timeout(within):
             return await self.heard.get()
 
     async def __aenter__(self) -> Self:
         """Connect."""
-        await self.sio.connect(self.url, transports=self.transports)
+        options = {"wait_timeout": PATIENCE}  # for the namespace; its own is a second
+        await self.sio.connect(self.url, transports=self.transports, **options)
         return self
 
     async def __aexit__(self, *exception: object) -> None:

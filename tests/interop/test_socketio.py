@@ -102,7 +102,7 @@ class TestNpmsServer:
     async def test_acknowledgements_and_attachments(self, node):
         client = socketio.AsyncClient(handle_sigint=False)
         async with npm_server(node) as url, lab.cable(url) as cable:
-            await client.connect(cable.url, transports=["websocket"])
+            await client.connect(cable.url, transports=["websocket"], wait_timeout=PATIENCE)
             answer = await client.call("echo", {"file": b"\x01\x02"}, timeout=PATIENCE)
             await client.disconnect()
             transcript = await cable.settle()

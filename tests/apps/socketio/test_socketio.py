@@ -261,7 +261,7 @@ class TestServer:
 
         async with serve_socketio(sio, name="numbers") as server:
             client = socketio.AsyncClient(handle_sigint=False)
-            await client.connect(server.url, transports=["websocket"])
+            await client.connect(server.url, transports=["websocket"], wait_timeout=PATIENCE)
             assert await client.call("divide", 4, timeout=PATIENCE) == 0.25
             await client.emit("divide", 0)
             await server.settle(lambda: server.events.only("error"))
