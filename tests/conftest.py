@@ -50,7 +50,7 @@ INTEROP = ROOT / "tests" / "interop"
 def pytest_configure() -> None:
     """Let no test fail because the garbage collector started at its deepest call.
 
-    What is collected there may be anybody's, and its `__del__` has no stack left.
+    Such garbage may be anybody's, and its `__del__` has no stack left.
     """
     keep = sys.unraisablehook
     sys.unraisablehook = lambda one: None if one.exc_type is RecursionError else keep(one)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from run_all import as_a_learner
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
@@ -71,8 +71,7 @@ def start(*arguments: str, module: str = "wslab.conformance") -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # In the development mode asyncio says on stderr that a busy machine is slow.
-        env={k: v for k, v in os.environ.items() if k not in ("PYTHONUNBUFFERED", "PYTHONDEVMODE")},
+        env={k: v for k, v in as_a_learner().items() if k != "PYTHONUNBUFFERED"},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_all import as_a_learner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -31,9 +31,6 @@ CTRL_C = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
 STOPS = [CTRL_C] if WINDOWS else [signal.SIGINT, signal.SIGTERM]
 NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
-# In the development mode asyncio says on stderr that a busy machine is slow.
-QUIET = {**os.environ, "PYTHONDEVMODE": ""}
-
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -42,7 +39,7 @@ def start() -> Iterator[Start]:
     """Start `python -m wslab …`; whatever still runs at the end of the test is ended."""
     started = []
     # stdout is a pipe, so what is not flushed does not come
-    environment = {k: v for k, v in QUIET.items() if k != "PYTHONUNBUFFERED"}
+    environment = {k: v for k, v in as_a_learner().items() if k != "PYTHONUNBUFFERED"}
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -369,7 +366,7 @@ def test_the_doctors_exit_code(
 def test_the_doctor_on_a_terminal_that_knows_little() -> None:
     """Where a character cannot be printed its code is, and nothing is raised."""
     command = [sys.executable, "-W", "error", "-m", "wslab", "doctor"]
-    environment = {**QUIET, "PYTHONIOENCODING": "ascii", "http_proxy": "http://握手.example/"}
+    environment = as_a_learner(PYTHONIOENCODING="ascii", http_proxy="http://握手.example/")
     for name in ("no_proxy", "NO_PROXY"):
         environment.pop(name, None)
     done = subprocess.run(command, capture_output=True, env=environment, timeout=PATIENCE)

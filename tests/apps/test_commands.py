@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from run_all import as_a_learner
 
 from wslab.__main__ import SERVICES
 
@@ -32,10 +32,8 @@ def test_none_is_forgotten() -> None:
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_it_shows_a_page_until_ctrl_c(name: str, command: str) -> None:
     own = [sys.executable, "-W", "error", "-m", "wslab", command, name]
-    # In the development mode asyncio says on stderr that a busy machine is slow.
-    quiet = {**os.environ, "PYTHONDEVMODE": ""}
     with subprocess.Popen(
-        own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet
+        own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=as_a_learner()
     ) as process:
         assert process.stdout is not None
         said = process.stdout.readline()

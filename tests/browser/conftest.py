@@ -194,6 +194,12 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def wait_until(page: Page, condition: str) -> None:
+    """Wait for a condition; `wait_for_function` needs `eval`, which the page's policy forbids."""
+    while not page.evaluate(condition):
+        page.wait_for_timeout(50)
+
+
 # Keeps each text that a page's status has had, because a state may last only a moment.
 KEEP = """
     window.kept = new Set();
@@ -210,8 +216,7 @@ def has_said(page: Page) -> Callable[..., None]:
     page.context.add_init_script(KEEP)
 
     def wait(part: str, page: Page = page) -> None:
-        while not any(part in text for text in page.evaluate("[...kept]")):
-            page.wait_for_timeout(50)
+        wait_until(page, f"[...kept].some((text) => text.includes({json.dumps(part)}))")
 
     return wait
 

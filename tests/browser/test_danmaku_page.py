@@ -15,6 +15,8 @@ from wslab import lab
 from wslab.apps import danmaku
 from wslab.lab.peers import page_url
 
+from .conftest import wait_until
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
@@ -69,12 +71,6 @@ def open_page(page: Page, server: lab.Server, *scripts: str) -> list[str]:
     page.goto(page_url("http" + server.url.removeprefix("ws")))
     expect(page.get_by_role("status")).to_have_text("connected")
     return complaints
-
-
-def wait_until(page: Page, condition: str) -> None:
-    """Wait for a condition; `wait_for_function` needs `eval`, which the page's policy forbids."""
-    while not page.evaluate(condition):
-        page.wait_for_timeout(50)
 
 
 def overlaps(picture: list[Any]) -> list[Any]:

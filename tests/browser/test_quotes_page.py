@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 from wslab import lab
 from wslab.apps import quotes
 
+from .conftest import wait_until
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
@@ -59,12 +61,6 @@ def open_page(page: Page, server: lab.Server, *scripts: str) -> list[str]:
     page.goto(server.page)
     expect(page.get_by_role("status")).to_have_text("connected")
     return complaints
-
-
-def wait_until(page: Page, condition: str) -> None:
-    """Wait for a condition; `wait_for_function` needs `eval`, which the page's policy forbids."""
-    while not page.evaluate(condition):
-        page.wait_for_timeout(50)
 
 
 @pytest.mark.parametrize("is_paced", [True, False], ids=["paced", "as it comes"])

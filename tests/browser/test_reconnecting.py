@@ -179,9 +179,8 @@ class TestConnectionsThatEnd:
     @pytest.mark.parametrize("side", ["client", "server", "both"])
     @pytest.mark.parametrize("fault", ["cut", "reset"])
     def test_cut_or_reset(self, page, fault, side):
-        bench = Bench(
-            page, heartbeat=BRISK
-        )  # if only the server's side ends, nobody tells the page
+        """If only the server's side ends, nobody tells the page."""
+        bench = Bench(page, heartbeat=BRISK)
         before = bench.times("online")
         getattr(bench.cable, fault)(side)
         bench.say(3)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
+from run_all import as_a_learner
 from traitlets.config import Config
 
 import wslab
@@ -420,7 +421,8 @@ def test_a_fresh_copy_shows_that_it_is_not_attempted_and_nothing_red(name: str) 
     import nbformat
 
     copy = nbformat.read(student_copy(name), as_version=4)
-    NotebookClient(copy, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    client = NotebookClient(copy, timeout=60, kernel_name="python3", allow_errors=True)
+    client.execute(env=as_a_learner())
     found = {}
     for cell in copy.cells:
         for output in cell.get("outputs", []):

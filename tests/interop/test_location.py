@@ -99,9 +99,8 @@ async def converse(cable: Any, qos: int) -> None:
     finally:
         await asyncio.to_thread(phone.stop)
     acknowledged = ["PUBACK"] * (qos == 1)
-    sent = kinds(
-        cable, "client"
-    )  # a busy machine is late with what follows CONNECT, not with pings
+    sent = kinds(cable, "client")
+    # A busy machine may be late with everything but the pings.
     assert (sent[0], {*sent[:4]}) == ("CONNECT", {"CONNECT", "SUBSCRIBE", "PUBLISH", "PINGREQ"})
     answers = kinds(cable, "server")
     assert sorted(answers) == sorted(["CONNACK", "SUBACK", "PUBLISH", "PINGRESP", *acknowledged])

@@ -26,9 +26,9 @@ from wslab.apps.socketio.recovery import RecoveringChat
 from wslab.apps.socketio.server import CLIENT_SCRIPT
 
 from ..socketio_client import SocketIOChatClient
+from .conftest import PATIENCE
 
 HERE = Path(__file__).parent
-PATIENCE = 45  # seconds
 TRANSPORTS = {"default": None, "polling": ["polling"], "websocket": ["websocket"]}
 USED = {"default": "websocket", "polling": "polling", "websocket": "websocket"}
 

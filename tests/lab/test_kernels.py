@@ -11,6 +11,8 @@ from run_all import kernel, once, problems
 
 from wslab.lab.kernels import run_all
 
+from .conftest import PATIENCE
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 # While such a cell runs, the messages of the cells queued behind it arrive.
@@ -22,7 +24,6 @@ async def main():
 asyncio.run(main())
 """
 CELLS = 6
-PATIENCE = 45  # seconds
 
 
 class Notebook:

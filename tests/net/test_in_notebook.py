@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
-
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from run_all import as_a_learner, press_stop
 
 SETUP = """
 import asyncio
@@ -56,17 +53,10 @@ def test_in_a_kernel():
         nbformat.v4.new_notebook(cells=cells), timeout=50, allow_errors=True, kernel_name="python3"
     )
 
-    def stop(cell):
-        while not cell.outputs:  # it prints as soon as it runs
-            time.sleep(0.01)
-        time.sleep(0.5)  # most probably it simulates by now
-        asyncio.run(client.km.interrupt_kernel())
-
-    with client.setup_kernel():
+    with client.setup_kernel(env=as_a_learner()):
         for number, (cell, (source, expected)) in enumerate(zip(cells, CELLS, strict=True)):
             if FOREVER in source:
-                cell.source = f"print('runs', flush=True)\n{source}"
-                threading.Thread(target=stop, args=(cell,), daemon=True).start()
+                press_stop(client, cell)
             client.execute_cell(cell, number)
             found = [
                 output.get("ename") or output["data"]["text/plain"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from run_all import as_a_learner
 
 SEEDS = 50
 SCRIPT = Path(__file__).with_name("many_clients.py")
@@ -15,7 +16,7 @@ def test_fifty_seeds_in_four_processes():
     processes = [
         subprocess.Popen(
             [sys.executable, str(SCRIPT), str(SEEDS)],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONDEVMODE": ""},
+            env=as_a_learner(PYTHONHASHSEED=hash_seed),
             stdout=subprocess.PIPE,
             text=True,
         )

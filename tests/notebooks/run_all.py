@@ -8,9 +8,11 @@ loses the messages which arrive while a cell runs. This does.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from queue import Empty
 
 import nbformat
 from jupyter_client import BlockingKernelClient, KernelManager
+from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 START_TIMEOUT = 180  # seconds until a kernel must answer; on a quiet machine it takes one
@@ -45,6 +48,19 @@ def as_a_learner(**own: str) -> dict[str, str]:
     On a busy machine asyncio's debug mode, a part of it, writes warnings that no learner sees.
     """
     return {**os.environ, **own, "PYTHONDEVMODE": ""}
+
+
+def press_stop(client: NotebookClient, cell: NotebookNode) -> None:
+    """Stop a cell that is to be run next, half a second after it has begun to run."""
+    cell.source = f"print('runs', flush=True)\n{cell.source}"
+
+    def press() -> None:
+        while not cell.outputs:
+            time.sleep(0.01)
+        time.sleep(0.5)  # most probably it waits by now
+        asyncio.run(client.km.interrupt_kernel())
+
+    threading.Thread(target=press, daemon=True).start()
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def simulate(
     Raises KeyboardInterrupt after Ctrl+C or Stop, and ValueError or TypeError for bad arguments.
     """
     check_number("within", within, besides=math.inf)
-    _check(main)
+    _check_main(main)
     network = MemoryNetwork(latency, bandwidth, record=record)
     planned = _planned(faults, seed)
     errors: list[BaseException] = []
@@ -126,7 +126,7 @@ def simulate(
     return Run(seed, planned, value, error, loop.ended_at, tuple(errors), network.recording)
 
 
-def _check(main: object) -> None:
+def _check_main(main: object) -> None:
     if not (callable(main) or asyncio.iscoroutine(main)):
         raise TypeError(f"main is {main!r:.60}, it must be a coroutine function, or a coroutine")
 

@@ -29,9 +29,9 @@ from wslab.apps.socketio.chat import (
 from wslab.apps.socketio.server import CLIENT_SCRIPT, serve_socketio
 from wslab.lab.servers.http import WebServer
 
+from ...conftest import PATIENCE
 from ...socketio_client import SocketIOChatClient
 
-PATIENCE = 45  # seconds
 WEBSOCKET = "socket.io/?EIO=4&transport=websocket"
 POLLING = "socket.io/?EIO=4&transport=polling"
 TRANSPORTS = {"default": None, "polling": ["polling"], "websocket": ["websocket"]}

@@ -202,8 +202,8 @@ class FairChoice:
     def __init__(self, rng: Random, *, most: int, remembered: int = 100_000) -> None:
         self.rng, self.most, self.remembered = rng, most, remembered
         self._weight = 1.0  # of a comment that is shown now; older ones keep theirs
-        self._shown: dict[Hashable, float] = {}  # by person, the sum of these weights
-        self._usual = 0.0  # such a sum, of a person in the middle of those who compete
+        self._shown: dict[Hashable, float] = {}  # by person, the sum of these weights: a count
+        self._usual = 0.0  # such a count, of a person in the middle of those who compete
 
     def choose(self, comments: Sequence[Comment]) -> list[Comment]:
         """Return those to show, in the order in which they were said."""
@@ -226,7 +226,7 @@ class FairChoice:
             del self._shown[next(iter(self._shown))]
         self._weight *= exp(1 / MEMORY)
         if self._weight > 1e9:
-            self._shown = {person: sum / self._weight for person, sum in self._shown.items()}
+            self._shown = {person: count / self._weight for person, count in self._shown.items()}
             self._usual, self._weight = self._usual / self._weight, 1.0
         return sorted(chosen)
 
